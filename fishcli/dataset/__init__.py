@@ -1,0 +1,1 @@
+"""Floor 1: images and ids, annotations, boxes, metadata, groups, folds."""

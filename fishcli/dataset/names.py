@@ -1,0 +1,59 @@
+"""How an image is named in groups, boxes and samples, and which image id is meant."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+
+from fishcli.errors import FishError, examples
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
+
+
+class NameIndex:
+    """Finds the image id that a name means: the id itself, a longer path that ends in it, or a base name.
+
+    A name without an image suffix ("img_1") is matched with the base names less theirs. Paths of other
+    people's disks (``/home/x/train/ALB/img_1.jpg``, ``C:\\fish\\img_1.jpg``) count by their end.
+    """
+
+    def __init__(self, ids: Iterable[str]) -> None:
+        """Index the image ids `ids`."""
+        self.ids = set(ids)
+        self._by_name: dict[str, list[str]] = defaultdict(list)
+        self._by_stem: dict[str, list[str]] = defaultdict(list)
+        for image in sorted(self.ids):
+            self._by_name[PurePosixPath(image).name].append(image)
+            self._by_stem[PurePosixPath(image).stem].append(image)
+
+    def find(self, name: str, source: str) -> str | None:
+        """The id that `name` means, or None where no image has that name.
+
+        Raises:
+            FishError: several images have the base name; `source` says where the name stands.
+        """
+        if name in self.ids:
+            return name
+        path = PurePosixPath(name.strip().replace("\\", "/"))
+        has_suffix = path.suffix.lower() in IMAGE_SUFFIXES
+        candidates = (self._by_name if has_suffix else self._by_stem).get(path.name, [])
+        if len(candidates) > 1:
+            end = "/" + str(path)
+            candidates = [image for image in candidates if end.endswith("/" + image)] or candidates
+        if len(candidates) > 1:
+            raise FishError(
+                f"{source}: {name!r} is ambiguous, it may be {examples(candidates)}. "
+                "Write the image's path under its split there."
+            )
+        return candidates[0] if candidates else None
+
+    def find_all(self, names: Iterable[str], source: str) -> tuple[dict[str, str], list[str]]:
+        """Map the `names` that are known to their ids, and list those that aren't, each once in order."""
+        found: dict[str, str] = {}
+        unknown: list[str] = []
+        for name in dict.fromkeys(names):
+            image = self.find(name, source)
+            if image is None:
+                unknown.append(name)
+            else:
+                found[name] = image
+        return found, unknown

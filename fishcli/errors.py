@@ -1,0 +1,32 @@
+"""The error a user can mend, and the help that goes with it."""
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+
+class FishError(Exception):
+    """Something the user can mend: what happened, what was expected, and the command that mends it.
+
+    The command line prints it as ``Error: ...`` on stderr, without a traceback, and exits with 1.
+    """
+
+
+def choose(name: str, options: Iterable[str], what: str) -> str:
+    """Return `name` if it is one of `options`.
+
+    Raises:
+        FishError: `name` is unknown; the message has the nearest match and all options.
+    """
+    known = list(options)
+    if name in known:
+        return name
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise FishError(f"unknown {what} {name!r}.{hint} Known: {', '.join(known)}.")
+
+
+def examples(items: Sequence[object] | set[str], n: int = 3) -> str:
+    """The first `n` of `items` for a message: ``a.jpg, b.jpg, c.jpg, ... (12 in all)``."""
+    known = sorted(items) if isinstance(items, set) else list(items)
+    text = ", ".join(str(item) for item in known[:n])
+    return text if len(known) <= n else f"{text}, ... ({len(known):,} in all)"

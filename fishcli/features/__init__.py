@@ -1,0 +1,1 @@
+"""Floor 2: views, backbones, the engine and the feature store."""

@@ -1,0 +1,101 @@
+"""Files that exist only when they are whole, and readers whose errors name the file and the line."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from fishcli.errors import FishError
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Yield a path beside `path` to write to; rename it to `path` on success, delete it on failure.
+
+    The name is fixed, so what a killed process leaves behind is overwritten by the next try.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.stem}.partial{path.suffix}")
+    try:
+        yield partial
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` (UTF-8) to `path`, whole or not at all."""
+    with whole_file(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as indented JSON; NaN and infinity are refused (ValueError), as JSON has none."""
+    write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        FishError: the file is missing or malformed (with its line).
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise FishError(f"{path} is missing.") from None
+    except UnicodeDecodeError as error:
+        raise FishError(f"{path} is not UTF-8 text ({error.reason} at byte {error.start}).") from None
+    except json.JSONDecodeError as error:
+        raise FishError(f"{path}, line {error.lineno}: malformed JSON ({error.msg}).") from None
+
+
+def write_csv(path: Path, table: Any) -> None:
+    """Write a pandas table without its index, whole or not at all."""
+    with whole_file(path) as partial:
+        table.to_csv(partial, index=False)
+
+
+def read_csv(path: Path, required: Sequence[str] = (), text: Sequence[str] = ()) -> Any:
+    """Read a CSV as a pandas table.
+
+    Args:
+        path: the file.
+        required: columns that must be there.
+        text: columns read as text, so that "007" stays "007" and "NA" is no missing value.
+
+    Raises:
+        FishError: missing, empty or malformed (with the line), or without a required column.
+    """
+    import pandas as pd
+
+    try:
+        header = pd.read_csv(path, nrows=0).columns
+        converters: Any = {column: str for column in text if column in header}
+        table = pd.read_csv(path, converters=converters)
+    except FileNotFoundError:
+        raise FishError(f"{path} is missing.") from None
+    except UnicodeDecodeError as error:
+        raise FishError(f"{path} is not UTF-8 text ({error.reason} at byte {error.start}).") from None
+    except pd.errors.EmptyDataError:
+        raise FishError(f"{path}, line 1: the file is empty; expected a header line.") from None
+    except pd.errors.ParserError as error:
+        raise FishError(f"{path}: malformed CSV ({str(error).strip()}).") from None
+    missing = [column for column in required if column not in table.columns]
+    if missing:
+        raise FishError(
+            f"{path}, line 1: no column {', '.join(map(repr, missing))}; found {', '.join(map(repr, table.columns))}."
+        )
+    return table
+
+
+def digest(*parts: str | bytes) -> str:
+    """The sha256 of `parts` one after the other, in hexadecimal."""
+    hasher = hashlib.sha256()
+    for part in parts:
+        hasher.update(part.encode() if isinstance(part, str) else part)
+        hasher.update(b"\0")
+    return hasher.hexdigest()

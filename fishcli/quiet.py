@@ -1,0 +1,64 @@
+"""Heavy libraries, imported late and without their noise."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+
+from fishcli.errors import FishError
+
+
+@contextmanager
+def silenced_stderr() -> Iterator[None]:
+    """Send file descriptor 2 to nowhere: C++ libraries write there past Python's `sys.stderr`."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(nowhere)
+        os.close(kept)
+
+
+def load_keras() -> ModuleType:
+    """Import Keras on TensorFlow quietly, with deterministic operations, and return it.
+
+    Some lines get through `TF_CPP_MIN_LOG_LEVEL=3` at import, hence the redirection.
+    """
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    with silenced_stderr():
+        import keras
+        import tensorflow as tf
+
+    tf.config.experimental.enable_op_determinism()
+    return keras
+
+
+def load_cv2() -> ModuleType:
+    """Import OpenCV and return it.
+
+    Raises:
+        FishError: the system lacks libGL, which opencv-python needs.
+    """
+    try:
+        import cv2
+    except ImportError as error:
+        raise FishError(
+            f"OpenCV can't be imported ({error}). On Debian and Ubuntu: apt-get install libgl1. "
+            "Without root: pip install --force-reinstall --no-deps opencv-python-headless."
+        ) from None
+    return cv2
+
+
+def load_albumentations() -> ModuleType:
+    """Import albumentations without its look for updates, and return it."""
+    os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
+    load_cv2()
+    import albumentations
+
+    return albumentations
