@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,6 +52,8 @@ def read_json(path: Path) -> Any:
         raise FishError(f"{path} is not UTF-8 text ({error.reason} at byte {error.start}).") from None
     except json.JSONDecodeError as error:
         raise FishError(f"{path}, line {error.lineno}: malformed JSON ({error.msg}).") from None
+    except (RecursionError, ValueError) as error:  # nested too deeply, or a number of thousands of digits
+        raise FishError(f"{path}: malformed JSON ({error}).") from None
 
 
 def write_csv(path: Path, table: Any) -> None:
@@ -65,7 +68,8 @@ def read_csv(path: Path, required: Sequence[str] = (), text: Sequence[str] = ())
     Args:
         path: the file.
         required: columns that must be there.
-        text: columns read as text, so that "007" stays "007" and "NA" is no missing value.
+        text: columns kept as text, so that "007" stays "007" and "NA" is no missing value. Of the others,
+            those that hold only numbers and gaps become numbers (gaps NaN).
 
     Raises:
         FishError: missing, empty or malformed (with the line), or without a required column.
@@ -73,21 +77,26 @@ def read_csv(path: Path, required: Sequence[str] = (), text: Sequence[str] = ())
     import pandas as pd
 
     try:
-        header = pd.read_csv(path, nrows=0).columns
-        converters: Any = {column: str for column in text if column in header}
-        table = pd.read_csv(path, converters=converters)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # more values than columns in every line
+            table = pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False)
     except FileNotFoundError:
         raise FishError(f"{path} is missing.") from None
     except UnicodeDecodeError as error:
         raise FishError(f"{path} is not UTF-8 text ({error.reason} at byte {error.start}).") from None
     except pd.errors.EmptyDataError:
         raise FishError(f"{path}, line 1: the file is empty; expected a header line.") from None
-    except pd.errors.ParserError as error:
+    except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
         raise FishError(f"{path}: malformed CSV ({str(error).strip()}).") from None
+    for column in table.columns.difference(list(text)):
+        numbers = pd.to_numeric(table[column].replace("", "nan"), errors="coerce")
+        if numbers.notna().eq(table[column] != "").all() and len(table):
+            table[column] = numbers
     missing = [column for column in required if column not in table.columns]
     if missing:
         raise FishError(
-            f"{path}, line 1: no column {', '.join(map(repr, missing))}; found {', '.join(map(repr, table.columns))}."
+            f"{path}, line 1: no column {', '.join(map(repr, missing))}; "
+            f"found {', '.join(map(repr, table.columns))}."
         )
     return table
 

@@ -35,6 +35,7 @@ def load_keras() -> ModuleType:
         import keras
         import tensorflow as tf
 
+    tf.get_logger().setLevel("ERROR")
     tf.config.experimental.enable_op_determinism()
     return keras
 

@@ -1,0 +1,93 @@
+"""The command line: parse, call one workflow, print what it returns."""
+
+import importlib
+import inspect
+import sys
+from collections.abc import Callable
+from typing import Annotated, Any, get_type_hints
+
+import typer
+from typer.core import TyperGroup
+
+from fishcli import __version__, configs
+from fishcli.errors import FishError
+
+INTERRUPTED = 130
+
+
+class FishGroup(TyperGroup):
+    """Turns the errors that a user can mend into one line on stderr and exit code 1."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except FishError as error:
+            typer.echo(f"Error: {error}", err=True)
+            sys.exit(1)
+        except OSError as error:  # a full or read-only disk, a folder without permission
+            typer.echo(
+                f"Error: {error.strerror or error}: {error.filename or 'while writing'}. "
+                "What is finished is kept; free space or choose another folder, then run the command again.",
+                err=True,
+            )
+            sys.exit(1)
+        except KeyboardInterrupt:
+            typer.echo("Interrupted. What is finished is kept; run the command again to go on.", err=True)
+            sys.exit(INTERRUPTED)
+
+
+app = typer.Typer(
+    cls=FishGroup,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"fishcli {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit."),
+    ] = False,
+) -> None:
+    """From a folder of photos to a submission CSV, honest about unseen groups."""
+
+
+def _command(config_class: type, module: str) -> Callable[..., None]:
+    """A Typer command whose options are the fields of `config_class`; it calls fishcli.commands.<module>.run.
+
+    The workflow is imported only when the command runs, so that --help stays light.
+    """
+
+    def command(**options: Any) -> None:
+        result = importlib.import_module(f"fishcli.commands.{module}").run(config_class(**options))
+        typer.echo(result)
+
+    fields = inspect.signature(config_class).parameters.values()
+    command.__signature__ = inspect.Signature(list(fields))  # type: ignore[attr-defined]
+    command.__annotations__ = get_type_hints(config_class, include_extras=True)
+    command.__doc__ = config_class.__doc__
+    return command
+
+
+COMMANDS = {
+    "demo": (configs.DemoConfig, "demo"),
+    "features": (configs.FeaturesConfig, "features"),
+    "train": (configs.TrainConfig, "train"),
+    "predict": (configs.PredictConfig, "predict"),
+    "ensemble": (configs.EnsembleConfig, "ensemble"),
+    "score": (configs.ScoreConfig, "score"),
+    "audit-leakage": (configs.AuditConfig, "audit"),
+}
+
+for _name, (_config_class, _module) in COMMANDS.items():
+    app.command(_name)(_command(_config_class, _module))

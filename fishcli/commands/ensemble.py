@@ -1,0 +1,79 @@
+"""`fishcli ensemble`: runs blended by their out-of-fold predictions into a submission CSV."""
+
+import numpy as np
+import pandas as pd
+
+from fishcli.commands.predict import load_competition, predict_run, write_submissions
+from fishcli.commands.runs import Run, pick_run
+from fishcli.configs import EnsembleConfig
+from fishcli.dataset.classes import fold_priors, labels_of
+from fishcli.errors import FishError, examples
+from fishcli.features.views import first_views
+from fishcli.progress import say, table_text
+from fishcli.scoring.ensembling import blend, find_weights, nested_loss
+from fishcli.scoring.metrics import log_loss
+
+
+def run(config: EnsembleConfig) -> str:
+    """Blend the runs; returns a table of losses and the submissions' paths."""
+    first_views(config.tta, "--tta")
+    if len(config.runs) < 2 or len(set(config.runs)) < len(config.runs):
+        raise FishError("an ensemble takes two or more different runs: fishcli ensemble RUN RUN ...")
+    runs = [pick_run(config.models_dir, name) for name in config.runs]
+    oofs = [_read_oof(each, config.tta) for each in runs]
+    for each, oof in zip(runs[1:], oofs[1:], strict=True):
+        _check_same(runs[0], oofs[0], each, oof)
+    class_names = runs[0].class_names
+    labels, fold = labels_of(oofs[0]["class_name"], class_names), oofs[0]["fold"].to_numpy()
+    proba = np.stack([oof[class_names].to_numpy(np.float64) for oof in oofs])
+    is_equal = config.blend == "equal"
+    weights = np.full(len(runs), 1 / len(runs)) if is_equal else find_weights(labels, proba)
+    prior_loss = log_loss(labels, fold_priors(labels, fold, len(class_names)))
+    rows = [
+        {"run": each.name, "weight": float(weight), "log loss": log_loss(labels, own), "prior": prior_loss}
+        for each, weight, own in zip(runs, weights, proba, strict=True)
+    ]
+    loss = log_loss(labels, blend(proba, weights)) if is_equal else nested_loss(labels, proba, fold)
+    rows.append({"run": "blend", "weight": 1.0, "log loss": loss, "prior": prior_loss})
+    kind = "random" if (oofs[0]["group"] == "").all() else "grouped"
+    how = "equal weights" if is_equal else "the blend's weights found on the other folds"
+    say(f"out of fold, {kind} folds, {config.tta} view{'s' * (config.tta > 1)}, {how}")
+
+    samples, tests = load_competition(config, runs[0])
+    keys = ["split", "image"]
+    found = [predict_run(config, each, tests).set_index(keys)[class_names] for each in runs]
+    aligned = np.stack([each.loc[found[0].index].to_numpy() for each in found])
+    mixed = pd.DataFrame(blend(aligned, weights), found[0].index, class_names).reset_index()
+    paths = write_submissions(config, config.name or "+".join(config.runs), class_names, (samples, mixed))
+    return f"{table_text(pd.DataFrame(rows))}\n\n{paths}"
+
+
+def _read_oof(this_run: Run, n_views: int) -> pd.DataFrame:
+    oof = this_run.read_oof(n_views)
+    if oof is None:
+        raise FishError(
+            f"the run {this_run.name} has no out-of-fold predictions for {n_views} views, so no weights can "
+            "be "
+            f"found. Train it with --views {n_views}, or blend with --tta 1."
+        )
+    return oof
+
+
+def _check_same(first: Run, first_oof: pd.DataFrame, other: Run, other_oof: pd.DataFrame) -> None:
+    """Raise FishError where two runs differ in images, classes or folds."""
+    pair = f"{first.name} and {other.name}"
+    if first.class_names != other.class_names:
+        differing = set(first.class_names) ^ set(other.class_names)
+        raise FishError(f"the runs {pair} have different classes: {examples(differing)}.")
+    images = set(first_oof["image"]) ^ set(other_oof["image"])
+    if images:
+        raise FishError(f"the runs {pair} were trained on different images: {examples(images)}.")
+    if not first_oof["image"].equals(other_oof["image"]):
+        raise ValueError(f"the out-of-fold rows of {pair} are in different orders")
+    moved = first_oof["image"][first_oof["fold"].to_numpy() != other_oof["fold"].to_numpy()]
+    if len(moved):
+        raise FishError(
+            f"the runs {pair} have different folds ({len(moved):,} images moved, such as "
+            f"{examples(list(moved))}). "
+            "Train them with the same --folds, --groups and --seed."
+        )

@@ -1,0 +1,49 @@
+"""`fishcli features`: frozen-conv features of every image and view into the feature store."""
+
+import pandas as pd
+
+from fishcli.commands.upkeep import Upkeep, bring_up_to_date
+from fishcli.configs import FeaturesConfig
+from fishcli.dataset.images import load_tests, load_train
+from fishcli.errors import FishError, choose
+from fishcli.features.augment import augment_names
+from fishcli.features.backbones import BACKBONES, BackboneChoice, load_backbone
+from fishcli.features.recipe import parse_image_size
+from fishcli.features.store import FeatureStore
+from fishcli.features.views import first_views, named_views
+from fishcli.progress import say
+
+
+def run(config: FeaturesConfig) -> str:
+    """Compute what the store lacks; returns the store's folder."""
+    choose(config.backbone, BACKBONES, "backbone")  # before anything slow
+    size = parse_image_size(config.image_size)
+    views = named_views(config.view_names.split(",")) if config.view_names else first_views(config.views)
+    tables = _load_splits(config)
+    choice = BackboneChoice(config.backbone, config.weights, size, config.layer, config.pool, config.resize)
+    if config.weights == "random":
+        say("weights random: features without any training, for trying things out; expect weak scores")
+    backbone = load_backbone(choice)
+    store = FeatureStore.create(config.stores_dir, backbone.recipe, config.weights)
+    copies = augment_names(config.augment)
+    wanted = {
+        split: (images, [*views, *copies] if split == "train" else views) for split, images in tables.items()
+    }
+    upkeep = Upkeep(config.data_dir, config.batch_size, config.workers, config.skip_unreadable)
+    bring_up_to_date(store, wanted, upkeep, backbone)
+    store.touch()
+    return str(store.store_dir)
+
+
+def _load_splits(config: FeaturesConfig) -> dict[str, pd.DataFrame]:
+    if config.splits is None:
+        return {"train": load_train(config.data_dir), **load_tests(config.data_dir)}
+    names = [name.strip() for name in config.splits.split(",") if name.strip()]
+    if not names:
+        raise FishError("--splits is empty. Name splits such as train,test.")
+    tables: dict[str, pd.DataFrame] = {}
+    tests = load_tests(config.data_dir) if names != ["train"] else {}
+    for name in names:
+        choose(name, ["train", *tests], "split")
+        tables[name] = load_train(config.data_dir) if name == "train" else tests[name]
+    return tables

@@ -1,0 +1,141 @@
+"""`fishcli predict`: views averaged, folds ensembled, a valid submission CSV."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fishcli.commands.runs import Run, pick_run
+from fishcli.commands.upkeep import Upkeep, bring_up_to_date, pick_store
+from fishcli.configs import PredictConfig, SubmissionConfig
+from fishcli.dataset.annotations import BOX_COLUMNS
+from fishcli.dataset.classes import smoothed_prior
+from fishcli.dataset.images import load_tests, load_train
+from fishcli.dataset.samples import Sample, load_samples
+from fishcli.errors import examples
+from fishcli.features.store import FeatureStore
+from fishcli.features.views import boxes_to_photo, first_views
+from fishcli.files import write_csv
+from fishcli.heads.inputs import store_rows
+from fishcli.heads.training import FoldHead
+from fishcli.progress import bar, say, warn
+from fishcli.scoring.ensembling import average
+from fishcli.scoring.metrics import log_loss
+from fishcli.scoring.submission import clip_proba, make_submission, write_submission
+
+ROWS_AT_ONCE = 1024
+
+
+def run(config: PredictConfig) -> str:
+    """Predict with the chosen run; returns the submissions' paths, a line each."""
+    first_views(config.tta, "--tta")
+    this_run = pick_run(config.models_dir, config.run)
+    _say_what_is_known(this_run, config.tta)
+    samples, tests = load_competition(config, this_run)
+    predictions = predict_run(config, this_run, tests)
+    return write_submissions(config, this_run.name, this_run.class_names, (samples, predictions))
+
+
+def load_competition(config: SubmissionConfig, this_run: Run) -> tuple[list[Sample], dict[str, pd.DataFrame]]:
+    """The sample submissions, and the tables of the test folders that they ask for.
+
+    Raises:
+        FishError: the run was trained on other images, or the samples don't fit.
+    """
+    this_run.check_dataset(load_train(config.data_dir))
+    tests = load_tests(config.data_dir)
+    samples = load_samples(config.data_dir, tests, this_run.class_names)
+    asked = {split for sample in samples for split, _ in sample.keys}
+    return samples, {split: table for split, table in tests.items() if split in asked}
+
+
+def predict_run(config: SubmissionConfig, this_run: Run, tests: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Predict every test image with all folds of a run, and keep the result in its folder.
+
+    Returns:
+        `split`, `image`, one probability column a class, and the box as fractions of the photo.
+    """
+    store = pick_store(config.stores_dir, this_run.store)
+    views = first_views(config.tta, "--tta")
+    wanted = {split: (table, views) for split, table in tests.items()}
+    bring_up_to_date(store, wanted, Upkeep(config.data_dir, workers=config.workers))
+    heads = this_run.load_folds()
+    parts = []
+    n_images = sum(len(table) for table in tests.values())
+    with bar(n_images, f"predicting with {this_run.name}", "img") as progress:
+        for split, table in tests.items():
+            for start in range(0, len(table), ROWS_AT_ONCE):
+                images = table.iloc[start : start + ROWS_AT_ONCE]
+                proba, boxes = _predict_images(heads, store, split, images, (views, config.mean))
+                part = pd.DataFrame(np.hstack([proba, boxes]), columns=[*this_run.class_names, *BOX_COLUMNS])
+                part.insert(0, "image", list(images["image"]))
+                part.insert(0, "split", split)
+                parts.append(part)
+                progress.update(len(images))
+    predictions = pd.concat(parts, ignore_index=True)
+    write_csv(this_run.run_dir / f"test_tta{config.tta}.csv", predictions)
+    return predictions
+
+
+def write_submissions(
+    config: SubmissionConfig, name: str, class_names: list[str], found: tuple[list[Sample], pd.DataFrame]
+) -> str:
+    """Write one submission a sample (`found`: the samples and the predictions); returns their paths."""
+    samples, predictions = found
+    clipped = predictions.copy()
+    clipped[class_names] = clip_proba(predictions[class_names].to_numpy(), config.clip)
+    paths: list[Path] = []
+    for sample in samples:
+        path = config.submissions_dir / f"{name}{sample.suffix}.csv"
+        write_submission(path, make_submission(sample, clipped, class_names), sample, class_names)
+        paths.append(path)
+    return "\n".join(map(str, paths))
+
+
+def _say_what_is_known(this_run: Run, tta: int) -> None:
+    """Say what the run was worth out of fold with this number of views, or that nobody knows."""
+    oof = this_run.read_oof(tta)
+    if oof is None:
+        warn(
+            f"the run {this_run.name} has no out-of-fold figure for {tta} views (trained with --views "
+            f"{this_run.settings['views']}): nobody knows whether they pay. Heads trained on fewer views "
+            "may get "
+            f"worse with rotated ones; find out with fishcli train --views {tta}."
+        )
+        return
+    labels = oof["class_name"].map({name: label for label, name in enumerate(this_run.class_names)})
+    loss = log_loss(labels.to_numpy(), oof[this_run.class_names].to_numpy())
+    kind = "random" if (oof["group"] == "").all() else "grouped"
+    say(f"{this_run.name} with {tta} view{'s' * (tta > 1)}: out-of-fold log loss {loss:.4f} ({kind} folds)")
+
+
+def _predict_images(
+    heads: list[FoldHead], store: FeatureStore, split: str, images: pd.DataFrame, how: tuple[list[str], Any]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities (n, C) and photo boxes (n, 4): views averaged arithmetically, then folds by the mean.
+
+    An image that can't be read gets the prior of the training images and no box.
+    """
+    views, mean = how
+    rows, recipe = store_rows(store, split, list(images["image"])), store.recipe
+    readable = ~images["image"].isin(list(store.unreadable(split))).to_numpy()
+    seen, sizes = images[readable], images.loc[readable, ["height", "width"]].to_numpy()
+    n_classes = len(heads[0].counts)
+    proba = np.zeros((len(heads), len(seen), n_classes))
+    boxes = np.zeros((len(heads), len(seen), 4))
+    for view in views if len(seen) else []:
+        features = store.read(split, view, rows[readable])
+        for k, head in enumerate(heads):
+            proba_here, boxes_here = head.predict(features, seen)
+            proba[k] += proba_here / len(views)
+            found = boxes_to_photo(view, boxes_here, sizes, recipe.image_size, recipe.resize)
+            boxes[k] += found / len(views)
+    counts = sum(head.counts for head in heads)  # each image counts in all folds but one
+    all_proba = np.tile(smoothed_prior(np.asarray(counts)), (len(images), 1))
+    all_boxes = np.full((len(images), 4), np.nan)
+    all_proba[readable], all_boxes[readable] = average(proba, mean), boxes.mean(axis=0)
+    if not readable.all():
+        ids = list(images["image"][~readable])
+        warn(f"{len(ids):,} unreadable images of {split} get the class prior: {examples(ids)}")
+    return all_proba, all_boxes

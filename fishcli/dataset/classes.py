@@ -1,0 +1,48 @@
+"""Class counts and the smoothed prior, the answer that every model has to beat."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+
+def labels_of(class_names: Iterable[str], order: Sequence[str]) -> np.ndarray:
+    """The label (n,) int64 of each class name: its place in `order`."""
+    place = {name: label for label, name in enumerate(order)}
+    return np.array([place[name] for name in class_names], np.int64)
+
+
+def smoothed_prior(counts: np.ndarray) -> np.ndarray:
+    """The prior (C,) float64 of C classes, (n + 1/2) / (N + C/2), from their counts (C,).
+
+    No class gets 0 (Jeffreys' prior), so no log loss is infinite.
+    """
+    counts = np.asarray(counts, np.float64)
+    return (counts + 0.5) / (counts.sum() + 0.5 * len(counts))
+
+
+def fill_missing_classes(proba: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Give classes that training lacked their smoothed prior, and the others what is left.
+
+    Args:
+        proba: (n, C), rows sum to 1.
+        counts: (C,) training images of each class.
+
+    Returns:
+        (n, C) float64, rows sum to 1; `proba` itself where no class is missing.
+    """
+    missing = np.asarray(counts) == 0
+    proba = np.asarray(proba, np.float64)
+    if not missing.any():
+        return proba
+    prior = smoothed_prior(counts)
+    known = np.where(missing, 0.0, proba)
+    known *= (1.0 - prior[missing].sum()) / np.maximum(known.sum(axis=1, keepdims=True), 1e-300)
+    return np.where(missing, prior, known)
+
+
+def fold_priors(labels: np.ndarray, fold: np.ndarray, n_classes: int) -> np.ndarray:
+    """The smoothed class prior of each image's fold-training part: (n, C)."""
+    proba = np.empty((len(labels), n_classes))
+    for k in np.unique(fold):
+        proba[fold == k] = smoothed_prior(np.bincount(labels[fold != k], minlength=n_classes))
+    return proba

@@ -1,0 +1,71 @@
+"""Groups: what must not straddle a fold (boat, camera, video)."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from fishcli.dataset.metadata import size_keys
+from fishcli.dataset.names import NameIndex
+from fishcli.errors import FishError, examples
+from fishcli.files import read_csv
+from fishcli.progress import say, warn
+
+
+def load_groups(option: str, data_dir: Path, train: pd.DataFrame) -> pd.Series | None:
+    """The group of each training image, or None where folds will be random.
+
+    Args:
+        option: "auto" (groups.csv, else train.csv's group column, else none), "none", "size" (one group a
+            size_key), or the path of a CSV with the columns image and group.
+        data_dir: the competition's folder.
+        train: the table of `load_train`.
+
+    Returns:
+        Group names, with the image ids as index.
+
+    Raises:
+        FishError: the file is missing, misses images or names one of them twice.
+    """
+    ids = pd.Index(train["image"], name="image")
+    if option == "none":
+        return None
+    if option == "size":
+        return pd.Series(size_keys(train), index=ids, name="group")
+    if option != "auto":
+        return read_groups(Path(option), train)
+    if (data_dir / "groups.csv").exists():
+        say(f"groups from {data_dir / 'groups.csv'}")
+        return read_groups(data_dir / "groups.csv", train)
+    if "group" in train:
+        say(f"groups from {data_dir / 'train.csv'}")
+        return pd.Series(list(train["group"]), index=ids, name="group")
+    warn(
+        f"no groups: {data_dir / 'groups.csv'} is missing, so folds are RANDOM. Frames of one boat, camera "
+        "or "
+        "video then stand on both sides of a fold, and the score says nothing of unseen ones. "
+        "Write groups.csv (image,group), or try --groups size."
+    )
+    return None
+
+
+def read_groups(path: Path, train: pd.DataFrame) -> pd.Series:
+    """Read a CSV with the columns image and group and join it on the ids of `train`."""
+    table = read_csv(path, required=["image", "group"], text=["image", "group"])
+    found, unknown = NameIndex(train["image"]).find_all(table["image"], str(path))
+    if unknown:
+        warn(f"{path} names {len(unknown):,} images that are not in train/: left out ({examples(unknown)})")
+    table = table[table["image"].isin(found)]
+    images = table["image"].map(found)
+    if images.duplicated().any():
+        row = images[images.duplicated()]
+        raise FishError(
+            f"{path}, line {row.index[0] + 2}: {row.iloc[0]!r} stands there a second time. Keep one line."
+        )
+    groups = pd.Series(list(table["group"]), index=pd.Index(images, name="image"), name="group")
+    missing = [image for image in train["image"] if image not in groups.index or groups[image] == ""]
+    if missing:
+        raise FishError(
+            f"{path} has no group for {len(missing):,} training images: {examples(missing)}. "
+            "Add their lines, or go on with random folds: --groups none."
+        )
+    return groups.loc[train["image"]]

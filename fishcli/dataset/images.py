@@ -1,0 +1,172 @@
+"""The images of a competition: their ids, classes and sizes, read from folders and file headers."""
+
+import os
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pandas as pd
+from PIL import Image, UnidentifiedImageError
+
+from fishcli.dataset.names import IMAGE_SUFFIXES, NameIndex
+from fishcli.errors import FishError, examples
+from fishcli.files import digest, read_csv
+from fishcli.progress import track, warn
+
+FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF")
+"""What may be inside an image file, whatever its suffix says. EPS and the like would run programs."""
+
+# Both once, here: in the threads that open images neither is safe.
+Image.init()
+warnings.filterwarnings("ignore", module="PIL")
+
+EXIF_ORIENTATION = 0x0112
+EXPECTED = "train/<CLASS>/*.jpg, or train.csv (image,label[,group]) beside train/*.jpg"
+
+
+def load_train(data_dir: Path) -> pd.DataFrame:
+    """Read the training images of a competition.
+
+    Returns:
+        One row an image, in the order of their ids: `image` (id: its path under train/), `path`,
+        `class_name`, `height` and `width` (pixels of the upright photo, 0 where the header can't be read),
+        `n_bytes`, `problem` (why the header can't be read, else ""), and `group` where train.csv has it.
+
+    Raises:
+        FishError: no images, an empty class folder, or a train.csv that doesn't fit the files.
+    """
+    train_dir = data_dir / "train"
+    if not train_dir.is_dir():
+        raise FishError(
+            f"no training images: there is no folder {train_dir}. Expected {EXPECTED}. "
+            "Name the competition's folder with --data-dir, or draw one: fishcli demo DIR."
+        )
+    paths = _image_paths(train_dir)
+    if not paths:
+        raise FishError(f"no training images in {train_dir}. Expected {EXPECTED}.")
+    labels = (
+        _labels_from_csv(data_dir, paths) if _train_csv(data_dir) else _labels_from_folders(train_dir, paths)
+    )
+    table = _read_headers({image: paths[image] for image in labels["image"]}, "train")
+    return labels.merge(table, on="image", validate="one_to_one")
+
+
+def load_tests(data_dir: Path) -> dict[str, pd.DataFrame]:
+    """Read the test images: one table a folder data_dir/test*, with load_train's columns but the class.
+
+    Raises:
+        FishError: there is no test folder, or one holds no image.
+    """
+    tables = {}
+    for test_dir in sorted(path for path in data_dir.glob("test*") if path.is_dir()):
+        paths = _image_paths(test_dir)
+        if not paths:
+            raise FishError(f"{test_dir} holds no image. Put the test images there or remove the folder.")
+        tables[test_dir.name] = _read_headers(paths, test_dir.name)
+    if not tables:
+        raise FishError(f"no test images: expected a folder {data_dir}/test or test_stg1, test_stg2, ...")
+    return tables
+
+
+def class_names_of(train: pd.DataFrame) -> list[str]:
+    """The class order of a run: the names in `train`, sorted."""
+    return sorted(train["class_name"].unique())
+
+
+def dataset_digest(images: pd.DataFrame) -> str:
+    """The sha256 of ids, file sizes and, where known, classes: tells one data set from another."""
+    columns = [column for column in ("image", "n_bytes", "class_name") if column in images]
+    return digest(images[columns].sort_values("image").to_csv(index=False))
+
+
+def read_header(path: Path) -> tuple[int, int, str]:
+    """Height and width in pixels of the upright photo, without decoding it, and why that failed ("" if "
+    "not)."""
+    try:
+        if path.stat().st_size == 0:
+            return 0, 0, "the file is empty"
+        with Image.open(path, formats=FORMATS) as image:
+            width, height = image.size
+            is_sideways = image.getexif().get(EXIF_ORIENTATION, 1) in (5, 6, 7, 8)
+    except UnidentifiedImageError:
+        return 0, 0, "no image format is recognised in it"
+    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+        return 0, 0, f"its header can't be read ({error})"
+    return (width, height, "") if is_sideways else (height, width, "")
+
+
+def _image_paths(split_dir: Path) -> dict[str, Path]:
+    """Image id -> path of every image file below `split_dir`; hidden files are no images."""
+    paths = {}
+    for folder, folders, files in os.walk(split_dir):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in files:
+            path = Path(folder, name)
+            if path.suffix.lower() in IMAGE_SUFFIXES and not name.startswith("."):
+                paths[path.relative_to(split_dir).as_posix()] = path
+    return dict(sorted(paths.items()))
+
+
+def _read_headers(paths: dict[str, Path], split: str) -> pd.DataFrame:
+    """A table of `image`, `path`, `height`, `width`, `n_bytes`, `problem`, given image id -> path."""
+    with ThreadPoolExecutor() as pool:
+        headers = list(track(pool.map(read_header, paths.values()), f"headers of {split}", "img", len(paths)))
+    table = pd.DataFrame(headers, columns=["height", "width", "problem"])
+    table["n_bytes"] = [path.stat().st_size for path in paths.values()]
+    return table.assign(image=list(paths), path=list(paths.values()))
+
+
+def _train_csv(data_dir: Path) -> Path | None:
+    path = data_dir / "train.csv"
+    return path if path.exists() else None
+
+
+def _labels_from_folders(train_dir: Path, paths: dict[str, Path]) -> pd.DataFrame:
+    loose = [image for image in paths if "/" not in image]
+    if len(loose) == len(paths):
+        raise FishError(
+            f"the images in {train_dir} lie in no class folder and {train_dir.parent / 'train.csv'} is "
+            "missing. "
+            f"Expected {EXPECTED}."
+        )
+    if loose:
+        warn(
+            f"{len(loose):,} images lie directly in {train_dir}, in no class folder: left out "
+            f"({examples(loose)})"
+        )
+    images = [image for image in paths if "/" in image]
+    class_names = [image.split("/")[0] for image in images]
+    folders = {path.name for path in train_dir.iterdir() if path.is_dir() and not path.name.startswith(".")}
+    for empty in sorted(folders - set(class_names)):
+        raise FishError(
+            f"class {empty!r} is empty: {train_dir / empty} holds no image. Add some or remove the folder."
+        )
+    return pd.DataFrame({"image": images, "class_name": class_names})
+
+
+def _labels_from_csv(data_dir: Path, paths: dict[str, Path]) -> pd.DataFrame:
+    csv_path = data_dir / "train.csv"
+    table = read_csv(csv_path, required=["image", "label"], text=["image", "label", "group"])
+    found, unknown = NameIndex(paths).find_all(table["image"], str(csv_path))
+    if unknown:
+        raise FishError(
+            f"{csv_path} names {len(unknown):,} images that {data_dir / 'train'} lacks: {examples(unknown)}. "
+            "Add the files or delete their lines."
+        )
+    if (table["label"] == "").any():
+        line = int((table["label"] == "").idxmax()) + 2
+        raise FishError(f"{csv_path}, line {line}: the label is empty. Write a class name there.")
+    images = table["image"].map(found)
+    twice = images[images.duplicated()]
+    if len(twice):
+        line = int(twice.index[0]) + 2
+        raise FishError(
+            f"{csv_path}, line {line}: {twice.iloc[0]!r} stands there a second time. Keep one line an image."
+        )
+    unnamed = sorted(set(paths) - set(images))
+    if unnamed:
+        warn(f"{csv_path} has no label for {len(unnamed):,} images in train/: left out ({examples(unnamed)})")
+    labels = pd.DataFrame({"image": images, "class_name": table["label"]})
+    if "group" in table:
+        labels["group"] = table["group"]
+    return labels.sort_values("image", ignore_index=True)

@@ -1,0 +1,88 @@
+"""Sample submissions: the columns, the ids and their order that the competition wants back."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from fishcli.dataset.names import NameIndex
+from fishcli.errors import FishError, examples
+from fishcli.files import read_csv
+
+PATTERN = "sample_submission*.csv"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A sample submission joined with the test images.
+
+    Attributes:
+        path: the file.
+        suffix: what its name adds to "sample_submission": "", "_stg1", ...
+        columns: all columns in the file's order; one is "image".
+        names: the image names as the file spells and orders them.
+        keys: the (split, image id) that each name means.
+    """
+
+    path: Path
+    suffix: str
+    columns: tuple[str, ...]
+    names: tuple[str, ...]
+    keys: tuple[tuple[str, str], ...]
+
+
+def load_samples(data_dir: Path, tests: dict[str, pd.DataFrame], class_names: list[str]) -> list[Sample]:
+    """Read every sample submission of a competition.
+
+    Where there is none, one sample of all test images is made up: `image` and the classes in their order.
+
+    Raises:
+        FishError: columns that are not the classes, unknown, ambiguous or doubled images.
+    """
+    paths = sorted(data_dir.glob(PATTERN))
+    if not paths:
+        return [_default_sample(data_dir, tests, class_names)]
+    return [_load_sample(path, tests, class_names) for path in paths]
+
+
+def _default_sample(data_dir: Path, tests: dict[str, pd.DataFrame], class_names: list[str]) -> Sample:
+    keys = [(split, image) for split, table in tests.items() for image in table["image"]]
+    names = [image if len(tests) == 1 else f"{split}/{image}" for split, image in keys]
+    path = data_dir / "sample_submission.csv"
+    return Sample(path, "", ("image", *class_names), tuple(names), tuple(keys))
+
+
+def _load_sample(path: Path, tests: dict[str, pd.DataFrame], class_names: list[str]) -> Sample:
+    table = read_csv(path, required=["image"], text=["image"])
+    columns = [column for column in table.columns if column != "image"]
+    if sorted(columns) != sorted(class_names):
+        lacking, extra = set(class_names) - set(columns), set(columns) - set(class_names)
+        raise FishError(
+            f"{path}, line 1: its columns are not the classes of train/: "
+            f"missing {examples(lacking) or 'none'}, extra {examples(extra) or 'none'}."
+        )
+    if table["image"].duplicated().any():
+        row = int(table["image"].duplicated().idxmax())
+        raise FishError(f"{path}, line {row + 2}: {table['image'][row]!r} stands there a second time.")
+    suffix = path.stem.removeprefix("sample_submission")
+    keys = _find_keys(path, list(table["image"]), tests, suffix)
+    return Sample(path, suffix, tuple(table.columns), tuple(table["image"]), tuple(keys))
+
+
+def _find_keys(
+    path: Path, names: list[str], tests: dict[str, pd.DataFrame], suffix: str
+) -> list[tuple[str, str]]:
+    """The test images that `names` mean: in the folder test<suffix> if it has them all, else in any."""
+    own = f"test{suffix}"
+    if own in tests:
+        found, unknown = NameIndex(tests[own]["image"]).find_all(names, str(path))
+        if not unknown:
+            return [(own, found[name]) for name in names]
+    keys = {f"{split}/{image}": (split, image) for split, table in tests.items() for image in table["image"]}
+    found, unknown = NameIndex(keys).find_all(names, str(path))
+    if unknown:
+        raise FishError(
+            f"{path} names {len(unknown):,} images that no test folder holds ({', '.join(tests)}): "
+            f"{examples(unknown)}. Add the files, or move the sample away."
+        )
+    return [keys[found[name]] for name in names]

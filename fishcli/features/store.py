@@ -1,0 +1,239 @@
+"""The feature store: one Zarr v3 array a (split, view), written chunk by chunk, read without loading all."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import zarr
+from zarr.codecs import BloscCodec, Crc32cCodec
+
+from fishcli.errors import FishError, examples
+from fishcli.features.recipe import Recipe
+from fishcli.files import read_csv, read_json, write_csv, write_json
+
+FEATURE_BYTES = 2  # float16
+CONFIG: Any = {"write_empty_chunks": True}
+"""Otherwise a chunk of zeros would not be written, and be looked for on every resume. Not kept by Zarr."""
+
+
+class FeatureStore:
+    """Features of images under one recipe, kept in a folder.
+
+    Rows are in the order of the split's image list, which is fixed when the split is first written; joins go
+    by image id. A chunk's file exists only when it is whole, so the chunks that exist are those that are done.
+    A row of NaN belongs to an image that could not be read.
+    """
+
+    def __init__(self, store_dir: Path) -> None:
+        """Open an existing store; FishError where there is none or its recipe is damaged."""
+        self.store_dir = store_dir
+        self._description = read_json(store_dir / "recipe.json")
+        self.recipe = Recipe.from_json(self._description, str(store_dir / "recipe.json"))
+
+    @staticmethod
+    def create(features_dir: Path, recipe: Recipe, weights: str) -> "FeatureStore":
+        """Open the store of `recipe` under `features_dir`, made where it is missing.
+
+        Args:
+            features_dir: the folder of all stores.
+            recipe: what the store's numbers depend on.
+            weights: where the weights came from; kept so that missing views can be computed later.
+        """
+        store_dir = features_dir / recipe.name
+        description = {**recipe.to_json(), "weights": weights}
+        if not (store_dir / "recipe.json").exists() or read_json(store_dir / "recipe.json") != description:
+            write_json(store_dir / "recipe.json", description)
+        return FeatureStore(store_dir)
+
+    @property
+    def weights(self) -> str:
+        """Where the backbone's weights came from: "imagenet", "random" or a path."""
+        return str(self._description["weights"])
+
+    def images(self, split: str) -> pd.DataFrame | None:
+        """The image list of a split (image, n_bytes), or None where it has none yet."""
+        path = self.store_dir / split / "images.csv"
+        return read_csv(path, required=["image", "n_bytes"], text=["image"]) if path.exists() else None
+
+    def update_images(self, split: str, images: pd.DataFrame, mended: set[str]) -> None:
+        """Bring a split's image list up to date: new images are appended, rows of missing ones stay unused.
+
+        Args:
+            split: the split.
+            images: its images now (image, n_bytes).
+            mended: images that were unreadable and can be read now.
+
+        Raises:
+            FishError: images are both new and missing: this is another data set.
+        """
+        known = self.images(split)
+        if known is None:
+            write_csv(self.store_dir / split / "images.csv", images[["image", "n_bytes"]])
+            return
+        now, then = (dict(zip(each["image"], each["n_bytes"], strict=True)) for each in (images, known))
+        added = [image for image in now if image not in then]
+        missing = then.keys() - now.keys() - self.unreadable(split).keys()
+        if added and missing:
+            raise FishError(
+                f"the store {self.store_dir} was computed for other images of {split}: {len(added):,} are "
+                "new "
+                f"({examples(added)}) and {len(missing):,} are missing ({examples(missing)}). "
+                f"Name another --features-dir, or remove {self.store_dir / split} to compute them anew."
+            )
+        stale = mended | {image for image in now.keys() & then.keys() if now[image] != then[image]}
+        for row in np.flatnonzero(known["image"].isin(stale)):
+            self._forget_row(split, int(row))
+        listed = [*then, *added]
+        table = pd.DataFrame(
+            {"image": listed, "n_bytes": [now.get(image, then.get(image)) for image in listed]}
+        )
+        if not table.equals(known):
+            write_csv(self.store_dir / split / "images.csv", table)
+
+    def unreadable(self, split: str) -> dict[str, str]:
+        """The images of a split that could not be read, each with the reason; their rows are NaN."""
+        path = self.store_dir / split / "unreadable.json"
+        return read_json(path)["reasons"] if path.exists() else {}
+
+    def set_unreadable(self, split: str, reasons: dict[str, str], skipped: bool) -> None:
+        """Record the images that could not be read, and whether the user chose to go on without them."""
+        path = self.store_dir / split / "unreadable.json"
+        if reasons or path.exists():
+            write_json(path, {"skipped": skipped, "reasons": dict(sorted(reasons.items()))})
+
+    def check_readable(self, split: str) -> None:
+        """Raise FishError where images could not be read and the user has not chosen to go on without "
+        "them."""
+        path = self.store_dir / split / "unreadable.json"
+        if path.exists() and not read_json(path)["skipped"] and (reasons := self.unreadable(split)):
+            listed = "".join(f"\n  {image}: {reason}" for image, reason in reasons.items())
+            raise FishError(
+                f"{len(reasons):,} images of {split} can't be read:{listed}\nAll others are computed and "
+                "kept. "
+                "Mend these and run fishcli features again, or go on without them: fishcli features "
+                "--skip-unreadable."
+            )
+
+    def views(self, split: str) -> list[str]:
+        """The names of the arrays of a split that are complete."""
+        split_dir = self.store_dir / split
+        names = [path.parent.name for path in split_dir.glob("*/zarr.json")]
+        return sorted(name for name in names if self.is_complete(split, name))
+
+    def array(self, split: str, view: str) -> Any:
+        """The Zarr array (n_images, ...) of a split and view.
+
+        Raises:
+            FishError: it was never computed.
+        """
+        path = self.store_dir / split / view
+        if not (path / "zarr.json").exists():
+            raise FishError(
+                f"the store {self.store_dir.name} has no {view} features of {split}. Run fishcli features "
+                "first."
+            )
+        return _open(path)
+
+    def require_array(
+        self,
+        split: str,
+        view: str,
+        shape: Sequence[int],
+        chunk_size: int,
+        dtype: str = "float16",
+        made_by: str = "",
+    ) -> Any:
+        """The array of a split and view, created where it is missing or was made by something else.
+
+        Args:
+            split: the split.
+            view: a view's name, or another array's that goes with it.
+            shape: (n_images, ...).
+            chunk_size: images a chunk, for a new array; an existing one keeps its own.
+            dtype: NumPy's name of the type.
+            made_by: what besides the recipe the numbers depend on.
+        """
+        path = self.store_dir / split / view
+        if (path / "zarr.json").exists():
+            array = _open(path)
+            if array.attrs["made_by"] == made_by and array.shape[1:] == tuple(shape[1:]):
+                if array.shape[0] != shape[0]:  # the split has grown: its last chunk was padded
+                    self._chunk_path(array, array.shape[0] // array.chunks[0]).unlink(missing_ok=True)
+                    array.resize(tuple(shape))
+                return array
+        if path.exists():
+            shutil.rmtree(path)
+        return zarr.create_array(
+            path,
+            shape=tuple(shape),
+            chunks=(chunk_size, *shape[1:]),
+            dtype=dtype,
+            compressors=[BloscCodec(cname="zstd", clevel=1, shuffle="shuffle"), Crc32cCodec()],
+            chunk_key_encoding={"name": "v2", "separator": "."},
+            attributes={"made_by": made_by},
+            config=CONFIG,
+        )
+
+    def is_complete(self, split: str, view: str) -> bool:
+        """Whether every image of a split has its features of a view (or is known to be unreadable)."""
+        images = self.images(split)
+        if images is None or not (self.store_dir / split / view / "zarr.json").exists():
+            return False
+        return self.array(split, view).shape[0] == len(images) and not self.missing_chunks(split, view)
+
+    def missing_chunks(self, split: str, view: str) -> set[int]:
+        """The numbers of the chunks of an array that are not there yet."""
+        array = self.array(split, view)
+        return {chunk for chunk in range(array.cdata_shape[0]) if not self._chunk_path(array, chunk).exists()}
+
+    def chunk_size(self, split: str) -> int | None:
+        """Images a chunk in a split, None before the first array: all its arrays share their chunks."""
+        paths = sorted(self.store_dir.glob(f"{split}/*/zarr.json"))
+        return int(self.array(split, paths[0].parent.name).chunks[0]) if paths else None
+
+    def _forget_row(self, split: str, row: int) -> None:
+        """Delete the chunks that hold a row, so that they are computed again."""
+        for path in self.store_dir.glob(f"{split}/*/zarr.json"):
+            array = self.array(split, path.parent.name)
+            self._chunk_path(array, row // array.chunks[0]).unlink(missing_ok=True)
+
+    def _chunk_path(self, array: Any, chunk: int) -> Path:
+        key = array.metadata.encode_chunk_key((chunk, *[0] * (array.ndim - 1)))
+        return Path(array.store.root) / array.path / key
+
+    def touch(self) -> None:
+        """Make this the store that was used last."""
+        (self.store_dir / "recipe.json").touch()
+
+    def sweep(self) -> None:
+        """Remove what a killed process left of half-written chunks."""
+        for partial in self.store_dir.glob("*/*/*.partial"):
+            partial.unlink(missing_ok=True)
+
+    def read(self, split: str, view: str, rows: np.ndarray | slice = np.s_[:]) -> np.ndarray:
+        """Rows of a split's features: (n, ...) float16.
+
+        Raises:
+            FishError: a chunk is damaged (its checksum does not fit).
+        """
+        array = self.array(split, view)
+        try:
+            return np.asarray(array[rows] if isinstance(rows, slice) else array.oindex[rows])
+        except (ValueError, RuntimeError) as error:
+            raise FishError(
+                f"the features in {self.store_dir / split / view} are damaged ({error}). "
+                "Remove that folder and run fishcli features again."
+            ) from None
+
+
+def _open(path: Path) -> Any:
+    return zarr.open_array(path, mode="r+").with_config(CONFIG)  # open_array ignores a config of its own
+
+
+def open_stores(features_dir: Path) -> list[FeatureStore]:
+    """Every store under `features_dir`, the newest first."""
+    recipes = sorted(features_dir.glob("*/recipe.json"), key=lambda path: path.stat().st_mtime, reverse=True)
+    return [FeatureStore(path.parent) for path in recipes]

@@ -1,0 +1,102 @@
+"""What a head is trained on: cached features of images by view, their labels and boxes, joined on image id."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from fishcli.errors import FishError, examples
+from fishcli.features.augment import PREFIX
+from fishcli.features.extract import boxes_name
+from fishcli.features.store import FeatureStore
+from fishcli.features.views import VIEWS, boxes_to_input
+from fishcli.progress import track
+
+BOX_RULES = ("largest", "union")
+"""The order in which augmented copies' boxes stand in the store."""
+ROWS_A_READ = 256
+
+
+@dataclass(frozen=True)
+class HeadInputs:
+    """Everything of n images that a head sees.
+
+    Attributes:
+        images: (n rows) `image`, `class_name`, `height`, `width`.
+        labels: (n,) int64.
+        views: the names of the v cached views and augmented copies.
+        features: (v, n, ...) float16, maps or pooled.
+        boxes: (v, n, 4) float32, fractions of each view's input, NaN where there is none.
+    """
+
+    images: pd.DataFrame
+    labels: np.ndarray
+    views: list[str]
+    features: np.ndarray
+    boxes: np.ndarray
+
+
+def store_rows(store: FeatureStore, split: str, images: Sequence[str]) -> np.ndarray:
+    """The rows (n,) of `images` in the store's arrays of a split.
+
+    Raises:
+        FishError: an image has no features.
+    """
+    listed = store.images(split)
+    known = {} if listed is None else {image: row for row, image in enumerate(listed["image"])}
+    lacking = [image for image in images if image not in known]
+    if lacking:
+        raise FishError(
+            f"the store {store.store_dir.name} lacks {len(lacking):,} images of {split}: "
+            f"{examples(lacking)}. "
+            "Run fishcli features again."
+        )
+    return np.array([known[image] for image in images], np.int64)
+
+
+def read_features(
+    store: FeatureStore, split: str, views: list[str], rows: np.ndarray, pool: bool
+) -> np.ndarray:
+    """Features (v, n, ...) float16 of `rows` for each view; maps are average-pooled on the way if `pool`.
+
+    Read some rows at a time: with `pool`, memory holds the pooled features only.
+    """
+    shape = store.array(split, views[0]).shape[1:]
+    is_map = len(shape) == 3
+    kept = shape[-1:] if pool and is_map else shape
+    features = np.empty((len(views), len(rows), *kept), np.float16)
+    for v, view in enumerate(track(views, f"reading {split}", "view")):
+        for start in range(0, len(rows), ROWS_A_READ):
+            part = store.read(split, view, rows[start : start + ROWS_A_READ])
+            if pool and is_map:
+                part = part.mean(axis=(1, 2), dtype=np.float32).astype(np.float16)
+            features[v, start : start + ROWS_A_READ] = part
+    return features
+
+
+def view_boxes(
+    store: FeatureStore, images: pd.DataFrame, views: list[str], boxes: np.ndarray, rule: str
+) -> np.ndarray:
+    """Where each image's target box lies in the backbone's input, for each view: (v, n, 4) float32.
+
+    Args:
+        store: its recipe says how photos were resized; it holds the boxes of augmented copies.
+        images: the training images (`image`, `height`, `width`).
+        views: names of views and augmented copies.
+        boxes: (n, 4) targets, fractions of the photo, NaN where there is none.
+        rule: "largest" or "union"; which of the copies' boxes is meant.
+    """
+    sizes = images[["height", "width"]].to_numpy()
+    placed = np.full((len(views), len(images), 4), np.nan, np.float32)
+    if np.isnan(boxes).all():
+        return placed
+    for v, view in enumerate(views):
+        if view.startswith(PREFIX):
+            rows = store_rows(store, "train", list(images["image"]))
+            placed[v] = store.read("train", boxes_name(view), rows)[:, BOX_RULES.index(rule)]
+        else:
+            seen = VIEWS[view].apply_boxes(boxes)
+            recipe = store.recipe
+            placed[v] = boxes_to_input(seen, VIEWS[view].sizes(sizes), recipe.image_size, recipe.resize)
+    return placed
