@@ -1,4 +1,4 @@
-"""How well image size alone predicts the label: cross-fitted, against the prior, with a permutation p-value."""
+"""How well image size alone predicts the label: cross-fitted, beside the prior, with a p-value."""
 
 import math
 import warnings
@@ -64,7 +64,7 @@ def measure_leakage(images: pd.DataFrame, groups: pd.Series | None, n_folds: int
 def permutation_p_value(
     images: pd.DataFrame, bits: float, n_permutations: int, n_folds: int, seed: int
 ) -> float:
-    """The p-value (1 + b) / (1 + B) of `bits` under labels shuffled over images, with folds made anew each time.
+    """The p-value (1 + b) / (1 + B) of `bits` under labels shuffled over images, folds made anew.
 
     Right for independent images only: frames of one sequence make it too small (Phipson & Smyth 2010).
     """
@@ -84,8 +84,7 @@ def label_entropy(images: pd.DataFrame) -> float:
 
 
 def class_by_size(images: pd.DataFrame, n_sizes: int = 12) -> pd.DataFrame:
-    """Counts of each class (columns) by `size_key` (rows), the most frequent sizes first, the rest summed "
-    "up."""
+    """Counts of each class (columns) by `size_key` (rows), frequent sizes first, the rest summed up."""
     keys = pd.Series(size_keys(images), index=images.index, name="size")
     frequent = keys.value_counts().index[:n_sizes]
     n_others = keys.nunique() - len(frequent)

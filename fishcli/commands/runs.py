@@ -106,7 +106,8 @@ def settings_of(config: TrainConfig, n_copies: int) -> dict[str, Any]:
 
 def encoder_from_json(value: dict[str, Any]) -> MetadataEncoder:
     """The encoder that `dataclasses.asdict` turned into JSON."""
-    return MetadataEncoder(**{name: tuple(v) if isinstance(v, list) else v for name, v in value.items()})
+    lists = {name: tuple(value[name]) for name in ("vocabulary", "mean", "scale")}
+    return MetadataEncoder(value["kind"], **lists)
 
 
 def list_runs(models_dir: Path) -> list[Run]:

@@ -80,8 +80,7 @@ def dataset_digest(images: pd.DataFrame) -> str:
 
 
 def read_header(path: Path) -> tuple[int, int, str]:
-    """Height and width in pixels of the upright photo, without decoding it, and why that failed ("" if "
-    "not)."""
+    """Height and width in pixels of the upright photo, not decoded, and why that failed ("" if not)."""
     try:
         if path.stat().st_size == 0:
             return 0, 0, "the file is empty"
@@ -113,7 +112,7 @@ def _read_headers(paths: dict[str, Path], split: str) -> pd.DataFrame:
         headers = list(track(pool.map(read_header, paths.values()), f"headers of {split}", "img", len(paths)))
     table = pd.DataFrame(headers, columns=["height", "width", "problem"])
     table["n_bytes"] = [path.stat().st_size for path in paths.values()]
-    return table.assign(image=list(paths), path=list(paths.values()))
+    return table.assign(image=list(paths), path=pd.Series(list(paths.values()), dtype=object))
 
 
 def _train_csv(data_dir: Path) -> Path | None:

@@ -1,6 +1,5 @@
 """Image-size metadata, as people say it and as a model takes it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,5 +79,4 @@ class MetadataEncoder:
 def is_hardly_shared(images: pd.DataFrame) -> bool:
     """Whether most images have a size of their own, so that a one-hot of sizes tells nothing."""
     keys = pd.Series(size_keys(images), dtype=object)
-    shared: Sequence[bool] = keys.map(keys.value_counts()).ge(MIN_COUNT)
-    return bool(np.mean(shared) < 0.5)
+    return bool(keys.map(keys.value_counts()).ge(MIN_COUNT).mean() < 0.5)

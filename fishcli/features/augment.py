@@ -40,7 +40,7 @@ def augment(image: np.ndarray, boxes: np.ndarray, image_id: str, copy: str) -> t
     geometry, pixels = _per_thread.pipelines
     seed = int(digest(image_id, copy)[:8], 16)
     for pipeline in (geometry, pixels):
-        # Not set_random_seed: it gives each transform the same seed, and so the same draws (both flips or none).
+        # Not set_random_seed: it gives every transform the same seed, so both flips happen or none.
         pipeline.set_random_state(np.random.default_rng(seed), random.Random(seed))
     known = np.flatnonzero(~np.isnan(boxes).any(axis=1))
     moved = geometry(image=image, bboxes=boxes[known].astype(np.float64), rows=known)

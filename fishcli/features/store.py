@@ -22,9 +22,9 @@ CONFIG: Any = {"write_empty_chunks": True}
 class FeatureStore:
     """Features of images under one recipe, kept in a folder.
 
-    Rows are in the order of the split's image list, which is fixed when the split is first written; joins go
-    by image id. A chunk's file exists only when it is whole, so the chunks that exist are those that are done.
-    A row of NaN belongs to an image that could not be read.
+    Rows are in the order of the split's image list, which only grows; joins go by image id. A chunk's file
+    exists only when it is whole: the chunks that exist are done. A row of NaN belongs to an image that could
+    not be read.
     """
 
     def __init__(self, store_dir: Path) -> None:
@@ -105,8 +105,7 @@ class FeatureStore:
             write_json(path, {"skipped": skipped, "reasons": dict(sorted(reasons.items()))})
 
     def check_readable(self, split: str) -> None:
-        """Raise FishError where images could not be read and the user has not chosen to go on without "
-        "them."""
+        """Raise FishError where images could not be read and the user has not chosen to skip them."""
         path = self.store_dir / split / "unreadable.json"
         if path.exists() and not read_json(path)["skipped"] and (reasons := self.unreadable(split)):
             listed = "".join(f"\n  {image}: {reason}" for image, reason in reasons.items())

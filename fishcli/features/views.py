@@ -100,7 +100,7 @@ def resize(image: np.ndarray, input_size: tuple[int, int], policy: str) -> np.nd
 
     "squash" ignores the aspect, "letterbox" keeps it and pads, "crop" keeps it and cuts the middle out.
     """
-    new_height, new_width = _scaled_size(*image.shape[:2], input_size, policy)
+    new_height, new_width = _scaled_size(image.shape[0], image.shape[1], input_size, policy)
     scaled = _scale(np.ascontiguousarray(image), new_height, new_width)
     top, left = (input_size[0] - new_height) // 2, (input_size[1] - new_width) // 2
     if policy == "letterbox":
@@ -168,8 +168,7 @@ def boxes_from_input(
 def boxes_to_photo(
     view: str, boxes: np.ndarray, image_sizes: np.ndarray, input_size: tuple[int, int], policy: str
 ) -> np.ndarray:
-    """Boxes (n, 4) predicted on the resized `view` of photos of `image_sizes` (n, 2), as fractions of the "
-    "photo."""
+    """Boxes (n, 4) of the resized `view` of photos of `image_sizes` (n, 2) as fractions of the photo."""
     seen = boxes_from_input(boxes, VIEWS[view].sizes(image_sizes), input_size, policy)
     return VIEWS[view].invert_boxes(seen)
 

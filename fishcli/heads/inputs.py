@@ -1,4 +1,4 @@
-"""What a head is trained on: cached features of images by view, their labels and boxes, joined on image id."""
+"""What a head is trained on: features of images by view, labels and boxes, joined on image id."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -145,7 +145,7 @@ def _batches(head: FoldHead, inputs: HeadInputs, rows: np.ndarray, batch_size: i
     targets = np.concatenate([inputs.boxes, np.ones_like(inputs.boxes[..., :1])], axis=2)
     targets = np.where(has_box, targets, np.float32(0.0))
 
-    class Batches(keras.utils.PyDataset):
+    class Batches(keras.utils.PyDataset):  # type: ignore[name-defined]
         """Batches of one fold's training rows."""
 
         def __init__(self) -> None:

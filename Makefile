@@ -1,0 +1,59 @@
+# `make demo` and `make test` do all set-up themselves, in .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+DEMO := demo
+RUN := $(BIN)/fishcli
+
+# Where the demo competition lies, its runs and its submissions: nothing of it touches data/ or models/.
+PLACES := --data-dir $(DEMO)/data
+MODELS := $(PLACES) --models-dir $(DEMO)/models
+SUBMISSIONS := $(MODELS) --submissions-dir $(DEMO)/submissions
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint format bench clean
+
+help: ## show this help
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: $(INSTALLED) ## create .venv and install fishcli with its development tools
+
+$(INSTALLED): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@
+
+demo: $(INSTALLED) ## draw a competition and run the whole pipeline on it
+	test -e $(DEMO)/data/solution.csv || $(RUN) demo $(DEMO)/data
+	$(RUN) features $(PLACES) --backbone mobilenet_v2_035 --weights random --image-size 160x160 --views 2
+	$(RUN) train $(MODELS) --head gap --views 2 --name gap
+	$(RUN) train $(MODELS) --head dense --views 2 --name dense
+	$(RUN) predict $(SUBMISSIONS) --run gap --tta 2
+	$(RUN) ensemble $(SUBMISSIONS) gap dense --tta 2 --name blend
+	$(RUN) audit-leakage $(PLACES)
+	$(RUN) score $(DEMO)/submissions/blend_stg1.csv --solution $(DEMO)/data/solution.csv $(PLACES)
+	$(RUN) score $(DEMO)/submissions/blend_stg2.csv --solution $(DEMO)/data/solution.csv $(PLACES)
+	@echo "The submission: $(DEMO)/submissions/blend_stg1.csv and blend_stg2.csv"
+
+test: $(INSTALLED) ## lint, type-check and run the tests
+	$(MAKE) --no-print-directory lint
+	$(BIN)/python -m pytest
+
+lint: $(INSTALLED) ## ruff, mypy and the floors
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(INSTALLED) ## let ruff rewrite the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(INSTALLED) ## run the benchmarks
+	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+
+clean: ## remove the environment, the demo and caches; never data/, models/, submissions/
+	rm -rf $(VENV) $(DEMO) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find fishcli tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
