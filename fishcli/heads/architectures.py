@@ -24,19 +24,20 @@ def build_head(
 
     Returns:
         An uncompiled model: inputs "features" (batch, ...) and, where n_metadata > 0, "metadata"
-        (batch, n_metadata); outputs "class" (batch, C), softmax, and perhaps "box" (batch, 4), corners as
-        fractions of the input.
+        (batch, n_metadata); outputs "class" (batch, C), softmax, where there are two classes or more, and
+        perhaps "box" (batch, 4), corners as fractions of the input.
     """
     keras = load_keras()
     layers = keras.layers
     features = keras.Input(feature_shape, name="features")
     metadata = keras.Input((n_metadata,), name="metadata") if n_metadata else None
-    hidden = HEADS[choose(config.head, HEADS, "head")](layers, features, metadata, config.dropout)
-    start = keras.initializers.Constant(np.log(prior).tolist())
-    classes = layers.Dense(
-        len(prior), "softmax", bias_initializer=start, kernel_initializer="zeros", name="class"
-    )(hidden)
-    outputs = {"class": classes}
+    outputs = {}
+    if len(prior) > 1:
+        hidden = HEADS[choose(config.head, HEADS, "head")](layers, features, metadata, config.dropout)
+        start = keras.initializers.Constant(np.log(prior).tolist())
+        outputs["class"] = layers.Dense(
+            len(prior), "softmax", bias_initializer=start, kernel_initializer="zeros", name="class"
+        )(hidden)
     if mean_box is not None:
         outputs["box"] = _box_output(keras, features, config.dropout, np.asarray(mean_box, np.float64))
     inputs = {"features": features} if metadata is None else {"features": features, "metadata": metadata}

@@ -45,7 +45,7 @@ class FoldHead:
         """
         inputs = _inputs(features, self.encoder.encode(images))
         output = self.model.predict(inputs, batch_size=PREDICT_BATCH, verbose=0)
-        proba = np.asarray(output["class"], np.float64)
+        proba = np.asarray(output.get("class", np.ones((len(features), 1))), np.float64)
         proba = fill_missing_classes(proba / proba.sum(axis=1, keepdims=True), self.counts)
         boxes = output.get("box", np.full((len(proba), 4), np.nan))
         return proba, np.clip(np.asarray(boxes, np.float64), 0.0, 1.0)
@@ -126,13 +126,17 @@ def _compile(keras: Any, model: Any, config: TrainConfig, n_steps: int) -> None:
     )
     optimizer = keras.optimizers.AdamW(schedule, weight_decay=WEIGHT_DECAY)
     optimizer.exclude_from_weight_decay(var_names=["bias", "beta", "gamma"])
-    losses: dict[str, Any] = {
-        "class": keras.losses.CategoricalCrossentropy(label_smoothing=config.label_smoothing)
+    losses = {
+        "class": keras.losses.CategoricalCrossentropy(label_smoothing=config.label_smoothing),
+        "box": masked_huber,
     }
-    weights = {"class": 1.0}
-    if "box" in model.output:
-        losses["box"], weights["box"] = masked_huber, config.box_weight
-    model.compile(optimizer, losses, loss_weights=weights)
+    weights = {"class": 1.0, "box": config.box_weight}
+    outputs = list(model.output)
+    model.compile(
+        optimizer,
+        {name: losses[name] for name in outputs},
+        loss_weights={name: weights[name] for name in outputs},
+    )
 
 
 def _batches(head: FoldHead, inputs: HeadInputs, rows: np.ndarray, batch_size: int, seed: int) -> Any:

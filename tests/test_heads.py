@@ -1,0 +1,170 @@
+"""Heads: shapes, where they start, the box loss, and what they may look at."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fishcli.configs import TrainConfig
+from fishcli.dataset.classes import smoothed_prior
+from fishcli.errors import FishError
+from fishcli.heads.architectures import HEADS, build_head, needs_maps
+from fishcli.heads.inputs import HeadInputs
+from fishcli.heads.training import fit_fold, load_fold, masked_huber
+
+MEAN_BOX = np.array([0.2, 0.3, 0.6, 0.9])
+PRIOR = smoothed_prior(np.array([5, 3, 0]))
+
+
+def some_inputs(n=48, shape=(3, 4, 8), n_views=1, with_boxes=True, seed=0):
+    """Features that give the label away, and boxes that lie where channel 0 says."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(n) % 3
+    features = rng.normal(size=(n_views, n, *shape)).astype(np.float16)
+    features[..., 1:4] += 3 * np.eye(3, dtype=np.float16)[labels].reshape(1, n, *[1] * (len(shape) - 1), 3)
+    images = pd.DataFrame(
+        {
+            "image": [f"{i}.jpg" for i in range(n)],
+            "class_name": [f"c{label}" for label in labels],
+            "height": 48,
+            "width": np.where(labels == 0, 64, 80),
+        }
+    )
+    boxes = np.full((n_views, n, 4), np.nan, np.float32)
+    if with_boxes:
+        boxes[:, ::2] = MEAN_BOX
+    return HeadInputs(images, labels, ["identity", "hflip"][:n_views], features, boxes)
+
+
+CONFIG = TrainConfig(epochs=30, batch_size=16, lr=1e-2, metadata="size")
+
+
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("shape", [(3, 4, 8), (1, 1, 8), (8,)])
+def test_a_head_starts_at_the_prior_and_the_mean_box(head, shape):
+    model = build_head(dataclasses.replace(CONFIG, head=head), shape, 2, PRIOR, MEAN_BOX)
+    rng = np.random.default_rng(0)
+    inputs = {"features": rng.normal(size=(5, *shape)), "metadata": rng.normal(size=(5, 2))}
+    output = model(inputs, training=False)
+    np.testing.assert_allclose(output["class"], np.tile(PRIOR, (5, 1)), atol=1e-5)
+    np.testing.assert_allclose(output["box"], np.tile(MEAN_BOX, (5, 1)), atol=1e-5)
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_a_head_learns_classes_and_boxes_and_survives_saving(head, tmp_path):
+    inputs = some_inputs()
+    trained, losses = fit_fold(dataclasses.replace(CONFIG, head=head), inputs, np.arange(36), seed=1)
+    assert losses["loss"][-1] < losses["loss"][0]
+    images = inputs.images.iloc[36:]
+    proba, boxes = trained.predict(inputs.features[0, 36:], images)
+    assert (proba.argmax(axis=1) == inputs.labels[36:]).mean() > 0.8
+    np.testing.assert_allclose(proba.sum(axis=1), 1, atol=1e-6)
+    assert np.abs(boxes - MEAN_BOX).max() < 0.2
+    trained.model.save(tmp_path / "head.keras")
+    loaded = load_fold(tmp_path / "head.keras", trained.encoder, trained.counts)
+    np.testing.assert_allclose(loaded.predict(inputs.features[0, 36:], images)[0], proba, atol=1e-6)
+
+
+def test_training_is_reproducible_and_sees_training_rows_only():
+    inputs = some_inputs(n_views=2)
+    rows = np.arange(36)
+    config = dataclasses.replace(CONFIG, epochs=3, views=2)
+    first, _ = fit_fold(config, inputs, rows, seed=3)
+    changed = some_inputs(n_views=2)
+    changed.features[:, 36:] = 100
+    changed.boxes[:, 36:] = 0.5
+    changed.images.loc[36:, ["height", "width"]] = 999
+    second, _ = fit_fold(config, changed, rows, seed=3)
+    for one, other in zip(first.model.get_weights(), second.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    third, _ = fit_fold(config, inputs, rows, seed=4)
+    assert any(
+        (a != b).any() for a, b in zip(first.model.get_weights(), third.model.get_weights(), strict=True)
+    )
+
+
+def test_training_draws_from_every_view():
+    inputs = some_inputs(n_views=2, with_boxes=False)
+    inputs.features[1] *= 0
+    one_view = dataclasses.replace(
+        inputs, views=inputs.views[:1], features=inputs.features[:1], boxes=inputs.boxes[:1]
+    )
+    config = dataclasses.replace(CONFIG, epochs=3)
+    both, _ = fit_fold(config, inputs, np.arange(36), seed=3)
+    single, _ = fit_fold(config, one_view, np.arange(36), seed=3)
+    assert any(
+        (a != b).any() for a, b in zip(both.model.get_weights(), single.model.get_weights(), strict=True)
+    )
+
+
+def test_without_boxes_there_is_no_box_output():
+    trained, _ = fit_fold(
+        dataclasses.replace(CONFIG, epochs=1), some_inputs(with_boxes=False), np.arange(36), 0
+    )
+    assert list(trained.model.output) == ["class"]
+    _, boxes = trained.predict(np.zeros((2, 3, 4, 8), np.float16), some_inputs().images.iloc[:2])
+    assert np.isnan(boxes).all()
+
+
+def test_a_class_that_training_lacks_gets_its_smoothed_prior():
+    inputs = some_inputs()
+    rows = np.flatnonzero(inputs.labels != 1)
+    trained, _ = fit_fold(dataclasses.replace(CONFIG, epochs=2), inputs, rows, seed=0)
+    proba, _ = trained.predict(inputs.features[0, :6], inputs.images.iloc[:6])
+    np.testing.assert_allclose(proba[:, 1], 0.5 / (len(rows) + 1.5))
+
+
+def test_one_class_only_learns_boxes():
+    inputs = dataclasses.replace(some_inputs(), labels=np.zeros(48, np.int64))
+    trained, losses = fit_fold(dataclasses.replace(CONFIG, epochs=3), inputs, np.arange(36), seed=0)
+    proba, boxes = trained.predict(inputs.features[0, :4], inputs.images.iloc[:4])
+    np.testing.assert_array_equal(proba, np.ones((4, 1)))
+    assert np.isfinite(boxes).all()
+    assert np.isfinite(losses["loss"]).all()
+
+
+def test_unseen_sizes_do_not_move_the_prediction():
+    inputs = some_inputs()
+    trained, _ = fit_fold(dataclasses.replace(CONFIG, epochs=5), inputs, np.arange(36), seed=0)
+    assert trained.encoder.vocabulary == ("64x48", "80x48")
+    images = inputs.images.iloc[:4]
+    one = trained.predict(inputs.features[0, :4], images.assign(width=1111))[0]
+    other = trained.predict(inputs.features[0, :4], images.assign(width=2222))[0]
+    np.testing.assert_array_equal(one, other)
+
+
+def test_missing_boxes_add_nothing_to_the_loss_or_its_gradient():
+    import tensorflow as tf
+
+    true = tf.constant([[0.1, 0.1, 0.5, 0.5, 1.0], [0.0, 0.0, 0.0, 0.0, 0.0]])
+    predicted = tf.Variable([[0.15, 0.1, 0.9, 0.5], [0.3, 0.3, 0.8, 0.8]])
+    with tf.GradientTape() as tape:
+        loss = masked_huber(true, predicted)
+    expected = (0.5 * 0.05**2 + 0.1 * (0.4 - 0.05)) / 4
+    assert float(loss) == pytest.approx(expected, rel=1e-5)
+    gradient = tape.gradient(loss, predicted).numpy()
+    assert np.isfinite(gradient).all()
+    assert (gradient[1] == 0).all()
+    assert gradient[0, 0] != 0
+
+
+def test_a_loss_that_explodes_is_refused():
+    inputs = some_inputs(with_boxes=False)
+    inputs.features[:, 0] = np.nan
+    with pytest.raises(FishError, match="not finite"):
+        fit_fold(dataclasses.replace(CONFIG, epochs=2), inputs, np.arange(36), seed=0)
+
+
+def test_a_damaged_model_file_is_named(tmp_path):
+    path = tmp_path / "fold_0.keras"
+    path.write_bytes(b"no model")
+    trained, _ = fit_fold(dataclasses.replace(CONFIG, epochs=1), some_inputs(), np.arange(36), seed=0)
+    with pytest.raises(FishError, match=r"fold_0\.keras can't be loaded"):
+        load_fold(path, trained.encoder, trained.counts)
+
+
+def test_who_needs_maps():
+    assert not needs_maps("gap", has_boxes=False)
+    assert needs_maps("gap", has_boxes=True)
+    assert needs_maps("dense", has_boxes=False)
