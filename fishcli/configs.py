@@ -92,11 +92,11 @@ class TrainConfig(RunConfig):
     ] = "largest"
     box_weight: Annotated[float, Option(help="Weight of the box loss.", min=0.0)] = 10.0
     views: Annotated[int, Option(help="Draw each row and epoch from the first N views.")] = 1
-    epochs: Annotated[int, Option(help="Epochs; the last one is kept.", min=1)] = 40
+    epochs: Annotated[int, Option(help="Epochs; the last one is kept.", min=1)] = 60
     lr: Annotated[float, Option(help="Highest learning rate.")] = 1e-3
-    batch_size: Annotated[int, Option(help="Rows a step.", min=2)] = 64
+    batch_size: Annotated[int, Option(help="Rows a step.", min=2)] = 32
     dropout: Annotated[float, Option(help="Share of inputs dropped.", min=0.0, max=0.95)] = 0.5
-    label_smoothing: Annotated[float, Option(help="Share given to all classes.", min=0.0, max=0.5)] = 0.0
+    label_smoothing: Annotated[float, Option(help="Share given to all classes.", min=0.0, max=0.5)] = 0.03
     seed: Annotated[int, Option(help="Of folds, weights and draws.")] = 0
     name: Annotated[str | None, Option(help="The run's name.", show_default="BACKBONE-HEAD-COUNTER")] = None
 

@@ -136,6 +136,7 @@ def _compile(keras: Any, model: Any, config: TrainConfig, n_steps: int) -> None:
         optimizer,
         {name: losses[name] for name in outputs},
         loss_weights={name: weights[name] for name in outputs},
+        jit_compile=False,  # XLA would compile for seconds what trains in seconds
     )
 
 

@@ -1,0 +1,50 @@
+"""Configs and short-cuts that the tests of whole commands share."""
+
+import hashlib
+from pathlib import Path
+
+import pandas as pd
+
+from fishcli.commands import features, predict, train
+from fishcli.configs import FeaturesConfig, PredictConfig, TrainConfig
+
+CLASSES = ["ALB", "BET", "NoF"]
+
+
+def features_config(root: Path, **changes):
+    values = {"data_dir": root / "data", "backbone": "mobilenet_v2_035", "weights": "random"}
+    return FeaturesConfig(**{**values, "image_size": "64x64", "batch_size": 8, **changes})
+
+
+def train_config(root: Path, **changes):
+    places = {"data_dir": root / "data", "models_dir": root / "models"}
+    return TrainConfig(**{**places, "folds": 3, "epochs": 2, "name": "run", **changes})
+
+
+def predict_config(root: Path, **changes):
+    places = {"data_dir": root / "data", "models_dir": root / "models"}
+    return PredictConfig(**{**places, "submissions_dir": root / "submissions", "run": "run", **changes})
+
+
+def compute(root: Path, **changes) -> Path:
+    """Run `features`; returns the store's folder."""
+    return Path(features.run(features_config(root, **changes)))
+
+
+def fit(root: Path, **changes) -> Path:
+    """Run `train`; returns the run's folder."""
+    return Path(train.run(train_config(root, **changes)).splitlines()[-1])
+
+
+def submit(root: Path, **changes) -> pd.DataFrame:
+    """Run `predict`; returns the (only) submission."""
+    return pd.read_csv(predict.run(predict_config(root, **changes)))
+
+
+def tree_hash(folder: Path, pattern: str = "**/*") -> dict[str, str]:
+    """The sha256 of every file below `folder`."""
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.glob(pattern))
+        if path.is_file()
+    }

@@ -1,0 +1,122 @@
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from fishcli.dataset.folds import check_folds, make_folds, warn_of_missing_classes
+from fishcli.errors import FishError
+
+
+@given(st.lists(st.sampled_from("abc"), min_size=2, max_size=40), st.integers(2, 6), st.integers(0, 99))
+def test_random_folds_hold_every_image_once_and_are_evenly_filled(class_names, n_folds, seed):
+    assume(n_folds <= len(class_names))
+    series = pd.Series(class_names)
+    fold = make_folds(series, None, n_folds, seed)
+    assert fold.shape == (len(class_names),)
+    assert set(fold) == set(range(n_folds))
+    np.testing.assert_array_equal(fold, make_folds(series, None, n_folds, seed))
+    if series.value_counts().max() >= n_folds:
+        counts = pd.crosstab(fold, series)
+        assert (counts.max() - counts.min()).max() <= 1
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 7)), min_size=4, max_size=60),
+    st.integers(2, 5),
+    st.integers(0, 99),
+)
+def test_grouped_folds_hold_every_image_once_and_no_group_straddles(rows, n_folds, seed):
+    class_names, groups = (pd.Series(list(column)) for column in zip(*rows, strict=True))
+    assume(groups.nunique() >= n_folds and class_names.value_counts().max() >= n_folds)
+    try:
+        fold = make_folds(class_names, groups, n_folds, seed)
+    except FishError as error:
+        assert "is empty: the groups are too unequal. Pass fewer --folds" in str(error)
+        return
+    assert set(fold) == set(range(n_folds))
+    assert set(pd.Series(fold).groupby(groups).nunique()) == {1}
+    np.testing.assert_array_equal(fold, make_folds(class_names, groups, n_folds, seed))
+
+
+CLASSES = pd.Series(list("aaabbc") * 10)
+
+
+def test_the_seed_and_the_index_of_the_table():
+    fold = make_folds(CLASSES, None, 5, 0)
+    assert (fold != make_folds(CLASSES, None, 5, 1)).any()
+    np.testing.assert_array_equal(fold, make_folds(CLASSES.set_axis(range(100, 160)), None, 5, 0))
+
+
+def test_classes_are_spread_over_random_folds():
+    counts = pd.crosstab(make_folds(CLASSES, None, 5, 0), CLASSES)
+    assert counts.to_numpy().tolist() == [[6, 4, 2]] * 5
+
+
+def test_classes_are_spread_over_grouped_folds():
+    groups = pd.Series(np.repeat(np.arange(10), 6))
+    counts = pd.crosstab(make_folds(CLASSES, groups, 5, 0), CLASSES)
+    assert counts.to_numpy().tolist() == [[6, 4, 2]] * 5
+
+
+@pytest.mark.parametrize("n_folds", [1, 0, -3])
+def test_fewer_than_two_folds(n_folds):
+    with pytest.raises(FishError, match=f"--folds {n_folds}: at least 2"):
+        make_folds(CLASSES, None, n_folds, 0)
+
+
+def test_more_folds_than_groups():
+    groups = pd.Series(list("xyz") * 20)
+    with pytest.raises(FishError, match=r"--folds 5 is more than the 3 groups\. Pass --folds 3 or fewer"):
+        make_folds(CLASSES, groups, 5, 0)
+
+
+def test_more_folds_than_images():
+    with pytest.raises(FishError, match=r"--folds 5 is more than the 4 training images\. Pass --folds 4"):
+        make_folds(CLASSES[:4], None, 5, 0)
+
+
+@pytest.mark.parametrize("groups", [None, pd.Series(range(22))])
+def test_a_class_rarer_than_the_folds_is_no_error(groups, recwarn):
+    fold = make_folds(pd.Series(["a"] * 20 + ["rare"] * 2), groups, 5, 0)
+    assert set(fold) == set(range(5))
+    assert not recwarn.list
+
+
+def test_every_class_rarer_than_the_folds():
+    fold = make_folds(pd.Series(list("aabbccdd")), None, 4, 0)
+    assert np.bincount(fold).tolist() == [2, 2, 2, 2]
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=ValueError,
+    reason="StratifiedGroupKFold refuses where every class is rarer than n_folds",
+)
+def test_every_class_rarer_than_the_folds_with_groups():
+    groups = pd.Series([0, 1, 2, 3, 0, 1, 2, 3])
+    fold = make_folds(pd.Series(list("aabbccdd")), groups, 4, 0)
+    assert set(pd.Series(fold).groupby(groups).nunique()) == {1}
+
+
+def test_check_folds_finds_an_empty_fold():
+    with pytest.raises(FishError, match=r"fold 1 of 3 is empty.*fewer --folds"):
+        check_folds(np.array([0, 2, 2]), None, 3)
+
+
+def test_check_folds_finds_a_group_on_both_sides():
+    with pytest.raises(FishError, match=r"groups stand on both sides of a fold: boat_2$"):
+        check_folds(np.array([0, 0, 1, 1]), pd.Series(["boat_1", "boat_2", "boat_2", "boat_3"]), 2)
+
+
+def test_missing_classes_are_named_with_their_fold(capsys):
+    class_names = pd.Series(["ALB", "SHARK", "ALB", "LAG", "ALB"])
+    warn_of_missing_classes(class_names, np.array([0, 1, 1, 1, 2]))
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("Warning: fold 1: its training part has no image of LAG, SHARK;")
+
+
+def test_no_warning_where_every_class_is_everywhere(capsys):
+    warn_of_missing_classes(pd.Series(list("abab")), np.array([0, 0, 1, 1]))
+    assert capsys.readouterr().err == ""

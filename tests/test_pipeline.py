@@ -1,0 +1,291 @@
+"""train, predict and ensemble, on one tiny competition."""
+
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import write_competition
+from pipeline import CLASSES, compute, fit, predict_config, submit, train_config, tree_hash
+
+from fishcli.commands import ensemble, predict, score, train
+from fishcli.commands.runs import Run
+from fishcli.configs import EnsembleConfig, ScoreConfig
+from fishcli.errors import FishError
+from fishcli.features.store import open_stores
+from fishcli.features.views import VIEWS
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Features of two views and a copy; the runs `run` (gap, 2 views) and `dense` on the same folds."""
+    root = tmp_path_factory.mktemp("trained")
+    write_competition(root / "data")
+    compute(root, views=2, augment=1)
+    fit(root, views=2, epochs=12, lr=5e-3, metadata="size-numeric")
+    fit(root, views=2, head="dense", name="dense")
+    return root
+
+
+@pytest.fixture
+def root(trained, tmp_path):
+    shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
+    return tmp_path
+
+
+def read_oof(root, name="oof.csv", run="run"):
+    return pd.read_csv(root / "models" / run / name, keep_default_na=False)
+
+
+def test_a_run_folder_holds_what_the_design_says(trained):
+    names = {path.name for path in (trained / "models" / "run").iterdir()}
+    assert names >= {"config.json", "folds.csv", "oof.csv", "oof_tta2.csv", "oof_boxes.csv", "metrics.json"}
+    assert names >= {f"fold_{k}.keras" for k in range(3)}
+    assert not [name for name in names if "partial" in name]
+    oof = read_oof(trained)
+    assert list(oof.columns) == ["image", "class_name", "fold", "group", *CLASSES]
+    assert len(oof) == 24
+    np.testing.assert_allclose(oof[CLASSES].sum(axis=1), 1)
+
+
+def test_folds_are_grouped_and_metrics_say_so(trained):
+    metrics = json.loads((trained / "models" / "run" / "metrics.json").read_text())
+    assert metrics["folds"] == "grouped"
+    assert metrics["prior_log_loss"] == pytest.approx(np.log(3), abs=0.02)
+    assert metrics["explained"] == pytest.approx(1 - metrics["log_loss"] / metrics["prior_log_loss"])
+    assert 0 < metrics["box_iou"] <= 1
+    assert set(metrics["by_views"]) == {"1", "2"}
+    oof = read_oof(trained)
+    assert (oof.groupby("group")["fold"].nunique() == 1).all()
+    chosen = oof[CLASSES].to_numpy()[np.arange(24), [CLASSES.index(name) for name in oof["class_name"]]]
+    assert metrics["log_loss"] == pytest.approx(-np.log(chosen).mean(), rel=1e-6)
+
+
+def test_the_screen_names_the_folds_and_the_prior(root, capsys):
+    shown = train.run(train_config(root, views=2, epochs=12, lr=5e-3, metadata="size-numeric"))
+    assert "(grouped folds; class prior " in shown
+    assert "IoU>0.5" in shown
+    assert shown.splitlines()[-1] == str(root / "models" / "run")
+    assert "what it has is kept" in capsys.readouterr().err
+
+
+def test_the_same_settings_give_the_same_numbers_elsewhere(trained, tmp_path):
+    shutil.copytree(trained / "data", tmp_path / "data")
+    again = fit(tmp_path, views=2, head="dense", name="other")
+    for name in ("oof.csv", "oof_tta2.csv", "oof_boxes.csv", "folds.csv", "metrics.json"):
+        assert (again / name).read_bytes() == (trained / "models" / "dense" / name).read_bytes(), name
+
+
+def test_a_run_with_other_settings_is_not_overwritten(root):
+    before = tree_hash(root / "models")
+    with pytest.raises(
+        FishError, match=r"exists with other --metadata, --epochs, --lr\. Choose another --name"
+    ):
+        fit(root, views=2)
+    assert tree_hash(root / "models") == before
+
+
+def test_names_count_up_and_an_interrupted_run_goes_on(root, monkeypatch):
+    first = fit(root, name=None)
+    assert first.name == "mobilenet_v2_035-gap-1"
+    second = fit(root, name=None)
+    assert second.name == "mobilenet_v2_035-gap-2"
+    assert (first / "oof.csv").read_bytes() == (second / "oof.csv").read_bytes()
+    (second / "metrics.json").unlink()
+    (second / "fold_2.json").unlink()
+    kept = (second / "fold_0.keras").stat().st_mtime_ns
+    assert fit(root, name=None) == second
+    assert (second / "fold_0.keras").stat().st_mtime_ns == kept
+    assert (first / "oof.csv").read_bytes() == (second / "oof.csv").read_bytes()
+
+
+def test_a_submission_has_the_samples_rows_and_columns(root):
+    submission = submit(root)
+    sample = pd.read_csv(root / "data" / "sample_submission.csv")
+    assert list(submission.columns) == list(sample.columns)
+    assert list(submission["image"]) == list(sample["image"])
+    np.testing.assert_allclose(submission[CLASSES].sum(axis=1), 1, atol=1e-9)
+
+
+def test_a_prediction_is_the_mean_of_folds_and_views(root):
+    submission = submit(root, tta=2).set_index("image")
+    run = Run.open(root / "models" / "run")
+    store = open_stores(root / "data" / "features")[0]
+    tests = pd.DataFrame({"image": store.images("test")["image"]})
+    from fishcli.dataset.images import load_tests
+
+    sizes = load_tests(root / "data")["test"]
+    found = [
+        head.predict(store.read("test", view), sizes)[0]
+        for head in run.load_folds()
+        for view in list(VIEWS)[:2]
+    ]
+    expected = pd.DataFrame(np.mean(found, axis=0), tests["image"], CLASSES)
+    np.testing.assert_allclose(submission[CLASSES], expected.loc[submission.index], atol=1e-5)
+
+
+@pytest.mark.parametrize("mean", ["geometric", "vote"])
+def test_other_means_are_valid(root, mean):
+    submission = submit(root, mean=mean)
+    np.testing.assert_allclose(submission[CLASSES].sum(axis=1), 1, atol=1e-9)
+    assert (submission[CLASSES] > 0).all(axis=None)
+
+
+def test_clip_lifts_small_probabilities(root):
+    submission = submit(root, clip=0.1)
+    assert submission[CLASSES].min(axis=None) >= 0.1 / 1.2
+    np.testing.assert_allclose(submission[CLASSES].sum(axis=1), 1, atol=1e-9)
+
+
+def test_missing_views_are_computed_and_an_unknown_gain_is_said(root, capsys):
+    assert "rot180" not in open_stores(root / "data" / "features")[0].views("test")
+    submit(root, tta=4)
+    assert "rot180" in open_stores(root / "data" / "features")[0].views("test")
+    said = capsys.readouterr().err
+    assert "no out-of-fold figure for 4 views" in said
+    assert "fishcli train --views 4" in said
+
+
+def test_predicted_boxes_lie_in_the_photo(root):
+    submit(root, tta=2)
+    table = pd.read_csv(root / "models" / "run" / "test_tta2.csv")
+    corners = table[["x_min", "y_min", "x_max", "y_max"]].to_numpy()
+    assert (corners >= 0).all() and (corners <= 1).all()
+    assert (corners[:, 2:] >= corners[:, :2]).all()
+
+
+def test_an_unreadable_test_image_gets_the_prior(root, capsys):
+    path = root / "data" / "test" / "test_002.jpg"
+    path.write_bytes(path.read_bytes()[:300])
+    with pytest.raises(FishError, match=r"1 images of test can't be read:\n  test_002\.jpg"):
+        submit(root)
+    compute(root, views=2, augment=1, skip_unreadable=True)
+    submission = submit(root).set_index("image")
+    np.testing.assert_allclose(submission.loc["test_002.jpg", CLASSES].astype(float), 1 / 3)
+    assert "1 unreadable images of test get the class prior: test_002.jpg" in capsys.readouterr().err
+
+
+def test_an_unreadable_training_image_is_left_out(root, capsys):
+    path = root / "data" / "train" / "ALB" / "img_001.jpg"
+    path.write_bytes(b"no image")
+    compute(root, views=2, augment=1, skip_unreadable=True)
+    fit(root, name="without")
+    assert len(read_oof(root, run="without")) == 23
+    assert "1 unreadable training images are left out: ALB/img_001.jpg" in capsys.readouterr().err
+
+
+def test_a_run_of_another_data_set_is_refused(root, tmp_path_factory):
+    other = tmp_path_factory.mktemp("other")
+    write_competition(other / "data", seed=1, n_per_class=9)
+    with pytest.raises(FishError, match="the run run was trained on other images"):
+        predict.run(predict_config(root, data_dir=other / "data"))
+
+
+def test_several_samples_give_several_submissions(root):
+    data = root / "data"
+    (data / "test").rename(data / "test_stg1")
+    shutil.rmtree(next((data / "features").iterdir()) / "test")
+    shutil.copytree(data / "test_stg1", data / "test_stg2")
+    sample = pd.read_csv(data / "sample_submission.csv")
+    (data / "sample_submission.csv").unlink()
+    sample[["NoF", "ALB", "BET", "image"]].to_csv(data / "sample_submission_stg1.csv", index=False)
+    sample["image"] = "test_stg2/" + sample["image"]
+    sample.to_csv(data / "sample_submission_stg2.csv", index=False)
+    paths = predict.run(predict_config(root)).splitlines()
+    assert [path.rsplit("/")[-1] for path in paths] == ["run_stg1.csv", "run_stg2.csv"]
+    one, two = (pd.read_csv(path) for path in paths)
+    assert list(one.columns) == ["NoF", "ALB", "BET", "image"]
+    assert list(two["image"]) == list(sample["image"])
+    np.testing.assert_allclose(one[CLASSES], two[CLASSES], atol=1e-6)
+
+
+def ensemble_config(root, *runs, **changes):
+    places = {"data_dir": root / "data", "models_dir": root / "models"}
+    return EnsembleConfig(
+        **{**places, "submissions_dir": root / "submissions", "runs": list(runs), **changes}
+    )
+
+
+@pytest.mark.parametrize("blend", ["oof", "equal"])
+def test_an_ensemble_mixes_the_runs(root, blend):
+    shown = ensemble.run(ensemble_config(root, "run", "dense", blend=blend, tta=2))
+    mixed = pd.read_csv(shown.splitlines()[-1]).set_index("image")[CLASSES]
+    one, two = (submit(root, run=run, tta=2).set_index("image")[CLASSES] for run in ("run", "dense"))
+    weights = {line.split()[0]: float(line.split()[1]) for line in shown.splitlines()[1:3]}
+    np.testing.assert_allclose(mixed, weights["run"] * one + weights["dense"] * two, atol=1e-3)
+    if blend == "equal":
+        assert weights == {"run": 0.5, "dense": 0.5}
+
+
+def test_runs_on_other_folds_are_not_blended(root):
+    fit(root, name="moved", seed=5, groups="none", views=2)
+    with pytest.raises(FishError, match="the runs run and moved have different folds"):
+        ensemble.run(ensemble_config(root, "run", "moved"))
+
+
+def test_an_ensemble_needs_out_of_fold_predictions_of_its_views(root):
+    with pytest.raises(FishError, match="no out-of-fold predictions for 4 views"):
+        ensemble.run(ensemble_config(root, "run", "dense", tta=4))
+
+
+def test_a_submission_can_be_scored(root):
+    submit(root)
+    config = ScoreConfig(
+        data_dir=root / "data",
+        submission=root / "submissions" / "run.csv",
+        solution=root / "data" / "solution.csv",
+    )
+    shown = score.run(config)
+    assert "log loss" in shown and "prior" in shown
+    assert "group boat_0" in shown
+
+
+def test_without_groups_folds_are_random_and_that_is_said(root, capsys):
+    (root / "data" / "groups.csv").unlink()
+    shown = train.run(train_config(root, name="random"))
+    assert "(random folds; class prior " in shown
+    assert "may be far worse" in shown
+    assert "folds are RANDOM" in capsys.readouterr().err
+    assert json.loads((root / "models" / "random" / "metrics.json").read_text())["folds"] == "random"
+
+
+def test_more_folds_than_groups(root):
+    with pytest.raises(FishError, match="--folds 5 is more than the 4 groups"):
+        fit(root, name="many", folds=5)
+
+
+def test_one_class_learns_boxes_and_without_boxes_is_refused(tmp_path, capsys):
+    write_competition(tmp_path / "data", classes=("ALB",), n_per_class=12)
+    compute(tmp_path)
+    fit(tmp_path)
+    assert "the class loss is off" in capsys.readouterr().err
+    assert json.loads((tmp_path / "models" / "run" / "metrics.json").read_text())["box_iou"] > 0
+    shutil.rmtree(tmp_path / "data" / "boxes")
+    with pytest.raises(FishError, match="one class only"):
+        fit(tmp_path, name="none")
+
+
+def test_missing_commands_before_are_named(tmp_path):
+    write_competition(tmp_path / "data")
+    with pytest.raises(FishError, match="Compute them first: fishcli features"):
+        fit(tmp_path)
+    with pytest.raises(FishError, match="Train one first: fishcli train"):
+        submit(tmp_path)
+
+
+def test_an_incomplete_run_is_not_predicted_with(root):
+    (root / "models" / "run" / "metrics.json").unlink()
+    with pytest.raises(FishError, match="the run run is not complete"):
+        submit(root)
+    with pytest.raises(FishError, match="unknown run 'rum'. Did you mean 'run'"):
+        submit(root, run="rum")
+
+
+def test_features_are_picked_by_name(root):
+    with pytest.raises(FishError, match="unknown features 'vgg16'"):
+        fit(root, features="vgg16", name="x")
+    name = open_stores(root / "data" / "features")[0].recipe.name
+    compute(root, pool="avg")
+    run_dir = fit(root, features=name, name="picked")
+    assert json.loads((run_dir / "config.json").read_text())["store"] == name
