@@ -1,0 +1,38 @@
+"""Run a fishcli command in a process that kills itself at a chosen moment: python killed.py WHERE N COMMAND...
+
+WHERE is "chunk": within the writing of a chunk of the store, its data written but not yet named; or "fold":
+within a fold, its head trained but not yet saved; N says which one.
+"""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+
+def kill_at(where: str, n: int) -> None:
+    """Arrange that this process gets SIGKILL at the n-th moment of its kind."""
+    left = [n]
+
+    def count_down() -> None:
+        left[0] -= 1
+        if left[0] == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    rename = Path.replace
+
+    def replace(path: Path, target: Path) -> Path:
+        is_chunk = where == "chunk" and Path(target).name.endswith(".0.0.0")
+        is_fold = where == "fold" and Path(target).suffix == ".keras"
+        if is_chunk or is_fold:
+            count_down()
+        return rename(path, target)
+
+    Path.replace = replace
+
+
+if __name__ == "__main__":
+    kill_at(sys.argv[1], int(sys.argv[2]))
+    from fishcli.cli import app
+
+    app(sys.argv[3:])
