@@ -86,7 +86,11 @@ def read_csv(path: Path, required: Sequence[str] = (), text: Sequence[str] = ())
         raise FishError(f"{path} is not UTF-8 text ({error.reason} at byte {error.start}).") from None
     except pd.errors.EmptyDataError:
         raise FishError(f"{path}, line 1: the file is empty; expected a header line.") from None
-    except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
+    except pd.errors.ParserWarning:
+        raise FishError(
+            f"{path}, line 2: more values than column names. Give each column a name in line 1."
+        ) from None
+    except pd.errors.ParserError as error:
         raise FishError(f"{path}: malformed CSV ({str(error).strip()}).") from None
     for column in table.columns.difference(list(text)):
         numbers = pd.to_numeric(table[column].replace("", "nan"), errors="coerce")

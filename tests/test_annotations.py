@@ -231,8 +231,8 @@ def test_a_photo_whose_size_is_unknown_has_no_pixel_boxes(folder, capsys):
         ('[{"filename": "img_1.jpg", "annotations": {"x": 1}}]', "expected list"),
         ('[{"filename": "img_1.jpg", "annotations": [[1, 2]]}]', r"annotation 1: no 'x' in \[1, 2\]"),
         ('[{"filename": "img_1.jpg", "annotations": [{"class": "rect", "x": 1}]}]', "annotation 1: no 'y'"),
-        ("[" * 100_000, "malformed JSON|can't be read"),
-        ("[" + "9" * 5000 + "]", "can't be read|no 'filename'"),
+        ("[" * 100_000, "malformed JSON"),
+        ("[" + "9" * 5000 + "]", "malformed JSON"),
     ],
 )
 def test_wrong_json_names_file_and_entry(folder, content, message):

@@ -18,7 +18,8 @@ def test_help_lists_the_commands_and_imports_nothing_heavy():
         "from fishcli.cli import app\n"
         "try: app()\n"
         "except SystemExit: pass\n"
-        "heavy = {'tensorflow', 'keras', 'pandas', 'numpy', 'sklearn', 'cv2', 'zarr', 'PIL'} & set(sys.modules)\n"
+        "heavy = {'tensorflow', 'keras', 'pandas', 'numpy', 'sklearn', 'cv2', 'zarr', 'PIL'} & "
+        "set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

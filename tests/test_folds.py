@@ -48,6 +48,21 @@ def test_the_seed_and_the_index_of_the_table():
     np.testing.assert_array_equal(fold, make_folds(CLASSES.set_axis(range(100, 160)), None, 5, 0))
 
 
+def test_the_seed_of_grouped_folds():
+    groups = pd.Series(range(60))
+    assert (make_folds(CLASSES, groups, 5, 0) != make_folds(CLASSES, groups, 5, 1)).any()
+
+
+def test_an_empty_fold_is_never_returned():
+    """scikit-learn's StratifiedGroupKFold returns one for these (issue 34828)."""
+    class_names = pd.Series(list("a" + "c" * 10 + "b" + "a" * 30 + "daaabbb"))
+    groups = pd.Series([0] + [1] * 10 + [2] * 31 + [3] * 4 + [4] * 3)
+    try:
+        assert set(make_folds(class_names, groups, 5, 0)) == set(range(5))
+    except FishError as error:
+        assert "is empty: the groups are too unequal. Pass fewer --folds" in str(error)
+
+
 def test_classes_are_spread_over_random_folds():
     counts = pd.crosstab(make_folds(CLASSES, None, 5, 0), CLASSES)
     assert counts.to_numpy().tolist() == [[6, 4, 2]] * 5
@@ -88,11 +103,6 @@ def test_every_class_rarer_than_the_folds():
     assert np.bincount(fold).tolist() == [2, 2, 2, 2]
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=ValueError,
-    reason="StratifiedGroupKFold refuses where every class is rarer than n_folds",
-)
 def test_every_class_rarer_than_the_folds_with_groups():
     groups = pd.Series([0, 1, 2, 3, 0, 1, 2, 3])
     fold = make_folds(pd.Series(list("aabbccdd")), groups, 4, 0)

@@ -117,7 +117,6 @@ def test_auto_without_groups_warns_that_folds_are_random(tmp_path, train, capsys
     assert "--groups size" in captured.err
 
 
-@pytest.mark.xfail(strict=True, reason="empty groups in train.csv become one group of that name")
 def test_an_empty_group_in_train_csv(tmp_path):
     for name in "ab":
         make_image(tmp_path / "train" / f"{name}.jpg")

@@ -25,7 +25,9 @@ def whole(tmp_path_factory):
 
 
 def run_and_kill(where: str, n: int, *command: object) -> None:
-    done = subprocess.run([sys.executable, KILLED, where, str(n), *map(str, command)], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, KILLED, where, str(n), *map(str, command)], capture_output=True, text=True
+    )
     assert done.returncode == -9, done.stderr
 
 

@@ -69,7 +69,6 @@ def test_a_constant_column_has_scale_one():
     np.testing.assert_allclose(encoder.encode(sized((2560, 720))), [[np.log(2), 0, np.log(2)]], atol=1e-6)
 
 
-@pytest.mark.xfail(strict=True, reason="an aspect that differs by rounding alone is scaled up to 1 and 5")
 def test_a_constant_aspect_of_different_sizes_has_scale_one():
     encoder = MetadataEncoder.fit("size-numeric", sized((320, 180), (1440, 810)))
     assert encoder.scale[2] == 1.0

@@ -42,9 +42,6 @@ def test_an_ambiguous_base_name_is_an_error_with_its_source(name):
     assert "path under its split" in message
 
 
-@pytest.mark.xfail(
-    strict=True, raises=FishError, reason="of two ids that a path ends in, the longer one is not preferred"
-)
 def test_the_longest_id_that_a_path_ends_in_is_meant():
     assert NameIndex(["a.jpg", "deck/a.jpg"]).find("test/deck/a.jpg", "sample") == "deck/a.jpg"
 

@@ -125,6 +125,14 @@ def test_a_prediction_is_the_mean_of_folds_and_views(root):
     np.testing.assert_allclose(submission[CLASSES], expected.loc[submission.index], atol=1e-5)
 
 
+def test_a_head_trained_on_pooled_maps_predicts_from_maps(root):
+    fit(root, name="pooled", boxes="none")
+    submission = submit(root, run="pooled")
+    np.testing.assert_allclose(submission[CLASSES].sum(axis=1), 1, atol=1e-9)
+    table = pd.read_csv(root / "models" / "pooled" / "test_tta1.csv")
+    assert table["x_min"].isna().all()
+
+
 @pytest.mark.parametrize("mean", ["geometric", "vote"])
 def test_other_means_are_valid(root, mean):
     submission = submit(root, mean=mean)

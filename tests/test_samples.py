@@ -86,7 +86,6 @@ def test_the_folder_in_a_name_picks_it(tmp_path):
     assert sample.keys == (("test_stg2", "a.jpg"), ("test_stg1", "a.jpg"))
 
 
-@pytest.mark.xfail(strict=True, reason="in its own folder a sample's stage-1 spelling is taken for stage 2")
 def test_a_sample_of_both_stages_with_shared_base_names(tmp_path):
     names = ["test_stg1/a.jpg", "test_stg2/a.jpg"]
     (sample,) = load(tmp_path, SHARED, ("sample_submission_stg2.csv", HEADER, names))
@@ -110,7 +109,6 @@ def test_a_doubled_id_is_named_by_its_line(tmp_path):
         load(tmp_path, ONE, ("sample_submission.csv", HEADER, ["a.jpg", "b.jpg", "a.jpg"]))
 
 
-@pytest.mark.xfail(strict=True, reason="only equal spellings of one image are found")
 def test_an_image_in_two_spellings_is_doubled(tmp_path):
     with pytest.raises(FishError, match=r"sample_submission\.csv, line 3"):
         load(tmp_path, ONE, ("sample_submission.csv", HEADER, ["a.jpg", "test/a.jpg"]))

@@ -50,9 +50,12 @@ def measure_leakage(images: pd.DataFrame, groups: pd.Series | None, n_folds: int
         n_folds: folds.
         seed: of the folds.
     """
+    from threadpoolctl import threadpool_limits
+
     labels = labels_of(images["class_name"], sorted(images["class_name"].unique()))
     fold = make_folds(images["class_name"], groups, n_folds, seed)
-    proba = _cross_fit(_size_table(images), labels, fold)
+    with threadpool_limits(1):  # the fits are small: BLAS threads would only wait for each other
+        proba = _cross_fit(_size_table(images), labels, fold)
     return Leakage(
         folds="random" if groups is None else "grouped",
         log_loss=_log_loss(labels, proba),

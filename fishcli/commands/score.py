@@ -56,6 +56,13 @@ def _join(config: ScoreConfig, submission: pd.DataFrame, solution: pd.DataFrame)
         twice = list(table["image"][table["image"].duplicated()])
         if twice:
             raise FishError(f"{path}: {len(twice):,} images stand there twice: {examples(twice)}.")
+    if submission.empty:
+        raise FishError(f"{config.submission} has no line after its header.")
+    taken = sorted((set(submission.columns) & set(solution.columns)) - {"image"})
+    if taken:
+        raise FishError(
+            f"{config.submission} has the columns {examples(taken)} of the solution. Remove them."
+        )
     extra = set(submission["image"]) - set(solution["image"])
     if extra:
         raise FishError(

@@ -22,7 +22,7 @@ from fishcli.heads.architectures import HEADS
 from fishcli.heads.inputs import HeadInputs
 from fishcli.heads.training import FoldHead, fit_fold
 from fishcli.progress import say, table_text
-from fishcli.scoring.metrics import accuracy, box_scores, explained, log_loss
+from fishcli.scoring.metrics import accuracy, box_scores, explained, fold_mean_boxes, log_loss
 
 
 def run(config: TrainConfig) -> str:
@@ -123,7 +123,9 @@ def _report(config: TrainConfig, this_run: Run, data: TrainData, folds: pd.DataF
     for k in range(config.folds):
         with np.load(this_run.fold_path(k, ".npz"), allow_pickle=False) as kept:
             proba[:, fold == k], boxes[:, fold == k] = kept["proba"], kept["boxes"]
-    truth = _Truth(labels, fold_priors(labels, fold, n_classes), data.boxes)
+    truth = _Truth(
+        labels, fold_priors(labels, fold, n_classes), data.boxes, fold_mean_boxes(data.boxes, fold)
+    )
     photo_boxes = _boxes_in_photo(data, boxes)
     by_views = {}
     for n in view_prefixes(config.views):
@@ -153,16 +155,25 @@ def _report(config: TrainConfig, this_run: Run, data: TrainData, folds: pd.DataF
 
 @dataclass(frozen=True)
 class _Truth:
-    """Labels (n,), fold priors (n, C) and boxes (n, 4): what predictions are measured against."""
+    """What predictions are measured against, row by row.
+
+    Labels (n,), fold priors (n, C), boxes (n, 4) and the fold-training mean boxes (n, 4).
+    """
 
     labels: np.ndarray
     prior: np.ndarray
     boxes: np.ndarray
+    mean_boxes: np.ndarray
 
     def part(self, rows: np.ndarray) -> "_Truth":
-        return _Truth(self.labels[rows], self.prior[rows], self.boxes[rows])
+        return _Truth(self.labels[rows], self.prior[rows], self.boxes[rows], self.mean_boxes[rows])
 
     def scores(self, proba: np.ndarray, boxes: np.ndarray) -> dict[str, Any]:
+        boxes_found = box_scores(self.boxes, boxes)
+        if boxes_found:
+            boxes_found["mean_box_iou"] = box_scores(self.boxes, self.mean_boxes)["box_iou"]
+        if proba.shape[1] == 1:
+            return {"n_images": len(proba), **boxes_found}
         loss, prior_loss = log_loss(self.labels, proba), log_loss(self.labels, self.prior)
         return {
             "n_images": len(proba),
@@ -170,7 +181,7 @@ class _Truth:
             "prior_log_loss": prior_loss,
             "explained": explained(loss, prior_loss),
             "accuracy": accuracy(self.labels, proba),
-            **box_scores(self.boxes, boxes),
+            **boxes_found,
         }
 
 
@@ -195,6 +206,8 @@ def _tables(
     if len(by_views) > 1:
         views = pd.DataFrame([{"tta": n, **scores} for n, scores in by_views.items()])
         lines += [table_text(_with_headings(views)), ""]
+    if "log_loss" not in whole:
+        return "\n".join([*lines, str(this_run.run_dir)])
     lines.append(
         f"out-of-fold log loss {whole['log_loss']:.4f} ({kind} folds; class prior "
         f"{whole['prior_log_loss']:.4f}): "
@@ -217,5 +230,6 @@ def _with_headings(table: pd.DataFrame) -> pd.DataFrame:
         "prior_log_loss": "prior",
         "box_iou": "box IoU",
         "box_iou_over_half": "IoU>0.5",
+        "mean_box_iou": "mean box's IoU",
     }
     return table.dropna(axis=1, how="all").rename(columns=headings)

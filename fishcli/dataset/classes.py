@@ -36,7 +36,8 @@ def fill_missing_classes(proba: np.ndarray, counts: np.ndarray) -> np.ndarray:
         return proba
     prior = smoothed_prior(counts)
     known = np.where(missing, 0.0, proba)
-    known *= (1.0 - prior[missing].sum()) / np.maximum(known.sum(axis=1, keepdims=True), 1e-300)
+    known = np.where(known.sum(axis=1, keepdims=True) > 1e-300, known, np.where(missing, 0.0, prior))
+    known *= (1.0 - prior[missing].sum()) / known.sum(axis=1, keepdims=True)
     return np.where(missing, prior, known)
 
 

@@ -34,16 +34,16 @@ def make_folds(class_names: pd.Series, groups: pd.Series | None, n_folds: int, s
     units, unit = (len(class_names), "training images") if groups is None else (groups.nunique(), "groups")
     if n_folds > units:
         raise FishError(
-            f"--folds {n_folds} is more than the {units} {unit}. Pass --folds {max(units, 2)} or fewer."
+            f"--folds {n_folds} is more than the {units} {unit}. "
+            + (f"Pass --folds {units} or fewer." if units > 1 else "Go on with random folds: --groups none.")
         )
     splitter: StratifiedKFold | StratifiedGroupKFold
+    # With every class rarer than n_folds scikit-learn refuses; such classes then share one stratum.
+    counts = class_names.map(class_names.value_counts())
+    strata = class_names.where(counts >= n_folds, "") if (counts < n_folds).all() else class_names
     if groups is None:
-        # With every class rarer than n_folds StratifiedKFold refuses; such classes then share one stratum.
-        counts = class_names.map(class_names.value_counts())
-        strata = class_names.where(counts >= n_folds, "") if (counts < n_folds).all() else class_names
         splitter = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
     else:
-        strata = class_names
         splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
     fold = np.full(len(class_names), -1)
     with warnings.catch_warnings():

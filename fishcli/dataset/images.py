@@ -86,7 +86,8 @@ def read_header(path: Path) -> tuple[int, int, str]:
             return 0, 0, "the file is empty"
         with Image.open(path, formats=FORMATS) as image:
             width, height = image.size
-            is_sideways = image.getexif().get(EXIF_ORIENTATION, 1) in (5, 6, 7, 8)
+            # Pillow gives a TIFF's size upright already.
+            is_sideways = image.format != "TIFF" and image.getexif().get(EXIF_ORIENTATION, 1) in (5, 6, 7, 8)
     except UnidentifiedImageError:
         return 0, 0, "no image format is recognised in it"
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
@@ -97,7 +98,7 @@ def read_header(path: Path) -> tuple[int, int, str]:
 def _image_paths(split_dir: Path) -> dict[str, Path]:
     """Image id -> path of every image file below `split_dir`; hidden files are no images."""
     paths = {}
-    for folder, folders, files in os.walk(split_dir):
+    for folder, folders, files in os.walk(split_dir, followlinks=True):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in files:
             path = Path(folder, name)
@@ -146,6 +147,8 @@ def _labels_from_folders(train_dir: Path, paths: dict[str, Path]) -> pd.DataFram
 def _labels_from_csv(data_dir: Path, paths: dict[str, Path]) -> pd.DataFrame:
     csv_path = data_dir / "train.csv"
     table = read_csv(csv_path, required=["image", "label"], text=["image", "label", "group"])
+    if table.empty:
+        raise FishError(f"{csv_path} has no line after its header. Expected image,label[,group].")
     found, unknown = NameIndex(paths).find_all(table["image"], str(csv_path))
     if unknown:
         raise FishError(
@@ -166,6 +169,9 @@ def _labels_from_csv(data_dir: Path, paths: dict[str, Path]) -> pd.DataFrame:
     if unnamed:
         warn(f"{csv_path} has no label for {len(unnamed):,} images in train/: left out ({examples(unnamed)})")
     labels = pd.DataFrame({"image": images, "class_name": table["label"]})
+    if "group" in table and (table["group"] == "").any():
+        line = int((table["group"] == "").idxmax()) + 2
+        raise FishError(f"{csv_path}, line {line}: the group is empty. Write one there or drop the column.")
     if "group" in table:
         labels["group"] = table["group"]
     return labels.sort_values("image", ignore_index=True)

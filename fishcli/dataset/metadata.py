@@ -45,7 +45,7 @@ class MetadataEncoder:
             return MetadataEncoder(kind, tuple(sorted(counts.index[counts >= MIN_COUNT])))
         if kind == "size-numeric":
             logs = log_sizes(images)
-            scale = np.where(np.ptp(logs, axis=0) > 0, logs.std(axis=0), 1.0)
+            scale = np.where(np.ptp(logs, axis=0) > 1e-9, logs.std(axis=0), 1.0)
             return MetadataEncoder(kind, mean=tuple(logs.mean(axis=0).tolist()), scale=tuple(scale.tolist()))
         if kind == "none":
             return MetadataEncoder(kind)

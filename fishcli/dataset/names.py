@@ -38,7 +38,8 @@ class NameIndex:
         candidates = (self._by_name if has_suffix else self._by_stem).get(path.name, [])
         if len(candidates) > 1:
             end = "/" + str(path)
-            candidates = [image for image in candidates if end.endswith("/" + image)] or candidates
+            ends = [image for image in candidates if end.endswith("/" + image)]
+            candidates = [max(ends, key=len)] if ends else candidates
         if len(candidates) > 1:
             raise FishError(
                 f"{source}: {name!r} is ambiguous, it may be {examples(candidates)}. "

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from fishcli.dataset.names import NameIndex
@@ -61,11 +62,12 @@ def _load_sample(path: Path, tests: dict[str, pd.DataFrame], class_names: list[s
             f"{path}, line 1: its columns are not the classes of train/: "
             f"missing {examples(lacking) or 'none'}, extra {examples(extra) or 'none'}."
         )
-    if table["image"].duplicated().any():
-        row = int(table["image"].duplicated().idxmax())
-        raise FishError(f"{path}, line {row + 2}: {table['image'][row]!r} stands there a second time.")
     suffix = path.stem.removeprefix("sample_submission")
     keys = _find_keys(path, list(table["image"]), tests, suffix)
+    twice = np.flatnonzero(pd.Series(keys, dtype=object).duplicated())
+    if len(twice):
+        row = twice[0]
+        raise FishError(f"{path}, line {row + 2}: {table['image'][row]!r} stands there a second time.")
     return Sample(path, suffix, tuple(table.columns), tuple(table["image"]), tuple(keys))
 
 
@@ -76,7 +78,8 @@ def _find_keys(
     own = f"test{suffix}"
     if own in tests:
         found, unknown = NameIndex(tests[own]["image"]).find_all(names, str(path))
-        if not unknown:
+        elsewhere = any(name.partition("/")[0] in tests.keys() - {own} for name in names)
+        if not unknown and not elsewhere:
             return [(own, found[name]) for name in names]
     keys = {f"{split}/{image}": (split, image) for split, table in tests.items() for image in table["image"]}
     found, unknown = NameIndex(keys).find_all(names, str(path))

@@ -52,7 +52,11 @@ class Recipe:
     def from_json(value: Any, source: str) -> "Recipe":
         """The recipe in recipe.json; FishError where it is damaged or was changed by hand."""
         fields = {field.name for field in dataclasses.fields(Recipe)}
-        if not isinstance(value, dict) or not fields <= set(value):
+        if (
+            not isinstance(value, dict)
+            or not fields <= set(value)
+            or not isinstance(value["image_size"], (list, tuple))
+        ):
             raise FishError(
                 f"{source} is no recipe of this version of fishcli. Remove that folder and run fishcli "
                 "features."

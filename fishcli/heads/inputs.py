@@ -69,10 +69,13 @@ def read_features(
     for v, view in enumerate(track(views, f"reading {split}", "view")):
         for start in range(0, len(rows), ROWS_A_READ):
             part = store.read(split, view, rows[start : start + ROWS_A_READ])
-            if pool and is_map:
-                part = part.mean(axis=(1, 2), dtype=np.float32).astype(np.float16)
-            features[v, start : start + ROWS_A_READ] = part
+            features[v, start : start + ROWS_A_READ] = pool_maps(part) if pool and is_map else part
     return features
+
+
+def pool_maps(maps: np.ndarray) -> np.ndarray:
+    """Average maps (n, h, w, channels) float16 over their places: (n, channels) float16."""
+    return maps.mean(axis=(1, 2), dtype=np.float32).astype(np.float16)
 
 
 def view_boxes(

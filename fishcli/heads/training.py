@@ -13,7 +13,7 @@ from fishcli.dataset.classes import fill_missing_classes, smoothed_prior
 from fishcli.dataset.metadata import MetadataEncoder
 from fishcli.errors import FishError
 from fishcli.heads.architectures import build_head
-from fishcli.heads.inputs import HeadInputs
+from fishcli.heads.inputs import HeadInputs, pool_maps
 from fishcli.quiet import load_keras
 
 HUBER_DELTA = 0.1
@@ -39,10 +39,14 @@ class FoldHead:
     def predict(self, features: np.ndarray, images: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
         """Predict from the features (n, ...) of one view of `images` (`height`, `width`).
 
+        Maps are pooled first where the head was trained on pooled features.
+
         Returns:
             Probabilities (n, C) float64, and boxes (n, 4) float64 as fractions of the view's input,
             NaN where the head has no box output.
         """
+        if features.ndim == 4 and len(self.model.input["features"].shape) == 2:
+            features = pool_maps(features)
         inputs = _inputs(features, self.encoder.encode(images))
         output = self.model.predict(inputs, batch_size=PREDICT_BATCH, verbose=0)
         proba = np.asarray(output.get("class", np.ones((len(features), 1))), np.float64)

@@ -34,6 +34,16 @@ def explained(loss: float, prior_loss: float) -> float:
     return 1.0 - loss / prior_loss if prior_loss > 0 else 0.0
 
 
+def fold_mean_boxes(boxes: np.ndarray, fold: np.ndarray) -> np.ndarray:
+    """The mean box of each image's fold-training part, the answer that a box output has to beat: (n, 4)."""
+    means = np.full(boxes.shape, np.nan)
+    for k in np.unique(fold):
+        known = boxes[(fold != k) & ~np.isnan(boxes).any(axis=1)]
+        if len(known):
+            means[fold == k] = known.mean(axis=0)
+    return means
+
+
 def box_scores(true: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
     """Mean IoU and the share over 0.5 of boxes (n, 4), over the images with a true and a predicted one.
 
