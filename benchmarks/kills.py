@@ -2,8 +2,8 @@
 
     python benchmarks/kills.py [--kills 10] [--seed 0]
 
-Each try starts from nothing, kills the command after a random part of its usual time, runs it again, and compares
-the hashes of the store and of the out-of-fold files with those of an uninterrupted run.
+Each try starts from nothing, kills the command after a random part of its usual time, runs it again, and
+compares the hashes of the store and of the out-of-fold files with those of an uninterrupted run.
 """
 
 import argparse
