@@ -46,7 +46,7 @@ class DemoConfig:
     directory: Annotated[Path, Argument(metavar="[DIR]", help="An empty or new folder.")] = Path("demo")
     images: Annotated[int, Option(help="Training images.", min=40)] = 480
     boats: Annotated[int, Option(help="Boats in training.", min=3)] = 8
-    seed: Annotated[int, Option(help="Of all that is drawn.")] = 0
+    seed: Annotated[int, Option(help="Of all that is drawn.", min=0)] = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,11 +93,11 @@ class TrainConfig(RunConfig):
     box_weight: Annotated[float, Option(help="Weight of the box loss.", min=0.0)] = 10.0
     views: Annotated[int, Option(help="Draw each row and epoch from the first N views.")] = 1
     epochs: Annotated[int, Option(help="Epochs; the last one is kept.", min=1)] = 60
-    lr: Annotated[float, Option(help="Highest learning rate.")] = 1e-3
+    lr: Annotated[float, Option(help="Highest learning rate.", min=1e-7, max=1.0)] = 1e-3
     batch_size: Annotated[int, Option(help="Rows a step.", min=2)] = 32
     dropout: Annotated[float, Option(help="Share of inputs dropped.", min=0.0, max=0.95)] = 0.5
     label_smoothing: Annotated[float, Option(help="Share given to all classes.", min=0.0, max=0.5)] = 0.03
-    seed: Annotated[int, Option(help="Of folds, weights and draws.")] = 0
+    seed: Annotated[int, Option(help="Of folds, weights and draws.", min=0, max=1_000_000)] = 0
     name: Annotated[str | None, Option(help="The run's name.", show_default="BACKBONE-HEAD-COUNTER")] = None
 
 
@@ -151,4 +151,4 @@ class AuditConfig(DataConfig):
     ] = "auto"
     folds: Annotated[int, Option(help="Folds.")] = 5
     permutations: Annotated[int, Option(help="Shuffles of the labels for the p-value.", min=1)] = 199
-    seed: Annotated[int, Option(help="Of folds and shuffles.")] = 0
+    seed: Annotated[int, Option(help="Of folds and shuffles.", min=0, max=1_000_000)] = 0

@@ -86,6 +86,20 @@ def test_a_run_with_other_settings_is_not_overwritten(root):
     assert tree_hash(root / "models") == before
 
 
+def test_a_run_does_not_go_on_with_other_groups_or_boxes(root):
+    groups = pd.read_csv(root / "data" / "groups.csv")
+    groups["group"] = [f"g{i % 6}" for i in range(len(groups))]
+    groups.to_csv(root / "data" / "groups.csv", index=False)
+    with pytest.raises(FishError, match="exists with other groups, folds or boxes"):
+        fit(root, views=2, head="dense", name="dense")
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "", ".hidden"])
+def test_a_name_is_no_path(root, name):
+    with pytest.raises(FishError, match="expected a plain name"):
+        fit(root, name=name)
+
+
 def test_names_count_up_and_an_interrupted_run_goes_on(root, monkeypatch):
     first = fit(root, name=None)
     assert first.name == "mobilenet_v2_035-gap-1"

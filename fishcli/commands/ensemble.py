@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from fishcli.commands.predict import load_competition, predict_run, write_submissions
-from fishcli.commands.runs import Run, pick_run
+from fishcli.commands.runs import Run, check_name, pick_run
 from fishcli.configs import EnsembleConfig
 from fishcli.dataset.classes import fold_priors, labels_of
 from fishcli.errors import FishError, examples
@@ -19,6 +19,8 @@ def run(config: EnsembleConfig) -> str:
     first_views(config.tta, "--tta")
     if len(config.runs) < 2 or len(set(config.runs)) < len(config.runs):
         raise FishError("an ensemble takes two or more different runs: fishcli ensemble RUN RUN ...")
+    if config.name is not None:
+        check_name(config.name)
     runs = [pick_run(config.models_dir, name) for name in config.runs]
     oofs = [_read_oof(each, config.tta) for each in runs]
     for each, oof in zip(runs[1:], oofs[1:], strict=True):

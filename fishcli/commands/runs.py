@@ -29,6 +29,7 @@ class Run:
         class_names: the class order.
         store: the name of the feature store it was trained on.
         dataset: the digest of the training images.
+        targets: the digest of the folds, groups and boxes.
         settings: the fields of TrainConfig that change the result, and the number of augmented copies.
     """
 
@@ -36,6 +37,7 @@ class Run:
     class_names: list[str]
     store: str
     dataset: str
+    targets: str
     settings: dict[str, Any]
 
     @property
@@ -91,6 +93,12 @@ class Run:
                 f"the run {self.name} was trained on other images than those in train/ now. "
                 "Name its competition with --data-dir, or train again: fishcli train."
             )
+
+
+def check_name(name: str) -> None:
+    """Raise FishError where `name` can't be the name of a folder or file of its own."""
+    if not name or name.startswith((".", "-")) or set(name) & set("/\\\n\0"):
+        raise FishError(f"--name {name!r}: expected a plain name, such as vgg16-first, without a path.")
 
 
 def oof_name(n_views: int) -> str:

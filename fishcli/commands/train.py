@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fishcli.commands.runs import Run, list_runs, oof_name, settings_of
+from fishcli.commands.runs import Run, check_name, list_runs, oof_name, settings_of
 from fishcli.commands.train_inputs import TrainData, load_train_data
 from fishcli.configs import TrainConfig
 from fishcli.dataset.annotations import BOX_COLUMNS
@@ -17,7 +17,7 @@ from fishcli.dataset.folds import make_folds, warn_of_missing_classes
 from fishcli.dataset.images import dataset_digest
 from fishcli.errors import FishError, choose
 from fishcli.features.views import boxes_to_photo, view_prefixes
-from fishcli.files import whole_file, write_csv, write_json
+from fishcli.files import digest, whole_file, write_csv, write_json
 from fishcli.heads.architectures import HEADS
 from fishcli.heads.inputs import HeadInputs
 from fishcli.heads.training import FoldHead, fit_fold
@@ -28,25 +28,28 @@ from fishcli.scoring.metrics import accuracy, box_scores, explained, fold_mean_b
 def run(config: TrainConfig) -> str:
     """Train a run, or go on with an interrupted one; returns its tables and its folder."""
     choose(config.head, HEADS, "head")
+    if config.name is not None:
+        check_name(config.name)
     data = load_train_data(config)
     fold = make_folds(data.images["class_name"], data.groups, config.folds, config.seed)
     warn_of_missing_classes(data.images["class_name"], fold)
-    this_run = _open_run(config, data)
     groups = [""] * len(data.images) if data.groups is None else list(data.groups)
     folds = pd.DataFrame({"image": data.images["image"], "fold": fold, "group": groups})
+    this_run = _open_run(config, data, folds)
     write_csv(this_run.run_dir / "folds.csv", folds)
     for k in range(config.folds):
         _train_fold(config, this_run, data.inputs, fold, k)
     return _report(config, this_run, data, folds)
 
 
-def _open_run(config: TrainConfig, data: TrainData) -> Run:
+def _open_run(config: TrainConfig, data: TrainData, folds: pd.DataFrame) -> Run:
     """The run's folder: a new one, or the interrupted run of the same settings."""
     fresh = Run(
         run_dir=config.models_dir / (config.name or ""),
         class_names=data.class_names,
         store=data.store.recipe.name,
         dataset=dataset_digest(data.train),
+        targets=digest(folds.to_csv(index=False), data.boxes.tobytes()),
         settings=settings_of(config, len(data.inputs.views) - config.views),
     )
     prefix = f"{data.store.recipe.backbone}-{config.head}-"
@@ -77,9 +80,15 @@ def _is_same(one: Run, other: Run) -> bool:
 def _difference(one: Run, other: Run) -> str:
     """What tells two runs apart, by name; "" where they are the same but for their folder."""
     ours, theirs = one.to_json(), other.to_json()
-    fields = [name for name in ours if name not in ("run_dir", "settings") and ours[name] != theirs[name]]
+    said = {
+        "class_names": "classes",
+        "store": "features",
+        "dataset": "images",
+        "targets": "groups, folds or boxes",
+    }
+    fields = [what for name, what in said.items() if ours[name] != theirs[name]]
     options = [name for name in one.settings if one.settings[name] != other.settings.get(name)]
-    return ", ".join([*fields, *(f"--{name.replace('_', '-')}" for name in options)])
+    return ", ".join([*(f"--{name.replace('_', '-')}" for name in options), *fields])
 
 
 def _train_fold(config: TrainConfig, this_run: Run, inputs: HeadInputs, fold: np.ndarray, k: int) -> None:
