@@ -1,5 +1,6 @@
 """The command line: parse, call one workflow, print what it returns."""
 
+import errno
 import importlib
 import inspect
 import sys
@@ -13,6 +14,11 @@ from fishcli import __version__, configs
 from fishcli.errors import FishError
 
 INTERRUPTED = 130
+MENDED_BY_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
+MENDED_BY_ROOM_ADVICE = (
+    " What is finished is kept; free space, or choose a folder that can be written to, "
+    "then run the command again."
+)
 
 
 class FishGroup(TyperGroup):
@@ -25,11 +31,10 @@ class FishGroup(TyperGroup):
         except FishError as error:
             typer.echo(f"Error: {error}", err=True)
             sys.exit(1)
-        except OSError as error:  # a full or read-only disk, a folder without permission
+        except OSError as error:
+            advice = "" if error.errno not in MENDED_BY_ROOM else MENDED_BY_ROOM_ADVICE
             typer.echo(
-                f"Error: {error.strerror or error}: {error.filename or 'while writing'}. "
-                "What is finished is kept; free space or choose another folder, then run the command again.",
-                err=True,
+                f"Error: {error.strerror or error}: {error.filename or 'while writing'}.{advice}", err=True
             )
             sys.exit(1)
         except KeyboardInterrupt:

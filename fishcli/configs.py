@@ -107,9 +107,6 @@ class SubmissionConfig(RunConfig):
 
     submissions_dir: Annotated[Path, Option(help="The submissions' folder.")] = Path("submissions")
     tta: Annotated[int, Option(help="Average the first N test-time views.")] = 1
-    mean: Annotated[Literal["arithmetic", "geometric", "vote"], Option(help="How folds are averaged.")] = (
-        "arithmetic"
-    )
     clip: Annotated[
         float, Option(help="Lift probabilities to at least EPS, then renormalise.", min=0.0, max=0.1)
     ] = 0.0
@@ -121,6 +118,9 @@ class PredictConfig(SubmissionConfig):
     """Average test-time views, ensemble the folds, write a valid submission CSV."""
 
     run: Annotated[str | None, Option(help="The run's name.", show_default="the newest")] = None
+    mean: Annotated[Literal["arithmetic", "geometric", "vote"], Option(help="How folds are averaged.")] = (
+        "arithmetic"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

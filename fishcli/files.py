@@ -48,6 +48,8 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise FishError(f"{path} is missing.") from None
+    except IsADirectoryError:
+        raise FishError(f"{path} is a folder; expected a file.") from None
     except UnicodeDecodeError as error:
         raise FishError(f"{path} is not UTF-8 text ({error.reason} at byte {error.start}).") from None
     except json.JSONDecodeError as error:
@@ -82,6 +84,8 @@ def read_csv(path: Path, required: Sequence[str] = (), text: Sequence[str] = ())
             table = pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False)
     except FileNotFoundError:
         raise FishError(f"{path} is missing.") from None
+    except IsADirectoryError:
+        raise FishError(f"{path} is a folder; expected a file.") from None
     except UnicodeDecodeError as error:
         raise FishError(f"{path} is not UTF-8 text ({error.reason} at byte {error.start}).") from None
     except pd.errors.EmptyDataError:

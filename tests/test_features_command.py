@@ -133,6 +133,46 @@ def test_unreadable_images_are_named_and_the_rest_is_kept(root):
     assert the_store(root).unreadable("test") == {}
 
 
+def test_skipping_is_asked_for_each_time_and_removing_the_image_mends_too(root, capsys):
+    bad = root / "data" / "train" / "ALB" / "img_003.jpg"
+    whole = bad.read_bytes()
+    bad.write_bytes(b"junk")
+    compute(root, skip_unreadable=True)
+    assert "ALB/img_003.jpg" in capsys.readouterr().err
+    with pytest.raises(FishError, match="1 images of train can't be read"):
+        compute(root)
+    bad.unlink()
+    compute(root, views=6)
+    bad.write_bytes(whole)
+    compute(root, views=6, augment=2)
+    for view in ("identity", "rot270", "augment_1"):
+        assert np.isfinite(the_store(root).read("train", view)).all(), view
+
+
+def test_without_test_images_training_is_enough(root, capsys):
+    shutil.rmtree(root / "data" / "test")
+    compute(root)
+    assert "no test images" in capsys.readouterr().err
+
+
+def test_views_by_number_or_by_name(root):
+    with pytest.raises(FishError, match="Pass one of them"):
+        compute(root, views=2, view_names="hflip")
+    with pytest.raises(FishError, match="unknown view ''"):
+        compute(root, view_names="")
+
+
+def test_a_damaged_description_of_an_array_is_named(root):
+    (the_store(root).store_dir / "train" / "identity" / "zarr.json").write_text("{")
+    with pytest.raises(FishError, match=r"zarr\.json is damaged"):
+        compute(root)
+
+
+def test_a_recipe_does_not_depend_on_what_was_built_before(root):
+    first = compute(root, backbone="mobilenet_v3_small", splits="test")
+    assert compute(root, backbone="mobilenet_v3_small", splits="test") == first
+
+
 def test_boxes_that_change_renew_the_copies_only(root):
     before = tree_hash(the_store(root).store_dir / "train")
     (root / "data" / "boxes" / "alb_labels.json").write_text("[]")

@@ -13,7 +13,7 @@ from fishcli.commands import ensemble, predict, score, train
 from fishcli.commands.runs import Run
 from fishcli.configs import EnsembleConfig, ScoreConfig
 from fishcli.errors import FishError
-from fishcli.features.store import open_stores
+from fishcli.features.store import FeatureStore, list_stores
 from fishcli.features.views import VIEWS
 
 
@@ -32,6 +32,10 @@ def trained(tmp_path_factory):
 def root(trained, tmp_path):
     shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
     return tmp_path
+
+
+def the_store(root):
+    return FeatureStore(list_stores(root / "data" / "features")[0])
 
 
 def read_oof(root, name="oof.csv", run="run"):
@@ -125,7 +129,7 @@ def test_a_submission_has_the_samples_rows_and_columns(root):
 def test_a_prediction_is_the_mean_of_folds_and_views(root):
     submission = submit(root, tta=2).set_index("image")
     run = Run.open(root / "models" / "run")
-    store = open_stores(root / "data" / "features")[0]
+    store = the_store(root)
     tests = pd.DataFrame({"image": store.images("test")["image"]})
     from fishcli.dataset.images import load_tests
 
@@ -161,9 +165,9 @@ def test_clip_lifts_small_probabilities(root):
 
 
 def test_missing_views_are_computed_and_an_unknown_gain_is_said(root, capsys):
-    assert "rot180" not in open_stores(root / "data" / "features")[0].views("test")
+    assert "rot180" not in the_store(root).views("test")
     submit(root, tta=4)
-    assert "rot180" in open_stores(root / "data" / "features")[0].views("test")
+    assert "rot180" in the_store(root).views("test")
     said = capsys.readouterr().err
     assert "no out-of-fold figure for 4 views" in said
     assert "fishcli train --views 4" in said
@@ -307,7 +311,57 @@ def test_an_incomplete_run_is_not_predicted_with(root):
 def test_features_are_picked_by_name(root):
     with pytest.raises(FishError, match="unknown features 'vgg16'"):
         fit(root, features="vgg16", name="x")
-    name = open_stores(root / "data" / "features")[0].recipe.name
+    name = the_store(root).recipe.name
     compute(root, pool="avg")
     run_dir = fit(root, features=name, name="picked")
     assert json.loads((run_dir / "config.json").read_text())["store"] == name
+
+
+def test_copies_that_lost_a_chunk_are_completed_not_dropped(root):
+    chunk = the_store(root).store_dir / "train" / "augment_1" / "1.0.0.0"
+    boxes = the_store(root).store_dir / "train" / "augment_1_boxes" / "0.0.0"
+    before = chunk.read_bytes(), boxes.read_bytes()
+    chunk.unlink()
+    boxes.unlink()
+    run_dir = fit(root, name="again")
+    assert json.loads((run_dir / "config.json").read_text())["settings"]["copies"] == 1
+    assert (chunk.read_bytes(), boxes.read_bytes()) == before
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".json", ".npz"])
+def test_a_damaged_fold_is_named_with_what_mends_it(root, suffix):
+    path = root / "models" / "run" / f"fold_1{suffix}"
+    path.write_bytes(path.read_bytes()[:40])
+    with pytest.raises(
+        FishError, match=r"fold 1 of the run run is missing or damaged(.|\n)*Remove .*fold_1\.json"
+    ):
+        if suffix == ".npz":
+            fit(root, views=2, epochs=12, lr=5e-3, metadata="size-numeric")
+        else:
+            submit(root)
+
+
+def test_a_damaged_run_does_not_block_the_others(root):
+    (root / "models" / "broken").mkdir()
+    (root / "models" / "broken" / "config.json").write_text("{}")
+    submit(root)
+    with pytest.raises(FishError, match="is no run of this version"):
+        submit(root, run="broken")
+
+
+def test_one_class_with_a_fold_that_lacks_boxes(tmp_path):
+    write_competition(tmp_path / "data", classes=("ALB",), n_per_class=12)
+    boxes_path = tmp_path / "data" / "boxes" / "alb_labels.json"
+    entries = json.loads(boxes_path.read_text())
+    boxes_path.write_text(json.dumps(entries[:1]))
+    compute(tmp_path)
+    with pytest.raises(FishError, match="its training part has no box"):
+        fit(tmp_path)
+
+
+def test_weights_that_moved_are_named_with_what_mends_it(root):
+    path = the_store(root).store_dir / "recipe.json"
+    recipe = json.loads(path.read_text())
+    path.write_text(json.dumps({**recipe, "weights": "/gone/weights.h5"}))
+    with pytest.raises(FishError, match=r"its weights /gone/weights\.h5 are gone(.|\n)*--weights PATH"):
+        submit(root, tta=4)

@@ -6,7 +6,7 @@ import pytest
 
 from fishcli.errors import FishError
 from fishcli.features.recipe import Recipe
-from fishcli.features.store import FeatureStore, open_stores
+from fishcli.features.store import FeatureStore, list_stores
 
 RECIPE = Recipe("vgg16", "block5_pool", "0" * 64, (32, 32), "squash", "none", "keras", "pillow")
 SHAPE = (70, 1, 1, 3)
@@ -104,10 +104,10 @@ def test_what_a_killed_process_left_is_swept_away(filled):
 def test_unreadable_images_need_a_decision(filled):
     filled.set_unreadable("train", {"a/00.jpg": "truncated"}, skipped=False)
     with pytest.raises(FishError, match=r"a/00\.jpg: truncated") as raised:
-        filled.check_readable("train")
+        filled.check_readable("train", {"a/00.jpg"})
     assert "--skip-unreadable" in str(raised.value)
     filled.set_unreadable("train", {"a/00.jpg": "truncated"}, skipped=True)
-    filled.check_readable("train")
+    filled.check_readable("train", {"a/00.jpg"})
 
 
 def test_features_never_computed_name_the_command(store):
@@ -122,9 +122,9 @@ def test_stores_are_listed_by_last_use(tmp_path):
     for recipe, time in ((RECIPE, 2_000), (other, 1_000)):
         path = FeatureStore.create(tmp_path, recipe, "random").store_dir / "recipe.json"
         os.utime(path, (time, time))
-    assert [store.recipe for store in open_stores(tmp_path)] == [RECIPE, other]
+    assert [path.name for path in list_stores(tmp_path)] == [RECIPE.name, other.name]
     FeatureStore(tmp_path / other.name).touch()
-    assert [store.recipe for store in open_stores(tmp_path)] == [other, RECIPE]
+    assert [path.name for path in list_stores(tmp_path)] == [other.name, RECIPE.name]
 
 
 def test_a_recipe_changed_by_hand_is_refused(store):

@@ -1,15 +1,20 @@
 """`fishcli demo`: draw a competition to learn on."""
 
+import shutil
+
 from fishcli.configs import DemoConfig
 from fishcli.demo.competition import draw_competition
 from fishcli.errors import FishError
 
 
 def run(config: DemoConfig) -> str:
-    """Draw the competition into an empty or new folder; returns what to do next."""
-    directory = config.directory
+    """Draw the competition into an empty or new folder, whole or not at all; returns the folder."""
+    directory = config.directory.resolve()
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise FishError(f"{directory} is not an empty folder. Name a new one: fishcli demo DIR.")
-    directory.mkdir(parents=True, exist_ok=True)
-    draw_competition(directory, config.images, config.boats, config.seed)
+    partial = directory.with_name(f".{directory.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    draw_competition(partial, config.images, config.boats, config.seed)
+    partial.replace(directory)  # an empty folder gives way
     return str(directory)

@@ -54,9 +54,8 @@ def _read_oof(this_run: Run, n_views: int) -> pd.DataFrame:
     oof = this_run.read_oof(n_views)
     if oof is None:
         raise FishError(
-            f"the run {this_run.name} has no out-of-fold predictions for {n_views} views, so no weights can "
-            "be "
-            f"found. Train it with --views {n_views}, or blend with --tta 1."
+            f"the run {this_run.name} has no out-of-fold predictions for {n_views} views, so nobody knows "
+            f"what the blend is worth. Train it with --views {n_views}, or blend with --tta 1."
         )
     return oof
 

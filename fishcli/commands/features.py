@@ -1,5 +1,7 @@
 """`fishcli features`: frozen-conv features of every image and view into the feature store."""
 
+from pathlib import Path
+
 import pandas as pd
 
 from fishcli.commands.upkeep import Upkeep, bring_up_to_date
@@ -18,13 +20,19 @@ def run(config: FeaturesConfig) -> str:
     """Compute what the store lacks; returns the store's folder."""
     choose(config.backbone, BACKBONES, "backbone")  # before anything slow
     size = parse_image_size(config.image_size)
-    views = named_views(config.view_names.split(",")) if config.view_names else first_views(config.views)
+    if config.view_names is not None and config.views > 1:
+        raise FishError("--views and --view-names both say which views. Pass one of them.")
+    views = (
+        first_views(config.views) if config.view_names is None else named_views(config.view_names.split(","))
+    )
     tables = _load_splits(config)
-    choice = BackboneChoice(config.backbone, config.weights, size, config.layer, config.pool, config.resize)
+    is_file = config.weights not in ("imagenet", "random")
+    weights = str(Path(config.weights).resolve()) if is_file else config.weights
+    choice = BackboneChoice(config.backbone, weights, size, config.layer, config.pool, config.resize)
     if config.weights == "random":
         say("weights random: features without any training, for trying things out; expect weak scores")
     backbone = load_backbone(choice)
-    store = FeatureStore.create(config.stores_dir, backbone.recipe, config.weights)
+    store = FeatureStore.create(config.stores_dir, backbone.recipe, weights)
     copies = augment_names(config.augment)
     wanted = {
         split: (images, [*views, *copies] if split == "train" else views) for split, images in tables.items()
@@ -37,11 +45,15 @@ def run(config: FeaturesConfig) -> str:
 
 def _load_splits(config: FeaturesConfig) -> dict[str, pd.DataFrame]:
     if config.splits is None:
-        return {"train": load_train(config.data_dir), **load_tests(config.data_dir)}
+        tables = {"train": load_train(config.data_dir)}
+        if any(config.data_dir.glob("test*/")):
+            return {**tables, **load_tests(config.data_dir)}
+        say(f"no test images: there is no folder {config.data_dir}/test*")
+        return tables
     names = [name.strip() for name in config.splits.split(",") if name.strip()]
     if not names:
         raise FishError("--splits is empty. Name splits such as train,test.")
-    tables: dict[str, pd.DataFrame] = {}
+    tables = {}
     tests = load_tests(config.data_dir) if names != ["train"] else {}
     for name in names:
         choose(name, ["train", *tests], "split")

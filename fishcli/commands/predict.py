@@ -10,7 +10,7 @@ from fishcli.commands.runs import Run, pick_run
 from fishcli.commands.upkeep import Upkeep, bring_up_to_date, pick_store
 from fishcli.configs import PredictConfig, SubmissionConfig
 from fishcli.dataset.annotations import BOX_COLUMNS
-from fishcli.dataset.classes import smoothed_prior
+from fishcli.dataset.classes import fold_priors, labels_of, smoothed_prior
 from fishcli.dataset.images import load_tests, load_train
 from fishcli.dataset.samples import Sample, load_samples
 from fishcli.errors import examples
@@ -33,7 +33,7 @@ def run(config: PredictConfig) -> str:
     this_run = pick_run(config.models_dir, config.run)
     _say_what_is_known(this_run, config.tta)
     samples, tests = load_competition(config, this_run)
-    predictions = predict_run(config, this_run, tests)
+    predictions = predict_run(config, this_run, tests, config.mean)
     return write_submissions(config, this_run.name, this_run.class_names, (samples, predictions))
 
 
@@ -50,7 +50,9 @@ def load_competition(config: SubmissionConfig, this_run: Run) -> tuple[list[Samp
     return samples, {split: table for split, table in tests.items() if split in asked}
 
 
-def predict_run(config: SubmissionConfig, this_run: Run, tests: dict[str, pd.DataFrame]) -> pd.DataFrame:
+def predict_run(
+    config: SubmissionConfig, this_run: Run, tests: dict[str, pd.DataFrame], mean: str = "arithmetic"
+) -> pd.DataFrame:
     """Predict every test image with all folds of a run, and keep the result in its folder.
 
     Returns:
@@ -67,7 +69,7 @@ def predict_run(config: SubmissionConfig, this_run: Run, tests: dict[str, pd.Dat
         for split, table in tests.items():
             for start in range(0, len(table), ROWS_AT_ONCE):
                 images = table.iloc[start : start + ROWS_AT_ONCE]
-                proba, boxes = _predict_images(heads, store, split, images, (views, config.mean))
+                proba, boxes = _predict_images(heads, store, split, images, (views, mean))
                 part = pd.DataFrame(np.hstack([proba, boxes]), columns=[*this_run.class_names, *BOX_COLUMNS])
                 part.insert(0, "image", list(images["image"]))
                 part.insert(0, "split", split)
@@ -104,10 +106,16 @@ def _say_what_is_known(this_run: Run, tta: int) -> None:
             f"worse with rotated ones; find out with fishcli train --views {tta}."
         )
         return
-    labels = oof["class_name"].map({name: label for label, name in enumerate(this_run.class_names)})
-    loss = log_loss(labels.to_numpy(), oof[this_run.class_names].to_numpy())
+    if len(this_run.class_names) == 1:
+        return
+    labels = labels_of(oof["class_name"], this_run.class_names)
+    prior = fold_priors(labels, oof["fold"].to_numpy(), len(this_run.class_names))
+    loss = log_loss(labels, oof[this_run.class_names].to_numpy())
     kind = "random" if (oof["group"] == "").all() else "grouped"
-    say(f"{this_run.name} with {tta} view{'s' * (tta > 1)}: out-of-fold log loss {loss:.4f} ({kind} folds)")
+    say(
+        f"{this_run.name} with {tta} view{'s' * (tta > 1)}: out-of-fold log loss {loss:.4f} "
+        f"({kind} folds; class prior {log_loss(labels, prior):.4f})"
+    )
 
 
 def _predict_images(

@@ -16,6 +16,8 @@ from fishcli.files import read_csv, read_json
 from fishcli.heads.training import FoldHead, load_fold
 from fishcli.progress import say
 
+METRICS = "metrics.json"
+"""Written last: a run that has it is complete."""
 NOT_COMPARED = ("data_dir", "features_dir", "models_dir", "name", "features")
 """Where things lie is no part of what a run is."""
 
@@ -48,7 +50,7 @@ class Run:
     @property
     def is_complete(self) -> bool:
         """Whether all folds are trained and the out-of-fold predictions are written."""
-        return (self.run_dir / "metrics.json").exists()
+        return (self.run_dir / METRICS).exists()
 
     def to_json(self) -> dict[str, Any]:
         """As written into config.json."""
@@ -73,10 +75,21 @@ class Run:
         """The trained heads of all folds."""
         heads = []
         for fold in range(self.settings["folds"]):
-            kept = read_json(self.fold_path(fold, ".json"))
-            encoder = encoder_from_json(kept["encoder"])
-            heads.append(load_fold(self.fold_path(fold, ".keras"), encoder, np.array(kept["counts"])))
+            try:
+                kept = read_json(self.fold_path(fold, ".json"))
+                encoder = encoder_from_json(kept["encoder"])
+                heads.append(load_fold(self.fold_path(fold, ".keras"), encoder, np.array(kept["counts"])))
+            except (FishError, KeyError, TypeError) as error:
+                raise self.damaged(fold, error) from None
         return heads
+
+    def damaged(self, fold: int, error: Exception) -> FishError:
+        """The error that a damaged fold is: what to remove, so that train makes it again."""
+        return FishError(
+            f"fold {fold} of the run {self.name} is missing or damaged: {error} "
+            f"Remove {self.fold_path(fold, '.json')} and {self.run_dir / METRICS}, then run fishcli train "
+            f"--name {self.name} again, with its options."
+        )
 
     def read_oof(self, n_views: int) -> pd.DataFrame | None:
         """Out-of-fold predictions averaged over the first `n_views` views; None where there are none."""
@@ -118,10 +131,14 @@ def encoder_from_json(value: dict[str, Any]) -> MetadataEncoder:
     return MetadataEncoder(value["kind"], **lists)
 
 
-def list_runs(models_dir: Path) -> list[Run]:
-    """All runs, the newest first."""
-    paths = sorted(models_dir.glob("*/config.json"), key=lambda path: path.stat().st_mtime, reverse=True)
-    return [Run.open(path.parent) for path in paths]
+def list_runs(models_dir: Path) -> list[Path]:
+    """The folders of all runs, the one finished or begun last first."""
+    dirs = [path.parent for path in models_dir.glob("*/config.json")]
+    newest = {
+        each: max(path.stat().st_mtime for path in (each / "config.json", each / METRICS) if path.exists())
+        for each in dirs
+    }
+    return sorted(dirs, key=lambda each: newest[each], reverse=True)
 
 
 def pick_run(models_dir: Path, name: str | None) -> Run:
@@ -130,18 +147,13 @@ def pick_run(models_dir: Path, name: str | None) -> Run:
     Raises:
         FishError: there is none, or it is not complete.
     """
-    runs = {run.name: run for run in list_runs(models_dir)}
-    if not runs:
+    run_dirs = list_runs(models_dir)
+    if not run_dirs:
         raise FishError(f"no runs in {models_dir}. Train one first: fishcli train.")
     if name is None:
-        complete = [run for run in runs.values() if run.is_complete]
-        if not complete:
-            raise FishError(
-                f"no run in {models_dir} is complete. Go on: fishcli train --name {next(iter(runs))}."
-            )
-        say(f"run {complete[0].name} (the newest; --run NAME picks another)")
-        return complete[0]
-    run = runs[choose(name, runs, "run")]
+        name = next((each.name for each in run_dirs if (each / METRICS).exists()), run_dirs[0].name)
+        say(f"run {name} (the newest; --run NAME picks another)")
+    run = Run.open(models_dir / choose(name, [each.name for each in run_dirs], "run"))
     if not run.is_complete:
         raise FishError(
             f"the run {name} is not complete. Go on: fishcli train --name {name}, with its options."

@@ -27,9 +27,8 @@ def run(config: ScoreConfig) -> str:
     bad = list(rows["image"][(~np.isfinite(proba) | (proba < 0)).any(axis=1) | (proba.sum(axis=1) <= 0)])
     if bad:
         raise FishError(
-            f"{config.submission}: {len(bad):,} rows hold no probabilities (no number, negative, or all "
-            "zero): "
-            f"{examples(bad)}."
+            f"{config.submission}: {len(bad):,} rows hold no probabilities (no number, "
+            f"negative, or all zero): {examples(bad)}."
         )
     labels = labels_of(rows["class_name"], class_names)
     prior = np.tile(_prior(config, class_names, labels), (len(rows), 1))
@@ -79,12 +78,22 @@ def _join(config: ScoreConfig, submission: pd.DataFrame, solution: pd.DataFrame)
 
 
 def _prior(config: ScoreConfig, class_names: list[str], labels: np.ndarray) -> np.ndarray:
-    """The class prior of the training images, or of the solution where there are none."""
-    if (config.data_dir / "train").is_dir():
-        train = load_train(config.data_dir)
-        if set(train["class_name"]) <= set(class_names):
-            say(f"prior: class shares in {config.data_dir / 'train'}")
-            labels = labels_of(train["class_name"], class_names)
-            return smoothed_prior(np.bincount(labels, minlength=len(class_names)))
-    say("prior: class shares in the solution itself, for want of the training images (--data-dir)")
+    """The class prior of the training images, or of the solution where there are none.
+
+    Raises:
+        FishError: the submission's columns are not the classes of the training images.
+    """
+    if not (config.data_dir / "train").is_dir():
+        say("prior: class shares in the solution itself, for want of the training images (--data-dir)")
+        return smoothed_prior(np.bincount(labels, minlength=len(class_names)))
+    train = load_train(config.data_dir)
+    known = set(train["class_name"])
+    if known != set(class_names):
+        raise FishError(
+            f"{config.submission}: its columns are not the classes of {config.data_dir / 'train'}: "
+            f"missing {examples(known - set(class_names)) or 'none'}, "
+            f"extra {examples(set(class_names) - known) or 'none'}. Mend it, or name another --data-dir."
+        )
+    say(f"prior: class shares in {config.data_dir / 'train'}")
+    labels = labels_of(train["class_name"], class_names)
     return smoothed_prior(np.bincount(labels, minlength=len(class_names)))

@@ -14,7 +14,6 @@ from fishcli.dataset.groups import load_groups
 from fishcli.dataset.images import class_names_of, load_train
 from fishcli.dataset.metadata import is_hardly_shared
 from fishcli.errors import FishError, examples
-from fishcli.features.augment import PREFIX
 from fishcli.features.store import FeatureStore
 from fishcli.features.views import first_views
 from fishcli.heads.architectures import needs_maps
@@ -54,10 +53,7 @@ def load_train_data(config: TrainConfig) -> TrainData:
     views = first_views(config.views)
     train = load_train(config.data_dir)
     store = pick_store(config.stores_dir, config.features)
-    copies = [
-        name for name in store.views("train") if name.startswith(PREFIX) and name[len(PREFIX) :].isdecimal()
-    ]
-    copies.sort(key=lambda name: int(name[len(PREFIX) :]))
+    copies = store.copies("train")
     wanted = [*views, *copies]
     bring_up_to_date(store, {"train": (train, wanted)}, Upkeep(config.data_dir))
     images = _readable(store, train)

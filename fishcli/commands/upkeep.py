@@ -10,16 +10,15 @@ import numpy as np
 import pandas as pd
 
 from fishcli.dataset.annotations import read_boxes
-from fishcli.dataset.boxes import target_boxes
+from fishcli.dataset.boxes import BOX_RULES, target_boxes
 from fishcli.errors import FishError, choose
 from fishcli.features.augment import PREFIX
 from fishcli.features.backbones import Backbone, BackboneChoice, load_backbone
 from fishcli.features.decode import UnreadableImageError, decode
-from fishcli.features.extract import SplitPlan, copies_made_by, extract
-from fishcli.features.store import FEATURE_BYTES, FeatureStore, open_stores
+from fishcli.features.extract import SplitPlan, boxes_name, copies_made_by, extract
+from fishcli.features.store import FEATURE_BYTES, FeatureStore, list_stores
 from fishcli.files import digest
-from fishcli.heads.inputs import BOX_RULES
-from fishcli.progress import say
+from fishcli.progress import say, warn
 
 
 @dataclass(frozen=True)
@@ -30,13 +29,13 @@ class Upkeep:
         data_dir: the competition's folder.
         batch_size: images a chunk of a new store.
         workers: decoding threads; None for one a core.
-        skip_unreadable: go on without images that can't be read.
+        skip_unreadable: go on without images that can't be read; None for what was chosen before.
     """
 
     data_dir: Path
     batch_size: int = 32
     workers: int | None = None
-    skip_unreadable: bool = False
+    skip_unreadable: bool | None = None
 
 
 def pick_store(stores_dir: Path, name: str | None) -> FeatureStore:
@@ -45,14 +44,13 @@ def pick_store(stores_dir: Path, name: str | None) -> FeatureStore:
     Raises:
         FishError: there is none.
     """
-    stores = open_stores(stores_dir)
-    if not stores:
+    store_dirs = list_stores(stores_dir)
+    if not store_dirs:
         raise FishError(f"no features in {stores_dir}. Compute them first: fishcli features --backbone NAME.")
     if name is None:
-        say(f"features {stores[0].recipe.name} (the newest; --features NAME picks another)")
-        return stores[0]
-    by_name = {store.recipe.name: store for store in stores}
-    return by_name[choose(name, by_name, "features")]
+        name = store_dirs[0].name
+        say(f"features {name} (used last; --features NAME picks another)")
+    return FeatureStore(stores_dir / choose(name, [path.name for path in store_dirs], "features"))
 
 
 def reload_backbone(store: FeatureStore) -> Backbone:
@@ -64,6 +62,14 @@ def reload_backbone(store: FeatureStore) -> Backbone:
     recipe = store.recipe
     fields = {field.name for field in dataclasses.fields(BackboneChoice)} - {"weights"}
     choice = BackboneChoice(weights=store.weights, **{name: getattr(recipe, name) for name in fields})
+    if store.weights not in ("imagenet", "random") and not Path(store.weights).is_file():
+        height, width = recipe.image_size
+        raise FishError(
+            f"the store {recipe.name} lacks features, and its weights {store.weights} are gone. Pass them "
+            "where "
+            f"they are now: fishcli features --backbone {recipe.backbone} --image-size {height}x{width} "
+            "--weights PATH, with the views that are missing."
+        )
     backbone = load_backbone(choice)
     if backbone.recipe != recipe:
         raise FishError(
@@ -91,18 +97,19 @@ def bring_up_to_date(
     Raises:
         FishError: images that can't be read, another data set, a backbone that can't be loaded.
     """
-    store.sweep()
     plans = [_plan(store, split, images, views, upkeep) for split, (images, views) in wanted.items()]
     todo = [plan for plan in plans if not _is_complete(store, plan)]
     if todo:
         backbone = backbone or reload_backbone(store)
         _announce(store, backbone, todo)
+        store.sweep()
         for plan in todo:
             extract(store, backbone, plan, upkeep.batch_size, upkeep.workers or os.cpu_count() or 1)
-    for plan in plans:
-        if upkeep.skip_unreadable:
-            store.set_unreadable(plan.split, store.unreadable(plan.split), True)
-        store.check_readable(plan.split)
+    for split, (images, _) in wanted.items():
+        store.set_unreadable(split, store.unreadable(split), upkeep.skip_unreadable)
+        store.check_readable(split, set(images["image"]))
+        for image, reason in store.unreadable(split).items() if upkeep.skip_unreadable else []:
+            warn(f"{split}/{image} can't be read and is skipped: {reason}")
 
 
 def _plan(
@@ -114,7 +121,7 @@ def _plan(
     store.update_images(split, images, mended)
     if mended:
         left = {image: reason for image, reason in unreadable.items() if image not in mended}
-        store.set_unreadable(split, left, False)
+        store.set_unreadable(split, left)
     listed = store.images(split)
     assert listed is not None
     ids = list(listed["image"])
@@ -133,7 +140,11 @@ def _is_complete(store: FeatureStore, plan: SplitPlan) -> bool:
     for view in plan.views:
         if not store.is_complete(plan.split, view):
             return False
-        if view.startswith(PREFIX) and store.array(plan.split, view).attrs["made_by"] != copies_made_by(plan):
+        if not view.startswith(PREFIX):
+            continue
+        if store.array(plan.split, view).attrs["made_by"] != copies_made_by(plan):
+            return False
+        if plan.boxes is not None and not store.is_complete(plan.split, boxes_name(view)):
             return False
     return True
 

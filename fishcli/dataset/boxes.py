@@ -8,6 +8,7 @@ import pandas as pd
 from fishcli.dataset.annotations import BOX_COLUMNS
 
 BOX_RULES = ("largest", "union")
+"""Also the order in which augmented copies' boxes stand in the feature store."""
 
 
 def target_boxes(boxes: pd.DataFrame, images: Sequence[str], rule: str) -> np.ndarray:
@@ -26,8 +27,9 @@ def target_boxes(boxes: pd.DataFrame, images: Sequence[str], rule: str) -> np.nd
         ValueError: another rule.
     """
     if rule == "largest":
-        area = (boxes["x_max"] - boxes["x_min"]) * (boxes["y_max"] - boxes["y_min"])
-        ranked = boxes.assign(area=area).sort_values("area", ascending=False, kind="stable")
+        ranked = boxes.assign(area=box_area(boxes[BOX_COLUMNS].to_numpy())).sort_values(
+            "area", ascending=False, kind="stable"
+        )
         targets = ranked.drop_duplicates("image").set_index("image")
     elif rule == "union":
         targets = boxes.groupby("image").agg({"x_min": "min", "y_min": "min", "x_max": "max", "y_max": "max"})
@@ -54,11 +56,11 @@ def box_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
     if a.shape != b.shape or a.ndim != 2 or a.shape[1] != 4:
         raise ValueError(f"expected two arrays of one shape (n, 4), got {a.shape} and {b.shape}.")
-    overlap = _area(np.maximum(a[:, :2], b[:, :2]), np.minimum(a[:, 2:], b[:, 2:]))
-    union = _area(a[:, :2], a[:, 2:]) + _area(b[:, :2], b[:, 2:]) - overlap
+    overlap = box_area(np.hstack([np.maximum(a[:, :2], b[:, :2]), np.minimum(a[:, 2:], b[:, 2:])]))
+    union = box_area(a) + box_area(b) - overlap
     return np.divide(overlap, union, out=np.zeros(len(a)), where=union != 0)
 
 
-def _area(low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Areas (n,) of the boxes between corners `low` and `high` (n, 2), 0 where they are crossed."""
-    return np.maximum(high - low, 0.0).prod(axis=1)
+def box_area(boxes: np.ndarray) -> np.ndarray:
+    """The area (n,) of boxes (n, 4) as fractions of the image; 0 where corners cross, NaN stays NaN."""
+    return np.maximum(boxes[:, 2:] - boxes[:, :2], 0.0).prod(axis=1)

@@ -32,6 +32,10 @@ def load_groups(option: str, data_dir: Path, train: pd.DataFrame) -> pd.Series |
     if option == "size":
         return pd.Series(size_keys(train), index=ids, name="group")
     if option != "auto":
+        if not Path(option).is_file():
+            raise FishError(
+                f"--groups {option}: no such file. Expected auto, none, size, or a CSV with image,group."
+            )
         return read_groups(Path(option), train)
     if (data_dir / "groups.csv").exists():
         say(f"groups from {data_dir / 'groups.csv'}")

@@ -62,6 +62,8 @@ def _load_sample(path: Path, tests: dict[str, pd.DataFrame], class_names: list[s
             f"{path}, line 1: its columns are not the classes of train/: "
             f"missing {examples(lacking) or 'none'}, extra {examples(extra) or 'none'}."
         )
+    if table.empty:
+        raise FishError(f"{path} has no line after its header. Add the test images' names, or move it away.")
     suffix = path.stem.removeprefix("sample_submission")
     keys = _find_keys(path, list(table["image"]), tests, suffix)
     twice = np.flatnonzero(pd.Series(keys, dtype=object).duplicated())

@@ -107,6 +107,8 @@ def load_backbone(choice: BackboneChoice) -> Backbone:
     """
     spec = BACKBONES[choose(choice.backbone, BACKBONES, "backbone")]
     keras = load_keras()
+    # Some layers are named by a count over the process; the recipe must not depend on what was built before.
+    keras.utils.clear_session()
     model = _build(keras, spec, choice)
     module = getattr(keras.applications, spec.module)
     layer = choice.layer or model.layers[-1].name

@@ -72,6 +72,9 @@ def extract(
     """
     arrays = _require_arrays(store, backbone, plan, batch_size)
     missing = {view: store.missing_chunks(plan.split, view) for view in plan.views}
+    for view in missing:
+        if boxes_name(view) in arrays:
+            missing[view] |= store.missing_chunks(plan.split, boxes_name(view))
     chunks = sorted(set().union(*missing.values()))
     n_images, chunk_size = len(plan.images), arrays[plan.views[0]].chunks[0]
     rows_of = {chunk: range(chunk * chunk_size, min((chunk + 1) * chunk_size, n_images)) for chunk in chunks}

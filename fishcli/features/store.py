@@ -1,22 +1,20 @@
 """The feature store: one Zarr v3 array a (split, view), written chunk by chunk, read without loading all."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import zarr
-from zarr.codecs import BloscCodec, Crc32cCodec
 
 from fishcli.errors import FishError, examples
+from fishcli.features.arrays import chunk_path, create_array, open_array
+from fishcli.features.augment import PREFIX
 from fishcli.features.recipe import Recipe
 from fishcli.files import read_csv, read_json, write_csv, write_json
 
 FEATURE_BYTES = 2  # float16
-CONFIG: Any = {"write_empty_chunks": True}
-"""Otherwise a chunk of zeros would not be written, and be looked for on every resume. Not kept by Zarr."""
 
 
 class FeatureStore:
@@ -98,16 +96,22 @@ class FeatureStore:
         path = self.store_dir / split / "unreadable.json"
         return read_json(path)["reasons"] if path.exists() else {}
 
-    def set_unreadable(self, split: str, reasons: dict[str, str], skipped: bool) -> None:
-        """Record the images that could not be read, and whether the user chose to go on without them."""
-        path = self.store_dir / split / "unreadable.json"
-        if reasons or path.exists():
-            write_json(path, {"skipped": skipped, "reasons": dict(sorted(reasons.items()))})
+    def set_unreadable(self, split: str, reasons: dict[str, str], skipped: bool | None = None) -> None:
+        """Record the images that could not be read, and whether the user chose to go on without them.
 
-    def check_readable(self, split: str) -> None:
-        """Raise FishError where images could not be read and the user has not chosen to skip them."""
+        Without `skipped`, an earlier choice stays.
+        """
         path = self.store_dir / split / "unreadable.json"
-        if path.exists() and not read_json(path)["skipped"] and (reasons := self.unreadable(split)):
+        known = read_json(path) if path.exists() else {"skipped": False, "reasons": {}}
+        chosen = known["skipped"] if skipped is None else skipped
+        record = {"skipped": chosen, "reasons": dict(sorted(reasons.items()))}
+        if record != known:
+            write_json(path, record)
+
+    def check_readable(self, split: str, present: Container[str]) -> None:
+        """Raise FishError where `present` images can't be read and the user has not chosen to skip them."""
+        reasons = {image: reason for image, reason in self.unreadable(split).items() if image in present}
+        if reasons and not read_json(self.store_dir / split / "unreadable.json")["skipped"]:
             listed = "".join(f"\n  {image}: {reason}" for image, reason in reasons.items())
             raise FishError(
                 f"{len(reasons):,} images of {split} can't be read:{listed}\nAll others are computed and "
@@ -134,7 +138,7 @@ class FeatureStore:
                 f"the store {self.store_dir.name} has no {view} features of {split}. Run fishcli features "
                 "first."
             )
-        return _open(path)
+        return open_array(path)
 
     def require_array(
         self,
@@ -157,24 +161,15 @@ class FeatureStore:
         """
         path = self.store_dir / split / view
         if (path / "zarr.json").exists():
-            array = _open(path)
+            array = open_array(path)
             if array.attrs["made_by"] == made_by and array.shape[1:] == tuple(shape[1:]):
                 if array.shape[0] != shape[0]:  # the split has grown: its last chunk was padded
-                    self._chunk_path(array, array.shape[0] // array.chunks[0]).unlink(missing_ok=True)
+                    chunk_path(array, array.shape[0] // array.chunks[0]).unlink(missing_ok=True)
                     array.resize(tuple(shape))
                 return array
         if path.exists():
             shutil.rmtree(path)
-        return zarr.create_array(
-            path,
-            shape=tuple(shape),
-            chunks=(chunk_size, *shape[1:]),
-            dtype=dtype,
-            compressors=[BloscCodec(cname="zstd", clevel=1, shuffle="shuffle"), Crc32cCodec()],
-            chunk_key_encoding={"name": "v2", "separator": "."},
-            attributes={"made_by": made_by},
-            config=CONFIG,
-        )
+        return create_array(path, (*shape,), chunk_size, dtype, made_by)
 
     def is_complete(self, split: str, view: str) -> bool:
         """Whether every image of a split has its features of a view (or is known to be unreadable)."""
@@ -186,7 +181,13 @@ class FeatureStore:
     def missing_chunks(self, split: str, view: str) -> set[int]:
         """The numbers of the chunks of an array that are not there yet."""
         array = self.array(split, view)
-        return {chunk for chunk in range(array.cdata_shape[0]) if not self._chunk_path(array, chunk).exists()}
+        return {chunk for chunk in range(array.cdata_shape[0]) if not chunk_path(array, chunk).exists()}
+
+    def copies(self, split: str) -> list[str]:
+        """The names of a split's augmented copies in order, complete or not."""
+        names = [path.parent.name for path in (self.store_dir / split).glob("*/zarr.json")]
+        numbers = [name.removeprefix(PREFIX) for name in names if name.startswith(PREFIX)]
+        return [f"{PREFIX}{n}" for n in sorted(int(number) for number in numbers if number.isdecimal())]
 
     def chunk_size(self, split: str) -> int | None:
         """Images a chunk in a split, None before the first array: all its arrays share their chunks."""
@@ -197,11 +198,7 @@ class FeatureStore:
         """Delete the chunks that hold a row, so that they are computed again."""
         for path in self.store_dir.glob(f"{split}/*/zarr.json"):
             array = self.array(split, path.parent.name)
-            self._chunk_path(array, row // array.chunks[0]).unlink(missing_ok=True)
-
-    def _chunk_path(self, array: Any, chunk: int) -> Path:
-        key = array.metadata.encode_chunk_key((chunk, *[0] * (array.ndim - 1)))
-        return Path(array.store.root) / array.path / key
+            chunk_path(array, row // array.chunks[0]).unlink(missing_ok=True)
 
     def touch(self) -> None:
         """Make this the store that was used last."""
@@ -228,11 +225,7 @@ class FeatureStore:
             ) from None
 
 
-def _open(path: Path) -> Any:
-    return zarr.open_array(path, mode="r+").with_config(CONFIG)  # open_array ignores a config of its own
-
-
-def open_stores(features_dir: Path) -> list[FeatureStore]:
-    """Every store under `features_dir`, the newest first."""
+def list_stores(features_dir: Path) -> list[Path]:
+    """The folders of all stores under `features_dir`, the one used last first."""
     recipes = sorted(features_dir.glob("*/recipe.json"), key=lambda path: path.stat().st_mtime, reverse=True)
-    return [FeatureStore(path.parent) for path in recipes]
+    return [path.parent for path in recipes]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fishcli.dataset.boxes import box_area
 from fishcli.errors import FishError, choose
 from fishcli.quiet import load_cv2
 
@@ -171,8 +172,3 @@ def boxes_to_photo(
     """Boxes (n, 4) of the resized `view` of photos of `image_sizes` (n, 2) as fractions of the photo."""
     seen = boxes_from_input(boxes, VIEWS[view].sizes(image_sizes), input_size, policy)
     return VIEWS[view].invert_boxes(seen)
-
-
-def box_area(boxes: np.ndarray) -> np.ndarray:
-    """The area (n,) of boxes (n, 4) as a fraction of the image; NaN stays NaN."""
-    return (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from fishcli.dataset.boxes import BOX_RULES
 from fishcli.errors import FishError, examples
 from fishcli.features.augment import PREFIX
 from fishcli.features.extract import boxes_name
@@ -13,8 +14,6 @@ from fishcli.features.store import FeatureStore
 from fishcli.features.views import VIEWS, boxes_to_input
 from fishcli.progress import track
 
-BOX_RULES = ("largest", "union")
-"""The order in which augmented copies' boxes stand in the store."""
 ROWS_A_READ = 256
 
 

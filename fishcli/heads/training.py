@@ -93,10 +93,7 @@ def load_fold(model_path: Path, encoder: MetadataEncoder, counts: np.ndarray) ->
     try:
         model = keras.models.load_model(model_path, compile=False, safe_mode=True)
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise FishError(
-            f"{model_path} can't be loaded ({str(error).splitlines()[0]}). Train the run again: fishcli "
-            "train."
-        ) from None
+        raise FishError(f"{model_path} can't be loaded ({str(error).splitlines()[0]}).") from None
     return FoldHead(model, encoder, counts)
 
 

@@ -1,0 +1,148 @@
+"""What a trained run is worth out of fold: its files, and its tables for the screen."""
+
+import zipfile
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fishcli.commands.runs import METRICS, Run, oof_name
+from fishcli.commands.train_inputs import TrainData
+from fishcli.dataset.annotations import BOX_COLUMNS
+from fishcli.dataset.classes import fold_priors
+from fishcli.features.views import boxes_to_photo, view_prefixes
+from fishcli.files import write_csv, write_json
+from fishcli.progress import table_text
+from fishcli.scoring.metrics import accuracy, box_scores, explained, fold_mean_boxes, log_loss
+
+
+def write_report(this_run: Run, data: TrainData, folds: pd.DataFrame) -> str:
+    """Write a trained run's out-of-fold files and metrics.json; return the tables for the screen.
+
+    Args:
+        this_run: its folds are trained.
+        data: what it was trained on.
+        folds: `image`, `fold`, `group`, in the order of `data.images`.
+    """
+    n_folds, n_views = this_run.settings["folds"], this_run.settings["views"]
+    fold = folds["fold"].to_numpy()
+    labels, n_classes = data.inputs.labels, len(data.class_names)
+    proba = np.empty((n_views, len(folds), n_classes))
+    boxes = np.empty((n_views, len(folds), 4))
+    for k in range(n_folds):
+        try:
+            with np.load(this_run.fold_path(k, ".npz"), allow_pickle=False) as kept:
+                proba[:, fold == k], boxes[:, fold == k] = kept["proba"], kept["boxes"]
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise this_run.damaged(k, error) from None
+    truth = _Truth(
+        labels, fold_priors(labels, fold, n_classes), data.boxes, fold_mean_boxes(data.boxes, fold)
+    )
+    photo_boxes = _boxes_in_photo(data, boxes)
+    by_views = {}
+    for n in view_prefixes(n_views):
+        averaged = proba[:n].mean(axis=0)
+        by_views[n] = truth.scores(averaged, photo_boxes[:n].mean(axis=0))
+        oof = folds.assign(class_name=data.images["class_name"])[["image", "class_name", "fold", "group"]]
+        columns = pd.DataFrame(averaged, columns=data.class_names)
+        write_csv(this_run.run_dir / oof_name(n), pd.concat([oof, columns], axis=1))
+    if not np.isnan(photo_boxes).all():
+        corners = pd.DataFrame(photo_boxes[0], columns=BOX_COLUMNS)
+        write_csv(this_run.run_dir / "oof_boxes.csv", pd.concat([folds[["image"]], corners], axis=1))
+    by_fold = []
+    for k in range(n_folds):
+        here = fold == k
+        by_fold.append({"fold": k, **truth.part(here).scores(proba[0, here], photo_boxes[0, here])})
+    kind = "random" if data.groups is None else "grouped"
+    metrics = {
+        "folds": kind,
+        "groups": this_run.settings["groups"],
+        **by_views[1],
+        "by_fold": by_fold,
+        "by_views": by_views,
+    }
+    write_json(this_run.run_dir / METRICS, metrics)
+    return _tables(this_run, kind, by_fold, by_views)
+
+
+@dataclass(frozen=True)
+class _Truth:
+    """What predictions are measured against, row by row.
+
+    Labels (n,), fold priors (n, C), boxes (n, 4) and the fold-training mean boxes (n, 4).
+    """
+
+    labels: np.ndarray
+    prior: np.ndarray
+    boxes: np.ndarray
+    mean_boxes: np.ndarray
+
+    def part(self, rows: np.ndarray) -> "_Truth":
+        return _Truth(self.labels[rows], self.prior[rows], self.boxes[rows], self.mean_boxes[rows])
+
+    def scores(self, proba: np.ndarray, boxes: np.ndarray) -> dict[str, Any]:
+        boxes_found = box_scores(self.boxes, boxes)
+        if boxes_found:
+            boxes_found["mean_box_iou"] = box_scores(self.boxes, self.mean_boxes)["box_iou"]
+        if proba.shape[1] == 1:
+            return {"n_images": len(proba), **boxes_found}
+        loss, prior_loss = log_loss(self.labels, proba), log_loss(self.labels, self.prior)
+        return {
+            "n_images": len(proba),
+            "log_loss": loss,
+            "prior_log_loss": prior_loss,
+            "explained": explained(loss, prior_loss),
+            "accuracy": accuracy(self.labels, proba),
+            **boxes_found,
+        }
+
+
+def _boxes_in_photo(data: TrainData, boxes: np.ndarray) -> np.ndarray:
+    """Boxes (v, n, 4) of the first views' inputs as fractions of the photo."""
+    sizes, recipe = data.images[["height", "width"]].to_numpy(), data.store.recipe
+    return np.stack(
+        [
+            boxes_to_photo(view, boxes[v], sizes, recipe.image_size, recipe.resize)
+            for v, view in enumerate(data.inputs.views[: len(boxes)])
+        ]
+    )
+
+
+def _tables(
+    this_run: Run, kind: str, by_fold: list[dict[str, Any]], by_views: dict[int, dict[str, Any]]
+) -> str:
+    """The tables for the screen: a row a fold, a row a number of views, a sentence, the run's folder."""
+    whole = by_views[1]
+    rows = pd.DataFrame([*by_fold, {"fold": "all", **whole}])
+    lines = [table_text(_with_headings(rows)), ""]
+    if len(by_views) > 1:
+        views = pd.DataFrame([{"tta": n, **scores} for n, scores in by_views.items()])
+        lines += [table_text(_with_headings(views)), ""]
+    if "log_loss" not in whole:
+        return "\n".join([*lines, str(this_run.run_dir)])
+    lines.append(
+        f"out-of-fold log loss {whole['log_loss']:.4f} ({kind} folds; class prior "
+        f"{whole['prior_log_loss']:.4f}): "
+        f"{whole['explained']:.0%} of the prior's loss explained"
+    )
+    if kind == "random":
+        lines.append("random folds: on boats, cameras or videos not seen in training it may be far worse")
+    best = min(by_views, key=lambda n: by_views[n]["log_loss"])
+    if len(by_views) > 1:
+        lines.append(
+            f"out of fold, {best} test-time view{'s pay' if best > 1 else ' pays'} most: --tta {best}"
+        )
+    return "\n".join([*lines, str(this_run.run_dir)])
+
+
+def _with_headings(table: pd.DataFrame) -> pd.DataFrame:
+    headings = {
+        "n_images": "images",
+        "log_loss": "log loss",
+        "prior_log_loss": "prior",
+        "box_iou": "box IoU",
+        "box_iou_over_half": "IoU>0.5",
+        "mean_box_iou": "mean box's IoU",
+    }
+    return table.dropna(axis=1, how="all").rename(columns=headings)

@@ -1,0 +1,47 @@
+"""How the feature store uses Zarr: one file a chunk, named by its number, with a checksum."""
+
+from pathlib import Path
+from typing import Any
+
+import zarr
+from zarr.codecs import BloscCodec, Crc32cCodec
+
+from fishcli.errors import FishError
+
+CONFIG: Any = {"write_empty_chunks": True}
+"""Otherwise a chunk of fill values would not be written, and be looked for on every resume. Zarr keeps no
+note of it, and open_array ignores it."""
+
+
+def create_array(path: Path, shape: tuple[int, ...], chunk_size: int, dtype: str, made_by: str) -> Any:
+    """A new array (n, ...) of NaN, `chunk_size` rows a chunk; `made_by` is kept in its attributes."""
+    return zarr.create_array(
+        path,
+        shape=shape,
+        chunks=(chunk_size, *shape[1:]),
+        dtype=dtype,
+        fill_value=float("nan"),
+        compressors=[BloscCodec(cname="zstd", clevel=1, shuffle="shuffle"), Crc32cCodec()],
+        chunk_key_encoding={"name": "v2", "separator": "."},
+        attributes={"made_by": made_by},
+        config=CONFIG,
+    )
+
+
+def open_array(path: Path) -> Any:
+    """An existing array; FishError where its description is damaged."""
+    try:
+        array = zarr.open_array(path, mode="r+").with_config(CONFIG)
+        array.attrs["made_by"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise FishError(
+            f"{path / 'zarr.json'} is damaged ({type(error).__name__}). "
+            f"Remove {path} and run fishcli features again."
+        ) from None
+    return array
+
+
+def chunk_path(array: Any, chunk: int) -> Path:
+    """The file of a chunk of rows."""
+    key = array.metadata.encode_chunk_key((chunk, *[0] * (array.ndim - 1)))
+    return Path(array.store.root) / array.path / key
