@@ -7,6 +7,7 @@ import pandas as pd
 
 from fishcli.commands import features, predict, train
 from fishcli.configs import FeaturesConfig, PredictConfig, TrainConfig
+from fishcli.features.store import FeatureStore
 
 CLASSES = ["ALB", "BET", "NoF"]
 
@@ -39,6 +40,12 @@ def fit(root: Path, **changes) -> Path:
 def submit(root: Path, **changes) -> pd.DataFrame:
     """Run `predict`; returns the (only) submission."""
     return pd.read_csv(predict.run(predict_config(root, **changes)))
+
+
+def complete_arrays(store: FeatureStore, split: str) -> list[str]:
+    """The names of a split's arrays that are complete."""
+    names = [path.parent.name for path in (store.store_dir / split).glob("*/zarr.json")]
+    return sorted(name for name in names if store.is_complete(split, name))
 
 
 def tree_hash(folder: Path, pattern: str = "**/*") -> dict[str, str]:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import write_competition
-from pipeline import CLASSES, compute, fit, predict_config, submit, train_config, tree_hash
+from pipeline import CLASSES, complete_arrays, compute, fit, predict_config, submit, train_config, tree_hash
 
 from fishcli.commands import ensemble, predict, score, train
 from fishcli.commands.runs import Run
@@ -165,9 +165,9 @@ def test_clip_lifts_small_probabilities(root):
 
 
 def test_missing_views_are_computed_and_an_unknown_gain_is_said(root, capsys):
-    assert "rot180" not in the_store(root).views("test")
+    assert "rot180" not in complete_arrays(the_store(root), "test")
     submit(root, tta=4)
-    assert "rot180" in the_store(root).views("test")
+    assert "rot180" in complete_arrays(the_store(root), "test")
     said = capsys.readouterr().err
     assert "no out-of-fold figure for 4 views" in said
     assert "fishcli train --views 4" in said

@@ -120,12 +120,6 @@ class FeatureStore:
                 "--skip-unreadable."
             )
 
-    def views(self, split: str) -> list[str]:
-        """The names of the arrays of a split that are complete."""
-        split_dir = self.store_dir / split
-        names = [path.parent.name for path in split_dir.glob("*/zarr.json")]
-        return sorted(name for name in names if self.is_complete(split, name))
-
     def array(self, split: str, view: str) -> Any:
         """The Zarr array (n_images, ...) of a split and view.
 
