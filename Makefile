@@ -30,6 +30,7 @@ demo: $(INSTALLED) ## draw a competition and run the whole pipeline on it
 	$(RUN) features $(PLACES) --backbone mobilenet_v2_035 --weights random --image-size 160x160 --views 2
 	$(RUN) train $(MODELS) --head gap --views 2 --name gap
 	$(RUN) train $(MODELS) --head dense --views 2 --epochs 20 --name dense
+	$(RUN) compare $(MODELS) --heads linear,gap --metadata none,size --boxes none
 	$(RUN) predict $(SUBMISSIONS) --run gap --tta 2
 	$(RUN) ensemble $(SUBMISSIONS) gap dense --tta 2 --name blend
 	$(RUN) audit-leakage $(PLACES)

@@ -88,6 +88,7 @@ COMMANDS = {
     "demo": (configs.DemoConfig, "demo"),
     "features": (configs.FeaturesConfig, "features"),
     "train": (configs.TrainConfig, "train"),
+    "compare": (configs.CompareConfig, "compare"),
     "predict": (configs.PredictConfig, "predict"),
     "ensemble": (configs.EnsembleConfig, "ensemble"),
     "score": (configs.ScoreConfig, "score"),

@@ -7,14 +7,13 @@ import pandas as pd
 import pytest
 
 from fishcli.configs import TrainConfig
-from fishcli.dataset.classes import smoothed_prior
 from fishcli.errors import FishError
-from fishcli.heads.architectures import HEADS, build_head, needs_maps
+from fishcli.heads.choices import needs_maps
+from fishcli.heads.fit import fit_fold, load_fold
 from fishcli.heads.inputs import HeadInputs
-from fishcli.heads.training import fit_fold, load_fold, masked_huber
 
 MEAN_BOX = np.array([0.2, 0.3, 0.6, 0.9])
-PRIOR = smoothed_prior(np.array([5, 3, 0]))
+KERAS_HEADS = ["gap", "dense", "fcn", "allconv", "inception", "residual", "attention"]
 
 
 def some_inputs(n=48, shape=(3, 4, 8), n_views=1, with_boxes=True, seed=0):
@@ -34,24 +33,13 @@ def some_inputs(n=48, shape=(3, 4, 8), n_views=1, with_boxes=True, seed=0):
     boxes = np.full((n_views, n, 4), np.nan, np.float32)
     if with_boxes:
         boxes[:, ::2] = MEAN_BOX
-    return HeadInputs(images, labels, ["identity", "hflip"][:n_views], features, boxes)
+    return HeadInputs(images, labels, None, ["identity", "hflip"][:n_views], features, boxes)
 
 
 CONFIG = TrainConfig(epochs=30, batch_size=16, lr=1e-2, metadata="size")
 
 
-@pytest.mark.parametrize("head", HEADS)
-@pytest.mark.parametrize("shape", [(3, 4, 8), (1, 1, 8), (8,)])
-def test_a_head_starts_at_the_prior_and_the_mean_box(head, shape):
-    model = build_head(dataclasses.replace(CONFIG, head=head), shape, 2, PRIOR, MEAN_BOX)
-    rng = np.random.default_rng(0)
-    inputs = {"features": rng.normal(size=(5, *shape)), "metadata": rng.normal(size=(5, 2))}
-    output = model(inputs, training=False)
-    np.testing.assert_allclose(output["class"], np.tile(PRIOR, (5, 1)), atol=1e-5)
-    np.testing.assert_allclose(output["box"], np.tile(MEAN_BOX, (5, 1)), atol=1e-5)
-
-
-@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("head", KERAS_HEADS)
 def test_a_head_learns_classes_and_boxes_and_survives_saving(head, tmp_path):
     inputs = some_inputs()
     trained, losses = fit_fold(dataclasses.replace(CONFIG, head=head), inputs, np.arange(36), seed=1)
@@ -61,7 +49,7 @@ def test_a_head_learns_classes_and_boxes_and_survives_saving(head, tmp_path):
     assert (proba.argmax(axis=1) == inputs.labels[36:]).mean() > 0.8
     np.testing.assert_allclose(proba.sum(axis=1), 1, atol=1e-6)
     assert np.abs(boxes - MEAN_BOX).max() < 0.2
-    trained.model.save(tmp_path / "head.keras")
+    trained.save(tmp_path / "head.keras")
     loaded = load_fold(tmp_path / "head.keras", trained.encoder, trained.counts)
     np.testing.assert_allclose(loaded.predict(inputs.features[0, 36:], images)[0], proba, atol=1e-6)
 
@@ -134,21 +122,6 @@ def test_unseen_sizes_do_not_move_the_prediction():
     np.testing.assert_array_equal(one, other)
 
 
-def test_missing_boxes_add_nothing_to_the_loss_or_its_gradient():
-    import tensorflow as tf
-
-    true = tf.constant([[0.1, 0.1, 0.5, 0.5, 1.0], [0.0, 0.0, 0.0, 0.0, 0.0]])
-    predicted = tf.Variable([[0.15, 0.1, 0.9, 0.5], [0.3, 0.3, 0.8, 0.8]])
-    with tf.GradientTape() as tape:
-        loss = masked_huber(true, predicted)
-    expected = (0.5 * 0.05**2 + 0.1 * (0.4 - 0.05)) / 4
-    assert float(loss) == pytest.approx(expected, rel=1e-5)
-    gradient = tape.gradient(loss, predicted).numpy()
-    assert np.isfinite(gradient).all()
-    assert (gradient[1] == 0).all()
-    assert gradient[0, 0] != 0
-
-
 def test_a_loss_that_explodes_is_refused():
     inputs = some_inputs(with_boxes=False)
     inputs.features[:, 0] = np.nan
@@ -165,6 +138,8 @@ def test_a_damaged_model_file_is_named(tmp_path):
 
 
 def test_who_needs_maps():
-    assert not needs_maps("gap", has_boxes=False)
-    assert needs_maps("gap", has_boxes=True)
-    assert needs_maps("dense", has_boxes=False)
+    assert not needs_maps(TrainConfig(head="gap"), has_boxes=False)
+    assert needs_maps(TrainConfig(head="gap"), has_boxes=True)
+    assert needs_maps(TrainConfig(head="gap", pooling="max"), has_boxes=False)
+    assert needs_maps(TrainConfig(head="dense"), has_boxes=False)
+    assert not needs_maps(TrainConfig(head="linear"), has_boxes=True)

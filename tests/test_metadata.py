@@ -2,7 +2,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fishcli.dataset.metadata import MetadataEncoder, is_hardly_shared, log_sizes, size_keys
+from fishcli.dataset.metadata import (
+    METADATA_KINDS,
+    MetadataEncoder,
+    check_metadata,
+    is_hardly_shared,
+    log_sizes,
+    size_keys,
+)
+from fishcli.errors import FishError
 
 
 def sized(*sizes):
@@ -37,7 +45,7 @@ def test_rare_and_unseen_sizes_are_rows_of_zeros():
     assert encoder.encode(sized(RARE[0], (640, 480), (720, 1280))).tolist() == [[0, 0]] * 3
 
 
-@pytest.mark.parametrize("kind", ["size", "size-numeric"])
+@pytest.mark.parametrize("kind", ["size", "size-numeric", "size-embedding", "size+size-numeric"])
 def test_only_the_rows_given_are_learned(kind):
     training, val = sized(*COMMON), sized(*[(1920, 1080)] * 50)
     encoder = MetadataEncoder.fit(kind, training)
@@ -81,9 +89,77 @@ def test_none_has_no_columns():
     assert encoder.encode(sized(*COMMON)).shape == (11, 0)
 
 
-def test_another_kind_is_the_callers_bug():
-    with pytest.raises(ValueError, match="unknown metadata kind 'sise', expected one of"):
+def test_another_kind_is_refused_with_a_hint():
+    with pytest.raises(FishError, match="unknown metadata 'sise'. Did you mean 'size'?"):
         MetadataEncoder.fit("sise", sized(*COMMON))
+    with pytest.raises(FishError, match="none can't be joined with others"):
+        MetadataEncoder.fit("none+size", sized(*COMMON))
+
+
+@pytest.mark.parametrize(
+    ("metadata", "kinds"),
+    [
+        ("none", []),
+        ("size", ["size"]),
+        ("size-numeric+size", ["size", "size-numeric"]),
+        ("size+size", ["size"]),
+        ("size-numeric+size+size-embedding", ["size-embedding", "size", "size-numeric"]),
+    ],
+)
+def test_kinds_are_joined_in_an_order_of_their_own(metadata, kinds):
+    assert check_metadata(metadata) == kinds
+
+
+def test_an_embedding_takes_the_one_hot_of_sizes():
+    training = sized(*COMMON, *RARE)
+    encoder = MetadataEncoder.fit("size-embedding", training)
+    assert encoder.n_embedded == encoder.n_columns == 2
+    one_hot = MetadataEncoder.fit("size", training)
+    assert one_hot.n_embedded == 0
+    np.testing.assert_array_equal(encoder.encode(training), one_hot.encode(training))
+
+
+@pytest.mark.parametrize("joined", ["size+size-numeric", "size-numeric+size+size-embedding"])
+def test_joined_kinds_stand_side_by_side_those_to_embed_first(joined):
+    training = sized(*COMMON, *RARE, (640, 480))
+    encoder = MetadataEncoder.fit(joined, training)
+    kinds = [kind for kind in METADATA_KINDS if kind in joined.split("+")]
+    parts = [MetadataEncoder.fit(kind, training).encode(training) for kind in kinds]
+    np.testing.assert_array_equal(encoder.encode(training), np.hstack(parts))
+    assert encoder.n_columns == sum(part.shape[1] for part in parts)
+    assert encoder.n_embedded == (2 if "size-embedding" in kinds else 0)
+    assert encoder.encode(training).dtype == np.float32
+
+
+def test_the_order_in_which_kinds_are_said_does_not_matter():
+    training = sized(*COMMON, (640, 480))
+    one, other = (MetadataEncoder.fit(kind, training) for kind in ("size-numeric+size", "size+size-numeric"))
+    np.testing.assert_array_equal(one.encode(training), other.encode(training))
+
+
+def test_an_unknown_size_is_zeros_wherever_it_is_not_measured():
+    encoder = MetadataEncoder.fit("size-embedding+size+size-numeric", sized(*COMMON, *RARE))
+    encoded = encoder.encode(sized((640, 480), RARE[0]))
+    np.testing.assert_array_equal(encoded[:, :4], 0)
+    assert (encoded[:, 4:] != 0).all()
+
+
+def test_without_a_common_size_there_is_nothing_to_embed():
+    encoder = MetadataEncoder.fit("size-embedding", sized(*RARE))
+    assert (encoder.n_embedded, encoder.n_columns) == (0, 0)
+    assert encoder.encode(sized(*RARE)).shape == (4, 0)
+
+
+@pytest.mark.parametrize("kind", ["size", "size-embedding", "size-numeric", "size+size-numeric"])
+@pytest.mark.parametrize("column", ["height", "width"])
+def test_a_missing_column_is_the_callers_bug(kind, column):
+    encoder = MetadataEncoder.fit(kind, sized(*COMMON))
+    with pytest.raises(ValueError, match=rf"metadata needs the columns \['{column}'\] of the images"):
+        encoder.encode(sized(*COMMON).drop(columns=column))
+
+
+def test_without_metadata_no_column_is_missing():
+    assert MetadataEncoder.fit("none", sized(*COMMON)).encode(pd.DataFrame(index=range(3))).shape == (3, 0)
 
 
 def test_sizes_that_each_image_has_alone_are_hardly_shared():

@@ -15,6 +15,8 @@ from fishcli.configs import EnsembleConfig, ScoreConfig
 from fishcli.errors import FishError
 from fishcli.features.store import FeatureStore, list_stores
 from fishcli.features.views import VIEWS
+from fishcli.scoring.calibration import find_temperature, with_temperature
+from fishcli.scoring.metrics import log_loss
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +86,7 @@ def test_the_same_settings_give_the_same_numbers_elsewhere(trained, tmp_path):
 def test_a_run_with_other_settings_is_not_overwritten(root):
     before = tree_hash(root / "models")
     with pytest.raises(
-        FishError, match=r"exists with other --metadata, --epochs, --lr\. Choose another --name"
+        FishError, match=r"exists with other --epochs, --lr, --metadata\. Choose another --name"
     ):
         fit(root, views=2)
     assert tree_hash(root / "models") == before
@@ -102,6 +104,28 @@ def test_a_run_does_not_go_on_with_other_groups_or_boxes(root):
 def test_a_name_is_no_path(root, name):
     with pytest.raises(FishError, match="expected a plain name"):
         fit(root, name=name)
+
+
+def test_calibration_is_found_on_the_other_folds_and_told(trained):
+    metrics = json.loads((trained / "models" / "run" / "metrics.json").read_text())
+    oof = read_oof(trained)
+    labels = np.array([CLASSES.index(name) for name in oof["class_name"]])
+    raw = np.zeros((len(oof), 3))
+    for k in range(3):
+        with np.load(trained / "models" / "run" / f"fold_{k}.npz") as kept:
+            raw[oof["fold"] == k] = kept["proba"][0]
+    assert metrics["raw_log_loss"] == pytest.approx(log_loss(labels, raw))
+    assert metrics["temperature"] == pytest.approx(find_temperature(labels, raw))
+    others = (oof["fold"] != 0).to_numpy()
+    temperature = find_temperature(labels[others], raw[others])
+    expected = with_temperature(raw[~others], temperature)
+    np.testing.assert_allclose(oof.loc[~others, CLASSES], expected, atol=1e-9)
+
+
+def test_without_calibration_predictions_stay_as_the_heads_made_them(root):
+    metrics = json.loads((fit(root, name="plain", calibrate="none") / "metrics.json").read_text())
+    assert metrics["temperature"] == 1
+    assert metrics["log_loss"] == metrics["raw_log_loss"]
 
 
 def test_names_count_up_and_an_interrupted_run_goes_on(root, monkeypatch):
@@ -139,7 +163,10 @@ def test_a_prediction_is_the_mean_of_folds_and_views(root):
         for head in run.load_folds()
         for view in list(VIEWS)[:2]
     ]
-    expected = pd.DataFrame(np.mean(found, axis=0), tests["image"], CLASSES)
+    temperature = run.temperature(2)
+    assert abs(np.log(temperature)) > 0.05
+    powers = np.mean(found, axis=0) ** (1 / temperature)
+    expected = pd.DataFrame(powers / powers.sum(axis=1, keepdims=True), tests["image"], CLASSES)
     np.testing.assert_allclose(submission[CLASSES], expected.loc[submission.index], atol=1e-5)
 
 

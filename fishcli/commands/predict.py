@@ -1,7 +1,6 @@
 """`fishcli predict`: views averaged, folds ensembled, a valid submission CSV."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,13 +17,14 @@ from fishcli.features.store import FeatureStore
 from fishcli.features.views import boxes_to_photo, first_views
 from fishcli.files import write_csv
 from fishcli.heads.inputs import store_rows
-from fishcli.heads.training import FoldHead
+from fishcli.heads.trained import FoldHead
 from fishcli.progress import bar, say, warn
+from fishcli.scoring.calibration import with_temperature
 from fishcli.scoring.ensembling import average
 from fishcli.scoring.metrics import log_loss
 from fishcli.scoring.submission import clip_proba, make_submission, write_submission
 
-ROWS_AT_ONCE = 1024
+ROWS_AT_ONCE = 256
 
 
 def run(config: PredictConfig) -> str:
@@ -63,13 +63,14 @@ def predict_run(
     wanted = {split: (table, views) for split, table in tests.items()}
     bring_up_to_date(store, wanted, Upkeep(config.data_dir, workers=config.workers))
     heads = this_run.load_folds()
+    how = (views, mean, this_run.temperature(config.tta))
     parts = []
     n_images = sum(len(table) for table in tests.values())
     with bar(n_images, f"predicting with {this_run.name}", "img") as progress:
         for split, table in tests.items():
             for start in range(0, len(table), ROWS_AT_ONCE):
                 images = table.iloc[start : start + ROWS_AT_ONCE]
-                proba, boxes = _predict_images(heads, store, split, images, (views, mean))
+                proba, boxes = _predict_images(heads, store, split, images, how)
                 part = pd.DataFrame(np.hstack([proba, boxes]), columns=[*this_run.class_names, *BOX_COLUMNS])
                 part.insert(0, "image", list(images["image"]))
                 part.insert(0, "split", split)
@@ -119,13 +120,19 @@ def _say_what_is_known(this_run: Run, tta: int) -> None:
 
 
 def _predict_images(
-    heads: list[FoldHead], store: FeatureStore, split: str, images: pd.DataFrame, how: tuple[list[str], Any]
+    heads: list[FoldHead],
+    store: FeatureStore,
+    split: str,
+    images: pd.DataFrame,
+    how: tuple[list[str], str, float],
 ) -> tuple[np.ndarray, np.ndarray]:
     """Probabilities (n, C) and photo boxes (n, 4): views averaged arithmetically, then folds by the mean.
 
+    Then the temperature; `how` is views, mean, temperature.
+
     An image that can't be read gets the prior of the training images and no box.
     """
-    views, mean = how
+    views, mean, temperature = how
     rows, recipe = store_rows(store, split, list(images["image"])), store.recipe
     readable = ~images["image"].isin(list(store.unreadable(split))).to_numpy()
     seen, sizes = images[readable], images.loc[readable, ["height", "width"]].to_numpy()
@@ -139,10 +146,11 @@ def _predict_images(
             proba[k] += proba_here / len(views)
             found = boxes_to_photo(view, boxes_here, sizes, recipe.image_size, recipe.resize)
             boxes[k] += found / len(views)
-    counts = sum(head.counts for head in heads)  # each image counts in all folds but one
-    all_proba = np.tile(smoothed_prior(np.asarray(counts)), (len(images), 1))
+    counts = np.mean([head.counts for head in heads], axis=0)
+    all_proba = np.tile(smoothed_prior(counts), (len(images), 1))
     all_boxes = np.full((len(images), 4), np.nan)
-    all_proba[readable], all_boxes[readable] = average(proba, mean), boxes.mean(axis=0)
+    all_proba[readable] = with_temperature(average(proba, mean), temperature)
+    all_boxes[readable] = boxes.mean(axis=0)
     if not readable.all():
         ids = list(images["image"][~readable])
         warn(f"{len(ids):,} unreadable images of {split} get the class prior: {examples(ids)}")

@@ -13,13 +13,15 @@ from fishcli.dataset.images import dataset_digest
 from fishcli.dataset.metadata import MetadataEncoder
 from fishcli.errors import FishError, choose
 from fishcli.files import read_csv, read_json
-from fishcli.heads.training import FoldHead, load_fold
+from fishcli.heads.choices import HEADS
+from fishcli.heads.fit import SUFFIXES, load_fold
+from fishcli.heads.trained import FoldHead
 from fishcli.progress import say
 
 METRICS = "metrics.json"
 """Written last: a run that has it is complete."""
-NOT_COMPARED = ("data_dir", "features_dir", "models_dir", "name", "features")
-"""Where things lie is no part of what a run is."""
+NOT_COMPARED = ("data_dir", "features_dir", "models_dir", "name", "features", "memory_budget")
+"""Where things lie, and how they are held, is no part of what a run is."""
 
 
 @dataclass(frozen=True)
@@ -68,20 +70,27 @@ class Run:
         return Run(**{**value, "run_dir": run_dir})
 
     def fold_path(self, fold: int, suffix: str) -> Path:
-        """`fold_<k><suffix>`: .keras the model, .npz its validation predictions, .json all else."""
+        """`fold_<k><suffix>`: .npz the fold's validation predictions, .json all else but the models."""
         return self.run_dir / f"fold_{fold}{suffix}"
 
+    def model_path(self, fold: int, member: int) -> Path:
+        """Where a fold's fitted head is; further members of `--seeds` are numbered: fold_<k>_<s>."""
+        number = "" if member == 0 else f"_{member}"
+        return self.fold_path(fold, number + SUFFIXES[HEADS[self.settings["head"]].fitted_by])
+
     def load_folds(self) -> list[FoldHead]:
-        """The trained heads of all folds."""
-        heads = []
-        for fold in range(self.settings["folds"]):
-            try:
-                kept = read_json(self.fold_path(fold, ".json"))
-                encoder = encoder_from_json(kept["encoder"])
-                heads.append(load_fold(self.fold_path(fold, ".keras"), encoder, np.array(kept["counts"])))
-            except (FishError, KeyError, TypeError) as error:
-                raise self.damaged(fold, error) from None
-        return heads
+        """The fitted heads of all folds, `--seeds` of each."""
+        return [head for fold in range(self.settings["folds"]) for head in self.load_fold(fold)]
+
+    def load_fold(self, fold: int) -> list[FoldHead]:
+        """The fitted heads of a fold, one a seed; FishError where one is missing or damaged."""
+        try:
+            kept = read_json(self.fold_path(fold, ".json"))
+            encoder, counts = encoder_from_json(kept["encoder"]), np.array(kept["counts"])
+            members = range(self.settings["seeds"])
+            return [load_fold(self.model_path(fold, member), encoder, counts) for member in members]
+        except (FishError, KeyError, TypeError) as error:
+            raise self.damaged(fold, error) from None
 
     def damaged(self, fold: int, error: Exception) -> FishError:
         """The error that a damaged fold is: what to remove, so that train makes it again."""
@@ -98,6 +107,12 @@ class Run:
             return None
         text = ["image", "class_name", "group"]
         return read_csv(path, required=[*text, "fold", *self.class_names], text=text)
+
+    def temperature(self, n_views: int) -> float:
+        """The temperature found on out-of-fold predictions of as many views, or of as many as are known."""
+        by_views = read_json(self.run_dir / METRICS)["by_views"]
+        known = max((n for n in map(int, by_views) if n <= n_views), default=1)
+        return float(by_views[str(known)].get("temperature", 1.0))
 
     def check_dataset(self, train: pd.DataFrame) -> None:
         """Raise FishError where the run was trained on other images."""

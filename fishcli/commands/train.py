@@ -6,36 +6,65 @@ import time
 import numpy as np
 import pandas as pd
 
+from fishcli.commands.pseudo import PseudoSource, load_pseudo
 from fishcli.commands.runs import Run, check_name, list_runs, settings_of
-from fishcli.commands.train_inputs import TrainData, load_train_data
+from fishcli.commands.train_inputs import TrainData, load_train_data, read_inputs
 from fishcli.commands.train_report import write_report
 from fishcli.configs import TrainConfig
 from fishcli.dataset.folds import make_folds, warn_of_missing_classes
 from fishcli.dataset.images import dataset_digest
-from fishcli.errors import FishError, choose
+from fishcli.errors import FishError
 from fishcli.files import digest, whole_file, write_csv, write_json
-from fishcli.heads.architectures import HEADS
+from fishcli.heads.choices import check_options, flag
+from fishcli.heads.fit import fit_fold
 from fishcli.heads.inputs import HeadInputs
-from fishcli.heads.training import FoldHead, fit_fold
+from fishcli.heads.trained import FoldHead
 from fishcli.progress import say
+
+ROWS_AT_ONCE = 256
 
 
 def run(config: TrainConfig) -> str:
     """Train a run, or go on with an interrupted one; returns its tables and its folder."""
-    choose(config.head, HEADS, "head")
+    check_options(config)
     if config.name is not None:
         check_name(config.name)
     data = load_train_data(config)
+    this_run, folds = open_run(config, data)
+    if not this_run.is_complete:
+        train_folds(config, this_run, read_inputs(config, data), folds)
+    return write_report(this_run, data, folds)
+
+
+def open_run(config: TrainConfig, data: TrainData) -> tuple[Run, pd.DataFrame]:
+    """The run, new or the interrupted one of the same settings, and its folds; nothing is written yet.
+
+    Returns:
+        The run, and `image`, `fold`, `group` in the order of `data.images`.
+
+    Raises:
+        FishError: folds that can't be made or have nothing to learn; a run of that name with other settings.
+    """
+    if config.balance == "group" and data.groups is None:
+        raise FishError("--balance group: there are no groups. Write a groups.csv, or pass --groups size.")
     fold = make_folds(data.images["class_name"], data.groups, config.folds, config.seed)
     warn_of_missing_classes(data.images["class_name"], fold)
     _check_there_is_something_to_learn(data, fold)
     groups = [""] * len(data.images) if data.groups is None else list(data.groups)
     folds = pd.DataFrame({"image": data.images["image"], "fold": fold, "group": groups})
-    this_run = _open_run(config, data, folds)
+    return _open_run(config, data, folds), folds
+
+
+def train_folds(config: TrainConfig, this_run: Run, inputs: HeadInputs, folds: pd.DataFrame) -> None:
+    """Train the folds that are not done; what could refuse the run comes before its folder is made."""
+    pooled = len(inputs.features.shape) == 3
+    pseudo = load_pseudo(config, this_run, folds, pooled) if config.pseudo is not None else None
+    write_json(this_run.run_dir / "config.json", this_run.to_json())
     write_csv(this_run.run_dir / "folds.csv", folds)
+    fold = folds["fold"].to_numpy()
     for k in range(config.folds):
-        _train_fold(config, this_run, data.inputs, fold, k)
-    return write_report(this_run, data, folds)
+        if not this_run.fold_path(k, ".json").exists():
+            _train_fold(config, this_run, (inputs, pseudo), fold, k)
 
 
 def _check_there_is_something_to_learn(data: TrainData, fold: np.ndarray) -> None:
@@ -56,7 +85,7 @@ def _open_run(config: TrainConfig, data: TrainData, folds: pd.DataFrame) -> Run:
         store=data.store.recipe.name,
         dataset=dataset_digest(data.train),
         targets=digest(folds.to_csv(index=False), data.boxes.tobytes()),
-        settings=settings_of(config, len(data.inputs.views) - config.views),
+        settings=settings_of(config, len(data.views) - config.views),
     )
     prefix = f"{data.store.recipe.backbone}-{config.head}-"
     known = [path.name for path in list_runs(config.models_dir)]
@@ -69,14 +98,13 @@ def _open_run(config: TrainConfig, data: TrainData, folds: pd.DataFrame) -> Run:
             name = last.name if not last.is_complete and not _difference(last, fresh) else name
         fresh = dataclasses.replace(fresh, run_dir=config.models_dir / name)
     if fresh.name not in known:
-        write_json(fresh.run_dir / "config.json", fresh.to_json())
-    elif difference := _difference(Run.open(fresh.run_dir), fresh):
+        return fresh
+    if difference := _difference(Run.open(fresh.run_dir), fresh):
         raise FishError(
             f"the run {fresh.run_dir} exists with other {difference}. "
             "Choose another --name, or remove its folder."
         )
-    else:
-        say(f"the run {fresh.name} exists with these settings; what it has is kept")
+    say(f"the run {fresh.name} exists with these settings; what it has is kept")
     return fresh
 
 
@@ -91,37 +119,52 @@ def _difference(one: Run, other: Run) -> str:
     }
     fields = [what for name, what in said.items() if ours[name] != theirs[name]]
     options = [name for name in one.settings if one.settings[name] != other.settings.get(name)]
-    flags = ["augmented copies" if name == "copies" else f"--{name.replace('_', '-')}" for name in options]
+    flags = ["augmented copies" if name == "copies" else flag(name) for name in options]
     return ", ".join([*flags, *fields])
 
 
-def _train_fold(config: TrainConfig, this_run: Run, inputs: HeadInputs, fold: np.ndarray, k: int) -> None:
-    """Train fold `k` unless it is done; its .json is written last and says that it is."""
-    done_path = this_run.fold_path(k, ".json")
-    if done_path.exists():
-        return
+def _train_fold(
+    config: TrainConfig,
+    this_run: Run,
+    sources: tuple[HeadInputs, PseudoSource | None],
+    fold: np.ndarray,
+    k: int,
+) -> None:
+    """Train fold `k`, once a seed; its .json is written last and says that it is done."""
+    inputs, pseudo = sources
     started = time.perf_counter()
     say(f"fold {k + 1} of {config.folds}: training {config.head} on {int((fold != k).sum()):,} images")
-    head, losses = fit_fold(config, inputs, np.flatnonzero(fold != k), seed=config.seed * 1000 + k)
-    proba, boxes = _predict_views(head, inputs, np.flatnonzero(fold == k), config.views)
-    with whole_file(this_run.fold_path(k, ".keras")) as path:
-        head.model.save(path)
+    pseudo_rows = None if pseudo is None else pseudo.rows(k)
+    found, losses = [], []
+    for member in range(config.seeds):
+        seed = int(np.random.SeedSequence([config.seed, k, member]).generate_state(1)[0])
+        head, history = fit_fold(config, inputs, np.flatnonzero(fold != k), seed, pseudo_rows)
+        found.append(_predict_views(head, inputs, np.flatnonzero(fold == k), config.views))
+        losses.append(history)
+        with whole_file(this_run.model_path(k, member)) as path:
+            head.save(path)
     with whole_file(this_run.fold_path(k, ".npz")) as path:
+        proba, boxes = (np.mean(each, axis=0) for each in zip(*found, strict=True))
         np.savez(path, proba=proba, boxes=boxes)
     kept = {
         "encoder": dataclasses.asdict(head.encoder),
         "counts": head.counts.tolist(),
         "losses": losses,
-        "n_parameters": head.model.count_params(),
+        "n_parameters": head.n_parameters,
         "seconds": round(time.perf_counter() - started, 3),
     }
-    write_json(done_path, kept)
+    write_json(this_run.fold_path(k, ".json"), kept)
 
 
 def _predict_views(
     head: FoldHead, inputs: HeadInputs, rows: np.ndarray, n_views: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Predictions of `rows` under each of the first views: probabilities (v, n, C) and boxes (v, n, 4)."""
-    images = inputs.images.iloc[rows]
-    found = [head.predict(inputs.features[v, rows], images) for v in range(n_views)]
+    found = []
+    for view in range(n_views):
+        parts = [
+            head.predict(inputs.features[view, part], inputs.images.iloc[part])
+            for part in np.split(rows, range(ROWS_AT_ONCE, len(rows), ROWS_AT_ONCE))
+        ]
+        found.append([np.concatenate(each) for each in zip(*parts, strict=True)])
     return np.stack([proba for proba, _ in found]), np.stack([boxes for _, boxes in found])

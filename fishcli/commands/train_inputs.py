@@ -5,25 +5,26 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from fishcli.commands.upkeep import Upkeep, bring_up_to_date, pick_store
+from fishcli.commands.upkeep import Upkeep, bring_up_to_date, pick_store, reload_tail
 from fishcli.configs import TrainConfig
 from fishcli.dataset.annotations import read_boxes
 from fishcli.dataset.boxes import target_boxes
 from fishcli.dataset.classes import labels_of
 from fishcli.dataset.groups import load_groups
 from fishcli.dataset.images import class_names_of, load_train
-from fishcli.dataset.metadata import is_hardly_shared
+from fishcli.dataset.metadata import check_metadata, is_hardly_shared
 from fishcli.errors import FishError, examples
 from fishcli.features.store import FeatureStore
 from fishcli.features.views import first_views
-from fishcli.heads.architectures import needs_maps
-from fishcli.heads.inputs import HeadInputs, read_features, store_rows, view_boxes
+from fishcli.heads.choices import check_store, needs_maps
+from fishcli.heads.inputs import Features, HeadInputs, store_rows, view_boxes
+from fishcli.heads.reading import read_features
 from fishcli.progress import say, warn
 
 
 @dataclass(frozen=True)
 class TrainData:
-    """The readable training images with all that is known of them, row by row.
+    """The readable training images with all that is known of them but their features, row by row.
 
     Attributes:
         train: the table of `load_train`, unreadable images included.
@@ -32,7 +33,7 @@ class TrainData:
         boxes: (n, 4) target boxes, fractions of the photo, NaN where there is none.
         class_names: the class order.
         store: where the features are.
-        inputs: what the heads see.
+        views: the names of the views and augmented copies to draw from.
     """
 
     train: pd.DataFrame
@@ -41,11 +42,16 @@ class TrainData:
     boxes: np.ndarray
     class_names: list[str]
     store: FeatureStore
-    inputs: HeadInputs
+    views: list[str]
+
+    @property
+    def has_boxes(self) -> bool:
+        """Whether any image has a target box."""
+        return not np.isnan(self.boxes).all()
 
 
 def load_train_data(config: TrainConfig) -> TrainData:
-    """Read everything, compute views that the store lacks, and say what is noteworthy.
+    """Read all but the features, compute views that the store lacks, and say what is noteworthy.
 
     Raises:
         FishError: see the parts; or one class and no boxes, so that there is nothing to learn.
@@ -53,39 +59,54 @@ def load_train_data(config: TrainConfig) -> TrainData:
     views = first_views(config.views)
     train = load_train(config.data_dir)
     store = pick_store(config.stores_dir, config.features)
+    check_store(config, store.recipe.pool == "none", store.recipe.name)
     copies = store.copies("train")
     wanted = [*views, *copies]
     bring_up_to_date(store, {"train": (train, wanted)}, Upkeep(config.data_dir))
     images = _readable(store, train)
-    groups = load_groups(config.groups, config.data_dir, images)
-    class_names = class_names_of(images)
-    boxes = _load_boxes(config, images)
-    if len(class_names) == 1:
-        if np.isnan(boxes).all():
+    data = TrainData(
+        train=train,
+        images=images,
+        groups=load_groups(config.groups, config.data_dir, images),
+        boxes=_load_boxes(config, images),
+        class_names=class_names_of(images),
+        store=store,
+        views=wanted,
+    )
+    if len(data.class_names) == 1:
+        if not data.has_boxes:
             raise FishError(
-                f"train/ has one class only ({class_names[0]}) and no boxes: nothing to learn. "
+                f"train/ has one class only ({data.class_names[0]}) and no boxes: nothing to learn. "
                 "Add images of other classes, or box annotations in boxes/."
             )
-        say(f"one class only ({class_names[0]}): the class loss is off, only boxes are learned")
-    if config.metadata == "size" and is_hardly_shared(images):
+        say(f"one class only ({data.class_names[0]}): the class loss is off, only boxes are learned")
+    if {"size", "size-embedding"} & set(check_metadata(config.metadata)) and is_hardly_shared(images):
         warn(
-            "nearly every image has a size of its own, so --metadata size tells nothing here. "
-            "Try --metadata size-numeric, or none."
+            f"nearly every image has a size of its own, so --metadata {config.metadata} tells nothing of "
+            "most. Try --metadata size-numeric, or none."
         )
     if copies:
         say(f"drawing from {len(views)} views and {len(copies)} augmented copies")
-    rows = store_rows(store, "train", list(images["image"]))
-    has_boxes = not np.isnan(boxes).all()
-    features = read_features(store, "train", wanted, rows, pool=not needs_maps(config.head, has_boxes))
+    return data
+
+
+def read_inputs(config: TrainConfig, data: TrainData, features: Features | None = None) -> HeadInputs:
+    """What the heads of `config` see; `features` where they are read already."""
+    tail = reload_tail(data.store) if config.head == "tail" else None
+    if features is None:
+        rows = store_rows(data.store, "train", list(data.images["image"]))
+        pool = not needs_maps(config, data.has_boxes)
+        features = read_features(data.store, {"train": rows}, data.views, pool, config.memory_budget)
     rule = "union" if config.boxes == "union" else "largest"
-    inputs = HeadInputs(
-        images=images,
-        labels=labels_of(images["class_name"], class_names),
-        views=wanted,
+    return HeadInputs(
+        images=data.images,
+        labels=labels_of(data.images["class_name"], data.class_names),
+        groups=None if data.groups is None else data.groups.to_numpy(),
+        views=data.views,
         features=features,
-        boxes=view_boxes(store, images, wanted, boxes, rule),
+        boxes=view_boxes(data.store, data.images, data.views, data.boxes, rule),
+        tail=tail,
     )
-    return TrainData(train, images, groups, boxes, class_names, store, inputs)
 
 
 def _readable(store: FeatureStore, train: pd.DataFrame) -> pd.DataFrame:

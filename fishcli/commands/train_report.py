@@ -10,10 +10,11 @@ import pandas as pd
 from fishcli.commands.runs import METRICS, Run, oof_name
 from fishcli.commands.train_inputs import TrainData
 from fishcli.dataset.annotations import BOX_COLUMNS
-from fishcli.dataset.classes import fold_priors
+from fishcli.dataset.classes import fold_priors, labels_of
 from fishcli.features.views import boxes_to_photo, view_prefixes
 from fishcli.files import write_csv, write_json
 from fishcli.progress import table_text
+from fishcli.scoring.calibration import find_temperature, nested_calibration
 from fishcli.scoring.metrics import accuracy, box_scores, explained, fold_mean_boxes, log_loss
 
 
@@ -27,7 +28,7 @@ def write_report(this_run: Run, data: TrainData, folds: pd.DataFrame) -> str:
     """
     n_folds, n_views = this_run.settings["folds"], this_run.settings["views"]
     fold = folds["fold"].to_numpy()
-    labels, n_classes = data.inputs.labels, len(data.class_names)
+    labels, n_classes = labels_of(data.images["class_name"], data.class_names), len(data.class_names)
     proba = np.empty((n_views, len(folds), n_classes))
     boxes = np.empty((n_views, len(folds), 4))
     for k in range(n_folds):
@@ -40,10 +41,15 @@ def write_report(this_run: Run, data: TrainData, folds: pd.DataFrame) -> str:
         labels, fold_priors(labels, fold, n_classes), data.boxes, fold_mean_boxes(data.boxes, fold)
     )
     photo_boxes = _boxes_in_photo(data, boxes)
-    by_views = {}
+    by_views, calibrated = {}, {}
     for n in view_prefixes(n_views):
         averaged = proba[:n].mean(axis=0)
-        by_views[n] = truth.scores(averaged, photo_boxes[:n].mean(axis=0))
+        scores = {"raw_log_loss": log_loss(labels, averaged), "temperature": 1.0} if n_classes > 1 else {}
+        if this_run.settings["calibrate"] == "temperature" and n_classes > 1:
+            scores["temperature"] = find_temperature(labels, averaged)
+            averaged = nested_calibration(labels, averaged, fold)
+        calibrated[n] = averaged
+        by_views[n] = {**truth.scores(averaged, photo_boxes[:n].mean(axis=0)), **scores}
         oof = folds.assign(class_name=data.images["class_name"])[["image", "class_name", "fold", "group"]]
         columns = pd.DataFrame(averaged, columns=data.class_names)
         write_csv(this_run.run_dir / oof_name(n), pd.concat([oof, columns], axis=1))
@@ -53,7 +59,7 @@ def write_report(this_run: Run, data: TrainData, folds: pd.DataFrame) -> str:
     by_fold = []
     for k in range(n_folds):
         here = fold == k
-        by_fold.append({"fold": k, **truth.part(here).scores(proba[0, here], photo_boxes[0, here])})
+        by_fold.append({"fold": k, **truth.part(here).scores(calibrated[1][here], photo_boxes[0, here])})
     kind = "random" if data.groups is None else "grouped"
     metrics = {
         "folds": kind,
@@ -104,7 +110,7 @@ def _boxes_in_photo(data: TrainData, boxes: np.ndarray) -> np.ndarray:
     return np.stack(
         [
             boxes_to_photo(view, boxes[v], sizes, recipe.image_size, recipe.resize)
-            for v, view in enumerate(data.inputs.views[: len(boxes)])
+            for v, view in enumerate(data.views[: len(boxes)])
         ]
     )
 
@@ -126,6 +132,11 @@ def _tables(
         f"{whole['prior_log_loss']:.4f}): "
         f"{whole['explained']:.0%} of the prior's loss explained"
     )
+    if this_run.settings["calibrate"] == "temperature":
+        lines.append(
+            f"as sure as they are right: temperature {whole['temperature']:.2f}, each fold's found on the "
+            f"others; without it {whole['raw_log_loss']:.4f}"
+        )
     if kind == "random":
         lines.append("random folds: on boats, cameras or videos not seen in training it may be far worse")
     best = min(by_views, key=lambda n: by_views[n]["log_loss"])
@@ -145,4 +156,5 @@ def _with_headings(table: pd.DataFrame) -> pd.DataFrame:
         "box_iou_over_half": "IoU>0.5",
         "mean_box_iou": "mean box's IoU",
     }
+    table = table.drop(columns=["raw_log_loss", "temperature"], errors="ignore")
     return table.dropna(axis=1, how="all").rename(columns=headings)

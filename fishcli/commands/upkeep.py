@@ -5,6 +5,7 @@ import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from fishcli.dataset.annotations import read_boxes
 from fishcli.dataset.boxes import BOX_RULES, target_boxes
 from fishcli.errors import FishError, choose
 from fishcli.features.augment import PREFIX
-from fishcli.features.backbones import Backbone, BackboneChoice, load_backbone
+from fishcli.features.backbones import Backbone, BackboneChoice, load_backbone, load_tail
 from fishcli.features.decode import UnreadableImageError, decode
 from fishcli.features.extract import SplitPlan, boxes_name, copies_made_by, extract
 from fishcli.features.store import FEATURE_BYTES, FeatureStore, list_stores
@@ -60,8 +61,6 @@ def reload_backbone(store: FeatureStore) -> Backbone:
         FishError: its weights are gone or are others now.
     """
     recipe = store.recipe
-    fields = {field.name for field in dataclasses.fields(BackboneChoice)} - {"weights"}
-    choice = BackboneChoice(weights=store.weights, **{name: getattr(recipe, name) for name in fields})
     if store.weights not in ("imagenet", "random") and not Path(store.weights).is_file():
         height, width = recipe.image_size
         raise FishError(
@@ -70,7 +69,7 @@ def reload_backbone(store: FeatureStore) -> Backbone:
             f"they are now: fishcli features --backbone {recipe.backbone} --image-size {height}x{width} "
             "--weights PATH, with the views that are missing."
         )
-    backbone = load_backbone(choice)
+    backbone = load_backbone(_choice_of(store))
     if backbone.recipe != recipe:
         raise FishError(
             f"{recipe.backbone} with the weights {store.weights} is not what made the store {recipe.name} "
@@ -78,6 +77,21 @@ def reload_backbone(store: FeatureStore) -> Backbone:
             "train on it, then predict."
         )
     return backbone
+
+
+def reload_tail(store: FeatureStore) -> Any:
+    """The pre-trained layers that remain after the layer that a store was cut at: a Keras model.
+
+    Raises:
+        FishError: none remain, or see `reload_backbone`.
+    """
+    reload_backbone(store)
+    return load_tail(_choice_of(store))
+
+
+def _choice_of(store: FeatureStore) -> BackboneChoice:
+    fields = {field.name for field in dataclasses.fields(BackboneChoice)} - {"weights"}
+    return BackboneChoice(weights=store.weights, **{name: getattr(store.recipe, name) for name in fields})
 
 
 def bring_up_to_date(

@@ -130,6 +130,29 @@ def load_backbone(choice: BackboneChoice) -> Backbone:
     return Backbone(recipe, _pool(keras, cut, choice.pool), module.preprocess_input)
 
 
+def load_tail(choice: BackboneChoice) -> Any:
+    """What follows `choice.layer` in a backbone: a Keras model from that layer's maps to the last maps.
+
+    Raises:
+        FishError: nothing follows; or see `load_backbone`.
+    """
+    spec = BACKBONES[choose(choice.backbone, BACKBONES, "backbone")]
+    keras = load_keras()
+    keras.utils.clear_session()
+    model = _build(keras, spec, choice)
+    last = model.layers[-1].name
+    if choice.layer in (None, last):
+        raise FishError(
+            f"--head tail trains the layers of {choice.backbone} after the cached ones, but these features "
+            f"are of its last layer, {last}. Cut earlier: fishcli features --backbone {choice.backbone} "
+            "--layer NAME, such as the end of the last block but one."
+        )
+    if choice.weights == "random":
+        _calibrate(model, getattr(keras.applications, spec.module).preprocess_input, choice.image_size)
+    start = _cut(keras, model, str(choice.layer)).output
+    return keras.Model(start, model.output, name="backbone_tail")
+
+
 def _build(keras: Any, spec: Spec, choice: BackboneChoice) -> Any:
     weights = {"random": None}.get(choice.weights, choice.weights)
     if weights not in (None, "imagenet") and not Path(weights).is_file():

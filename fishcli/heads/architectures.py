@@ -1,88 +1,168 @@
 """Heads: small Keras networks from features and metadata to class probabilities and a box."""
 
+import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from fishcli.configs import TrainConfig
-from fishcli.errors import choose
+from fishcli.dataset.metadata import MetadataEncoder
 from fishcli.quiet import load_keras
+
+MOMENTUM = 0.9
+"""Of batch norm's running statistics: Keras's 0.99 would lag behind in trainings of a few hundred steps."""
+EMBEDDING = 8
+"""Numbers an image size is embedded in."""
+BOX_CELLS = 10
+"""Maps are averaged down to at most so many rows and columns before the box output flattens them."""
+
+
+@dataclass(frozen=True)
+class HeadStart:
+    """What a head is built on.
+
+    Attributes:
+        config: the head's options.
+        features: the Keras input (batch, h, w, channels), or (batch, channels) of pooled features.
+        metadata: (batch, m), size embeddings already applied, or None.
+        prior: (C,) the class prior of the training rows.
+        tail: for the head "tail", the backbone's remaining layers; else None.
+    """
+
+    config: TrainConfig
+    features: Any
+    metadata: Any
+    prior: np.ndarray
+    tail: Any = None
+
+    @property
+    def has_maps(self) -> bool:
+        """Whether features are maps rather than pooled."""
+        return len(self.features.shape) == 4
+
+    def join(self, hidden: Any) -> Any:
+        """`hidden` (batch, k) with the metadata beside it.
+
+        Call it after batch norm: a size's column is rare, and batch norm would blow it up.
+        """
+        layers = load_keras().layers
+        return hidden if self.metadata is None else layers.Concatenate()([hidden, self.metadata])
+
+    def scores(self, hidden: Any, name: str = "scores") -> Any:
+        """Linear class scores (batch, C) of `hidden` (batch, k), which start at the prior's logarithm."""
+        return self.score_layer("Dense", name)(hidden)
+
+    def score_maps(self, hidden: Any, kernel_size: int) -> Any:
+        """Class maps (batch, h, w, C) of `hidden`: the layer is named "class_maps".
+
+        Averaged over their places, plus the metadata's part, they are the class scores: see `scores_of_maps`.
+        """
+        return self.score_layer("Conv2D", "class_maps", kernel_size, padding="same")(hidden)
+
+    def scores_of_maps(self, class_maps: Any) -> Any:
+        """Class scores (batch, C): the mean of class maps, and what the metadata adds."""
+        layers = load_keras().layers
+        pooled = layers.GlobalAveragePooling2D()(class_maps)
+        if self.metadata is None:
+            return pooled
+        own = layers.Dense(
+            len(self.prior), use_bias=False, kernel_initializer="zeros", name="metadata_scores"
+        )
+        return layers.Add()([pooled, own(self.metadata)])
+
+    def score_layer(self, kind: str, name: str, *shape: int, **options: Any) -> Any:
+        """A linear Keras layer with an output a class; zero weights, and the log prior as bias."""
+        keras = load_keras()
+        start = keras.initializers.Constant(np.log(self.prior).tolist())
+        return getattr(keras.layers, kind)(
+            *(len(self.prior), *shape),
+            bias_initializer=start,
+            kernel_initializer="zeros",
+            name=name,
+            **options,
+        )
+
+
+Builder = Callable[[HeadStart], dict[str, Any]]
+"""From a start to linear class scores (batch, C) by name: "class", and perhaps "auxiliary"."""
 
 
 def build_head(
-    config: TrainConfig, feature_shape: tuple[int, ...], n_metadata: int, prior: np.ndarray, mean_box: Any
+    config: TrainConfig,
+    feature_shape: tuple[int, ...],
+    encoder: MetadataEncoder,
+    prior: np.ndarray,
+    mean_box: Any,
+    tail: Any = None,
 ) -> Any:
     """Build a head of `config.head`.
 
     Args:
-        config: head, dropout.
+        config: head, its options, dropout.
         feature_shape: (h, w, channels) of maps, or (channels,) of pooled features.
-        n_metadata: metadata columns, 0 for none.
+        encoder: of the metadata; its columns are the head's second input.
         prior: (C,) the class prior of the training rows; the class output starts there.
         mean_box: (4,) mean box of the training rows, where the box output starts; None for no box output.
+        tail: for the head "tail": the Keras model of the backbone's remaining layers; trained in place.
 
     Returns:
-        An uncompiled model: inputs "features" (batch, ...) and, where n_metadata > 0, "metadata"
-        (batch, n_metadata); outputs "class" (batch, C), softmax, where there are two classes or more, and
-        perhaps "box" (batch, 4), corners as fractions of the input.
+        An uncompiled model: inputs "features" (batch, ...) and, where there are columns, "metadata"
+        (batch, n_columns); outputs "class" (batch, C), where there are two classes or more (and "auxiliary"
+        likewise, for training), softmax or, for `--loss hinge`, scores; and perhaps "box" (batch, 4), corners
+        as fractions of the input.
     """
     keras = load_keras()
-    layers = keras.layers
     features = keras.Input(feature_shape, name="features")
-    metadata = keras.Input((n_metadata,), name="metadata") if n_metadata else None
+    metadata = keras.Input((encoder.n_columns,), name="metadata") if encoder.n_columns else None
+    joined = _embed(keras.layers, metadata, encoder.n_embedded)
+    start = HeadStart(config, features, joined, np.asarray(prior, np.float64), tail)
     outputs = {}
     if len(prior) > 1:
-        hidden = HEADS[choose(config.head, HEADS, "head")](layers, features, metadata, config.dropout)
-        start = keras.initializers.Constant(np.log(prior).tolist())
-        outputs["class"] = layers.Dense(
-            len(prior), "softmax", bias_initializer=start, kernel_initializer="zeros", name="class"
-        )(hidden)
+        activation = "linear" if config.loss == "hinge" else "softmax"
+        for name, scores in builders()[config.head](start).items():
+            outputs[name] = keras.layers.Activation(activation, name=name)(scores)
     if mean_box is not None:
         outputs["box"] = _box_output(keras, features, config.dropout, np.asarray(mean_box, np.float64))
     inputs = {"features": features} if metadata is None else {"features": features, "metadata": metadata}
     return keras.Model(inputs, outputs, name=config.head)
 
 
-def needs_maps(head: str, has_boxes: bool) -> bool:
-    """Whether a head makes use of maps; otherwise pooled features give the same result with less memory."""
-    return has_boxes or choose(head, HEADS, "head") != "gap"
+def builders() -> dict[str, Builder]:
+    """The builder of each head that Keras fits."""
+    from fishcli.heads import convolutional, pooled
+
+    return {
+        "gap": pooled.gap,
+        "dense": pooled.dense,
+        "attention": pooled.attention,
+        "tail": pooled.tail,
+        "fcn": convolutional.fcn,
+        "allconv": convolutional.allconv,
+        "inception": convolutional.inception,
+        "residual": convolutional.residual,
+    }
 
 
-def _gap(layers: Any, features: Any, metadata: Any, dropout: float) -> Any:
-    """Global average pooling, batch norm, dropout: multinomial regression with the noise of dropout."""
-    pooled = layers.GlobalAveragePooling2D()(features) if len(features.shape) == 4 else features
-    joined = _join(layers, layers.BatchNormalization(scale=False)(pooled), metadata)
-    return layers.Dropout(dropout)(joined)
-
-
-def _dense(layers: Any, features: Any, metadata: Any, dropout: float) -> Any:
-    """fast.ai's lesson 7 (2017): max pooling, batch norm, dropout and two dense layers of 512."""
-    hidden = features
-    if len(features.shape) == 4:
-        if min(features.shape[1:3]) > 1:
-            hidden = layers.MaxPooling2D()(hidden)
-        hidden = layers.BatchNormalization()(hidden)
-        hidden = layers.Flatten()(layers.SpatialDropout2D(dropout / 2)(hidden))
-    else:
-        hidden = layers.Dropout(dropout / 2)(layers.BatchNormalization()(hidden))
-    hidden = _join(layers, hidden, metadata)
-    for share in (dropout, dropout / 2):
-        hidden = layers.Dense(512, "relu")(hidden)
-        hidden = layers.Dropout(share)(layers.BatchNormalization()(hidden))
-    return hidden
-
-
-def _join(layers: Any, hidden: Any, metadata: Any) -> Any:
-    # After batch norm on purpose: a size's column is rare, and batch norm would blow it up.
-    return hidden if metadata is None else layers.Concatenate()([hidden, metadata])
+def _embed(layers: Any, metadata: Any, n_embedded: int) -> Any:
+    """The metadata with its first columns, a one-hot of sizes, embedded; an unknown size is embedded in 0."""
+    if metadata is None or not n_embedded:
+        return metadata
+    embedded = layers.Dense(EMBEDDING, use_bias=False, name="size_embedding")(metadata[:, :n_embedded])
+    if n_embedded == metadata.shape[1]:
+        return embedded
+    return layers.Concatenate()([embedded, metadata[:, n_embedded:]])
 
 
 def _box_output(keras: Any, features: Any, dropout: float, mean_box: np.ndarray) -> Any:
     """Box corners from sigmoid centre and size, branching off before any global pooling."""
     layers, ops = keras.layers, keras.ops
-    hidden = layers.BatchNormalization()(features)
+    hidden = layers.BatchNormalization(momentum=MOMENTUM)(features)
     if len(features.shape) == 4:
+        cells = [math.ceil(side / BOX_CELLS) for side in features.shape[1:3]]
+        if max(cells) > 1:
+            hidden = layers.AveragePooling2D(cells, padding="same")(hidden)
         hidden = layers.Conv2D(64, 1, activation="relu")(hidden)
         hidden = layers.Flatten()(hidden)
     hidden = layers.Dropout(dropout / 2)(hidden)
@@ -96,7 +176,3 @@ def _box_output(keras: Any, features: Any, dropout: float, mean_box: np.ndarray)
         halves.append(dense(hidden))
     corners = [ops.subtract(halves[0], halves[1] / 2), ops.add(halves[0], halves[1] / 2)]
     return layers.Concatenate(name="box")(corners)
-
-
-HEADS: dict[str, Callable[[Any, Any, Any, float], Any]] = {"gap": _gap, "dense": _dense}
-"""From (keras.layers, features, metadata or None, dropout) to what the class output is a regression on."""

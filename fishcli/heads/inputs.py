@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -12,9 +13,17 @@ from fishcli.features.augment import PREFIX
 from fishcli.features.extract import boxes_name
 from fishcli.features.store import FeatureStore
 from fishcli.features.views import VIEWS, boxes_to_input
-from fishcli.progress import track
 
-ROWS_A_READ = 256
+
+class Features(Protocol):
+    """Features (v, n, ...) float16 of n images under v views: an array, or rows of a file."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(v, n, ...)."""
+
+    def __getitem__(self, key: tuple[Any, Any]) -> np.ndarray:
+        """`features[views, rows]` (m, ...): two index arrays (m,), either of which may be one number."""
 
 
 @dataclass(frozen=True)
@@ -24,16 +33,20 @@ class HeadInputs:
     Attributes:
         images: (n rows) `image`, `class_name`, `height`, `width`.
         labels: (n,) int64.
+        groups: (n,) what must not straddle a fold, or None for random folds.
         views: the names of the v cached views and augmented copies.
         features: (v, n, ...) float16, maps or pooled.
         boxes: (v, n, 4) float32, fractions of each view's input, NaN where there is none.
+        tail: for the head "tail": the pre-trained Keras model of the backbone's remaining layers.
     """
 
     images: pd.DataFrame
     labels: np.ndarray
+    groups: np.ndarray | None
     views: list[str]
-    features: np.ndarray
+    features: Features
     boxes: np.ndarray
+    tail: Any = None
 
 
 def store_rows(store: FeatureStore, split: str, images: Sequence[str]) -> np.ndarray:
@@ -52,24 +65,6 @@ def store_rows(store: FeatureStore, split: str, images: Sequence[str]) -> np.nda
             "Run fishcli features again."
         )
     return np.array([known[image] for image in images], np.int64)
-
-
-def read_features(
-    store: FeatureStore, split: str, views: list[str], rows: np.ndarray, pool: bool
-) -> np.ndarray:
-    """Features (v, n, ...) float16 of `rows` for each view; maps are average-pooled on the way if `pool`.
-
-    Read some rows at a time: with `pool`, memory holds the pooled features only.
-    """
-    shape = store.array(split, views[0]).shape[1:]
-    is_map = len(shape) == 3
-    kept = shape[-1:] if pool and is_map else shape
-    features = np.empty((len(views), len(rows), *kept), np.float16)
-    for v, view in enumerate(track(views, f"reading {split}", "view")):
-        for start in range(0, len(rows), ROWS_A_READ):
-            part = store.read(split, view, rows[start : start + ROWS_A_READ])
-            features[v, start : start + ROWS_A_READ] = pool_maps(part) if pool and is_map else part
-    return features
 
 
 def pool_maps(maps: np.ndarray) -> np.ndarray:

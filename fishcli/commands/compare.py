@@ -1,0 +1,109 @@
+"""`fishcli compare`: a grid of heads on the same folds, and which differences are more than noise."""
+
+import dataclasses
+import itertools
+from dataclasses import dataclass
+from typing import Any, get_args, get_type_hints
+
+from fishcli.commands.compare_table import compare_cells, screen_table
+from fishcli.commands.runs import Run, check_name
+from fishcli.commands.train import open_run, train_folds
+from fishcli.commands.train_inputs import TrainData, load_train_data, read_inputs
+from fishcli.commands.train_report import write_report
+from fishcli.configs import CompareConfig, FitConfig, TrainConfig
+from fishcli.errors import FishError, choose
+from fishcli.files import write_csv
+from fishcli.heads.choices import HEADS, check_options, check_store, default_of, needs_maps, unused_options
+from fishcli.heads.inputs import Features
+from fishcli.progress import say
+from fishcli.report.comparison import write_comparison_plot
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One entry of the grid, on one kind of folds.
+
+    Attributes:
+        kind: "grouped" or "random".
+        configs: the runs of it, one a fold seed.
+    """
+
+    kind: str
+    configs: list[TrainConfig]
+
+
+def run(config: CompareConfig) -> str:
+    """Train what is missing of the grid; returns the table and the paths of its CSV and plot."""
+    check_name(config.name)
+    entries = _entries(config)
+    data = {boxes: load_train_data(entry) for boxes, entry in {each.boxes: each for each in entries}.items()}
+    groups, recipe = next(iter(data.values())).groups, next(iter(data.values())).store.recipe
+    for entry in entries:
+        check_store(entry, recipe.pool == "none", recipe.name)
+    if groups is None:
+        say("no groups: only random folds are compared, which say nothing of unseen boats, cameras or videos")
+    kinds = ["random"] if groups is None else ["grouped", "random"]
+    if groups is not None and config.balance == "group":
+        say("--balance group needs folds by group: only grouped folds are compared")
+        kinds = ["grouped"]
+    cells = [_cell(config, entry, kind) for entry in entries for kind in kinds]
+    held: dict[bool, Features] = {}
+    runs = []
+    for number, cell in enumerate(cells):
+        say(f"{number + 1} of {len(cells)}: {cell.configs[0].name}")
+        known = data[cell.configs[0].boxes]
+        known = known if cell.kind == "grouped" else dataclasses.replace(known, groups=None)
+        runs.append([_train(each, known, held) for each in cell.configs])
+    table = compare_cells([cell.kind for cell in cells], runs, groups)
+    folder = config.models_dir / config.name
+    write_csv(folder / "compare.csv", table)
+    write_comparison_plot(folder / "compare.png", table)
+    return "\n".join([screen_table(table, config), str(folder / "compare.csv"), str(folder / "compare.png")])
+
+
+def _entries(config: CompareConfig) -> list[TrainConfig]:
+    """The grid as configs of train, each checked; options that a head has no use for are left out."""
+    shared = {field.name: getattr(config, field.name) for field in dataclasses.fields(FitConfig)}
+    known_boxes = get_args(get_type_hints(TrainConfig)["boxes"])
+    boxes = [choose(each, known_boxes, "boxes") for each in _listed(config.boxes, "--boxes")]
+    heads, metadata = _listed(config.heads, "--heads"), _listed(config.metadata, "--metadata")
+    entries = []
+    for head, kind, rule in itertools.product(heads, metadata, boxes):
+        values: dict[str, Any] = {**shared, "head": head, "metadata": kind, "boxes": rule}
+        choose(head, HEADS, "head")
+        entry = TrainConfig(**values)
+        entry = dataclasses.replace(entry, **{name: default_of(name) for name in unused_options(entry)})
+        check_options(entry)
+        entries.append(entry)
+    return entries
+
+
+def _listed(text: str, option: str) -> list[str]:
+    parts = [part.strip() for part in text.split(",")]
+    if not all(parts) or len(set(parts)) < len(parts):
+        raise FishError(f"{option} {text!r}: expected different names with commas between them.")
+    return parts
+
+
+def _cell(config: CompareConfig, entry: TrainConfig, kind: str) -> Cell:
+    """The runs of an entry of the grid: they lie in the comparison's own folder, as runs like any others."""
+    configs = []
+    for repeat in range(config.repeats):
+        seed = config.seed + repeat
+        name = f"{entry.head}-{entry.metadata}-{entry.boxes}-{kind}-{seed}"
+        changes: dict[str, Any] = {"name": name, "seed": seed, "models_dir": config.models_dir / config.name}
+        groups = entry.groups if kind == "grouped" else "none"
+        configs.append(dataclasses.replace(entry, groups=groups, **changes))
+    return Cell(kind, configs)
+
+
+def _train(config: TrainConfig, data: TrainData, held: dict[bool, Features]) -> Run:
+    """Train a run unless it is complete. Features are read once for all heads that take them alike."""
+    this_run, folds = open_run(config, data)
+    if not this_run.is_complete:
+        takes_maps = needs_maps(config, data.has_boxes)
+        inputs = read_inputs(config, data, held.get(takes_maps))
+        held[takes_maps] = inputs.features
+        train_folds(config, this_run, inputs, folds)
+    write_report(this_run, data, folds)
+    return this_run

@@ -1,0 +1,111 @@
+"""Pseudo-labels: another run's confident test predictions, fold by fold, as examples to learn from."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from fishcli.commands.runs import Run, pick_run
+from fishcli.commands.upkeep import Upkeep, bring_up_to_date, pick_store
+from fishcli.configs import TrainConfig
+from fishcli.dataset.images import load_tests
+from fishcli.errors import FishError
+from fishcli.features.store import FeatureStore
+from fishcli.files import read_csv
+from fishcli.heads.examples import PseudoRows
+from fishcli.heads.inputs import Features, store_rows
+from fishcli.heads.reading import read_features
+from fishcli.progress import say, warn
+from fishcli.scoring.calibration import with_temperature
+
+VIEW = "identity"
+
+
+@dataclass(frozen=True)
+class PseudoSource:
+    """The test images, and the run whose opinion of them is taken.
+
+    Attributes:
+        teacher: the other run, trained on the same folds.
+        images: the readable test images of all splits, `split` among their columns.
+        theirs: their features as the teacher takes them, (1, m, ...).
+        ours: their features for the head to be trained, (1, m, ...).
+        confidence: the least probability of a row's likeliest class.
+    """
+
+    teacher: Run
+    images: pd.DataFrame
+    theirs: Features
+    ours: Features
+    confidence: float
+
+    def rows(self, fold: int) -> PseudoRows | None:
+        """What the teacher's heads of `fold` are confident of; None where they are confident of nothing.
+
+        Only that fold's heads are asked: the others have seen the rows that `fold` is validated on, and would
+        pass on what they know of them.
+        """
+        everything = np.arange(len(self.images))
+        parts = np.array_split(everything, max(1, len(everything) // 256))
+        heads = self.teacher.load_fold(fold)
+        proba = np.concatenate(
+            [
+                np.mean(
+                    [head.predict(self.theirs[0, part], self.images.iloc[part])[0] for head in heads], axis=0
+                )
+                for part in parts
+            ]
+        )
+        proba = with_temperature(proba, self.teacher.temperature(1))
+        sure = np.flatnonzero(proba.max(axis=1) >= self.confidence)
+        if not len(sure):
+            warn(f"fold {fold}: {self.teacher.name} is confident of no test image; trained without any")
+            return None
+        say(f"fold {fold}: {len(sure):,} of {len(proba):,} test images with labels by {self.teacher.name}")
+        return PseudoRows(self.images, self.ours, sure, proba)
+
+
+def load_pseudo(config: TrainConfig, this_run: Run, folds: pd.DataFrame, pooled: bool) -> PseudoSource:
+    """The test images with the features that both runs take; computed where they are missing.
+
+    Args:
+        config: of this run; its `pseudo` names the other one.
+        this_run: the run to be trained.
+        folds: `image`, `fold`, of this run.
+        pooled: whether this run's heads take pooled features.
+
+    Raises:
+        FishError: no such run, one of other images, classes or folds, or no test images.
+    """
+    teacher = pick_run(config.models_dir, config.pseudo)
+    if (teacher.class_names, teacher.dataset) != (this_run.class_names, this_run.dataset):
+        raise FishError(f"--pseudo {teacher.name}: it was trained on other images or classes.")
+    known = read_csv(teacher.run_dir / "folds.csv", required=["image", "fold"], text=["image", "group"])
+    if list(known["image"]) != list(folds["image"]) or list(known["fold"]) != list(folds["fold"]):
+        raise FishError(
+            f"--pseudo {teacher.name}: it was trained on other folds, so it has learned from images that "
+            "this run is validated on. Train both with the same --folds, --groups and --seed."
+        )
+    tests = load_tests(config.data_dir)
+    if not tests:
+        raise FishError(f"--pseudo {teacher.name}: {config.data_dir} has no test images.")
+    stores = [pick_store(config.stores_dir, each.store) for each in (teacher, this_run)]
+    parts = []
+    for store in stores:
+        wanted = {split: (table, [VIEW]) for split, table in tests.items()}
+        bring_up_to_date(store, wanted, Upkeep(config.data_dir))
+    for split, table in tests.items():
+        bad = {image for store in stores for image in store.unreadable(split)}
+        parts.append(table[~table["image"].isin(bad)].assign(split=split))
+    images = pd.concat(parts, ignore_index=True)
+    theirs = _read(stores[0], images, teacher.load_fold(0)[0].takes_pooled, config.memory_budget)
+    ours = _read(stores[1], images, pooled, config.memory_budget)
+    return PseudoSource(teacher, images, theirs, ours, config.pseudo_confidence)
+
+
+def _read(store: FeatureStore, images: pd.DataFrame, pool: bool, budget: float) -> Features:
+    sources = {
+        str(split): store_rows(store, str(split), list(part["image"]))
+        for split, part in images.groupby("split", sort=False)
+    }
+    return read_features(store, sources, [VIEW], pool, budget)

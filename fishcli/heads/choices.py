@@ -1,0 +1,127 @@
+"""Which heads there are, what each of them takes, and which options go together. Imports nothing heavy."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from fishcli.configs import TrainConfig
+from fishcli.dataset.metadata import check_metadata
+from fishcli.errors import FishError, choose
+
+
+@dataclass(frozen=True)
+class HeadKind:
+    """What a head is fitted by and what it looks at.
+
+    Attributes:
+        fitted_by: "keras" or "sklearn".
+        looks_at: "pooled" features, "maps", or "any" of both.
+    """
+
+    fitted_by: Literal["keras", "sklearn"]
+    looks_at: Literal["pooled", "maps", "any"]
+
+
+HEADS = {
+    "linear": HeadKind("sklearn", "pooled"),
+    "svm": HeadKind("sklearn", "pooled"),
+    "forest": HeadKind("sklearn", "pooled"),
+    "gap": HeadKind("keras", "any"),
+    "dense": HeadKind("keras", "any"),
+    "fcn": HeadKind("keras", "maps"),
+    "allconv": HeadKind("keras", "maps"),
+    "inception": HeadKind("keras", "maps"),
+    "residual": HeadKind("keras", "maps"),
+    "attention": HeadKind("keras", "maps"),
+    "tail": HeadKind("keras", "maps"),
+}
+
+POOLED_BY = {"gap": "avg", "dense": "max"}
+"""What `--pooling auto` means for the heads that it concerns."""
+
+OF_ONE_HEAD = {"auxiliary": "inception", "residual_version": "residual"}
+OF_KERAS = (
+    *("epochs", "lr", "batch_size", "dropout", "metadata_dropout", "box_loss", "box_weight", "loss"),
+    *("label_smoothing", "focal", "mixup", "sample_pairing", "smote", "balance", "pseudo"),
+)
+"""Options that change nothing for a head that scikit-learn fits."""
+
+
+def pooling_of(config: TrainConfig) -> str:
+    """How a head pools maps: `--pooling`, or the head's own way."""
+    return POOLED_BY.get(config.head, "avg") if config.pooling == "auto" else config.pooling
+
+
+def needs_maps(config: TrainConfig, has_boxes: bool) -> bool:
+    """Whether a head makes use of maps; otherwise pooled features give the same result with less memory."""
+    kind = HEADS[config.head]
+    if kind.looks_at != "any":
+        return kind.looks_at == "maps"
+    return has_boxes or config.head != "gap" or pooling_of(config) != "avg"
+
+
+def check_options(config: TrainConfig) -> None:
+    """Refuse options that don't go together.
+
+    Raises:
+        FishError: an unknown head or metadata; an option that the head has no use for, or two that exclude
+            each other.
+    """
+    kind = HEADS[choose(config.head, HEADS, "head")]
+    check_metadata(config.metadata)
+    if kind.fitted_by == "sklearn" and "size-embedding" in config.metadata:
+        raise FishError(
+            f"--metadata size-embedding is learned by gradient, which --head {config.head} is not. "
+            "Pass --metadata size."
+        )
+    asked = unused_options(config)
+    if asked:
+        raise FishError(f"{flag(asked[0])} means nothing to --head {config.head}. Leave it out.")
+    mixing = [name for name in ("mixup", "sample_pairing", "smote") if getattr(config, name)]
+    if len(mixing) > 1:
+        raise FishError(f"{flag(mixing[0])} and {flag(mixing[1])} both mix rows. Choose one.")
+    if config.loss == "hinge":
+        soft = [name for name in ("mixup", "focal", "pseudo") if getattr(config, name)]
+        if soft:
+            raise FishError(
+                f"{flag(soft[0])} needs probabilities, but --loss hinge has hard labels and scores. "
+                "Pass --loss cross-entropy."
+            )
+
+
+def unused_options(config: TrainConfig) -> list[str]:
+    """Options that were asked for, to another value than their default, and mean nothing to the head."""
+    unused = [name for name, head in OF_ONE_HEAD.items() if head != config.head]
+    if config.head not in POOLED_BY:
+        unused.append("pooling")
+    if HEADS[config.head].fitted_by == "sklearn":
+        unused += OF_KERAS
+    return [name for name in unused if getattr(config, name) != default_of(name)]
+
+
+def check_store(config: TrainConfig, has_maps: bool, store_name: str) -> None:
+    """Refuse a head, or a way of pooling, that needs maps where the store holds pooled features.
+
+    Raises:
+        FishError: see above.
+    """
+    if has_maps:
+        return
+    needed = f"--head {config.head}" if HEADS[config.head].looks_at == "maps" else ""
+    if config.pooling != "auto":
+        needed = f"--pooling {config.pooling}"
+    if needed:
+        raise FishError(
+            f"{needed} needs maps, but the store {store_name} holds pooled features. Compute maps: "
+            "fishcli features --pool none, then name that store with --features."
+        )
+
+
+def default_of(name: str) -> Any:
+    """The default of an option of `train`."""
+    return {field.name: field.default for field in dataclasses.fields(TrainConfig)}[name]
+
+
+def flag(name: str) -> str:
+    """An option as it is typed."""
+    return f"--{name.replace('_', '-')}"

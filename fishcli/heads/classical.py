@@ -1,0 +1,182 @@
+"""The heads that scikit-learn fits on pooled features: what every other head has to beat."""
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fishcli.configs import TrainConfig
+from fishcli.dataset.classes import smoothed_prior
+from fishcli.dataset.metadata import MetadataEncoder
+from fishcli.errors import FishError, examples
+from fishcli.heads.estimators import FITTERS, TREES, Rows, inner_folds, split_lone_groups
+from fishcli.heads.inputs import HeadInputs
+from fishcli.heads.trained import FoldHead
+
+PSEUDO_VOTES = 3
+PRIOR_SHARES = {"linear": 1e-12, "svm": 1e-12, "forest": PSEUDO_VOTES / (TREES + PSEUDO_VOTES)}
+"""What share of a prediction is the smoothed prior, so that no known class gets 0: its log loss is infinite.
+
+A forest does give 0, wherever no tree votes for a class, hence a pseudo-count: PSEUDO_VOTES beside its trees'
+votes, which go to the classes as the smoothed prior has them. The others only get to 0 by underflow.
+"""
+TRUSTED = (
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
+    "sklearn.tree._tree.Tree",
+)
+"""All that a file may hold beside what skops itself takes for safe."""
+PARTS = {"scaler", "classes", "classifier", "boxes", "prior_share"}
+
+
+@dataclass(frozen=True)
+class ClassicalHead(FoldHead):
+    """A head that scikit-learn fitted.
+
+    `model` has PARTS: the scaler of the features, the classes (k,) that were learned, their classifier and
+    the regressor of boxes (None where there is nothing to learn from), and the prior's share.
+    """
+
+    @property
+    def takes_pooled(self) -> bool:
+        """Whether the head was trained on pooled features: always."""
+        return True
+
+    @property
+    def n_parameters(self) -> int:
+        """How many numbers were fitted.
+
+        Means and scales of the scaler; coefficients and intercepts; support vectors' coordinates and dual
+        coefficients; 2 for each calibrated class; nodes of trees.
+        """
+        return sum(_count_numbers(self.model[part]) for part in ("scaler", "classifier", "boxes"))
+
+    def save(self, path: Path) -> None:
+        """Write a .skops file: a zip of arrays and JSON, not pickles, which can run any code."""
+        import skops.io
+
+        skops.io.dump(self.model, path, compression=zipfile.ZIP_DEFLATED)
+
+    def _outputs(
+        self, features: np.ndarray, metadata: np.ndarray
+    ) -> tuple[np.ndarray | None, np.ndarray | None]:
+        columns = _join_columns(self.model["scaler"], features, metadata)
+        boxes = None if self.model["boxes"] is None else self.model["boxes"].predict(columns)
+        return (self._proba(columns) if (self.counts > 0).sum() > 1 else None), boxes
+
+    def _proba(self, columns: np.ndarray) -> np.ndarray:
+        """What the classifier says (n, C); known classes that it did not learn get their smoothed prior."""
+        prior = np.where(self.counts > 0, smoothed_prior(self.counts), 0.0)
+        proba = np.tile(prior / prior.sum(), (len(columns), 1))
+        if self.model["classifier"] is not None:
+            learned, share = proba[:, self.model["classes"]], self.model["prior_share"]
+            said = _class_scores(self.model["classifier"], columns)
+            said *= learned.sum(axis=1, keepdims=True) / said.sum(axis=1, keepdims=True)
+            proba[:, self.model["classes"]] = share * learned + (1.0 - share) * said
+        return proba
+
+
+def fit_classical(
+    config: TrainConfig, inputs: HeadInputs, train_rows: np.ndarray, seed: int
+) -> ClassicalHead:
+    """Fit the head "linear", "svm" or "forest" on `train_rows`; no other row is looked at.
+
+    Every view and copy of an image is a row, weighted so that an image counts once. The columns are the
+    features, scaled, and then the metadata as they are: a rare size's small standard deviation would blow its
+    column up. Boxes are learned from the same columns, from the rows that have one.
+
+    Args:
+        config: the head, its metadata and class weights.
+        inputs: what heads see; features are pooled.
+        train_rows: (m,) rows of `inputs`.
+        seed: of inner folds and trees.
+    """
+    from sklearn.preprocessing import StandardScaler
+    from threadpoolctl import threadpool_limits
+
+    counts = np.bincount(inputs.labels[train_rows], minlength=int(inputs.labels.max()) + 1)
+    encoder = MetadataEncoder.fit(config.metadata, inputs.images.iloc[train_rows])
+    features = np.concatenate([inputs.features[v, train_rows] for v in range(len(inputs.views))])
+    metadata = np.tile(encoder.encode(inputs.images.iloc[train_rows]), (len(inputs.views), 1))
+    # Linear models and RBF kernels are blind to the means, so inner folds may share one scaler.
+    scaler = StandardScaler().fit(features.astype(np.float32))
+    rows = _make_rows(config, inputs, train_rows, _join_columns(scaler, features, metadata), seed)
+    fit_classes, fit_boxes = FITTERS[config.head]
+    model = {"scaler": scaler, "boxes": None, "prior_share": PRIOR_SHARES[config.head]}
+    model["classes"], model["classifier"] = np.zeros(0, np.int64), None
+    with threadpool_limits(1):  # matrices are small: threads that wait for each other are slower than one
+        if (counts > 0).sum() > 1:
+            model["classes"], model["classifier"] = fit_classes(rows, seed)
+        has_box = ~np.isnan(rows.boxes).any(axis=1)
+        if has_box.any():
+            model["boxes"] = fit_boxes(rows.where(has_box), seed)
+    return ClassicalHead(model, encoder, counts)
+
+
+def load_classical(path: Path, encoder: MetadataEncoder, counts: np.ndarray) -> ClassicalHead:
+    """Load a head that `ClassicalHead.save` wrote.
+
+    Raises:
+        FishError: the file is missing or damaged, or holds types beyond TRUSTED.
+    """
+    import skops.io
+
+    try:
+        untrusted = sorted(set(skops.io.get_untrusted_types(file=path)) - set(TRUSTED))
+        if untrusted:
+            raise ValueError(f"it holds types that no head has: {examples(untrusted)}")
+        model = skops.io.load(path, trusted=list(TRUSTED))
+        if not isinstance(model, dict) or set(model) != PARTS:
+            raise ValueError("it holds no head")
+    except Exception as error:  # what a damaged zip raises has no common base
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise FishError(f"{path} can't be loaded ({reason}).") from None
+    return ClassicalHead(model, encoder, counts)
+
+
+def _join_columns(scaler: Any, features: np.ndarray, metadata: np.ndarray) -> np.ndarray:
+    return np.hstack([scaler.transform(features.astype(np.float32)), metadata]).astype(np.float64)
+
+
+def _class_scores(classifier: Any, columns: np.ndarray) -> np.ndarray:
+    """Probabilities (n, k) of k classes; a classifier for each class has them in a list, not summing to 1."""
+    proba = classifier.predict_proba(columns)
+    return np.stack([each[:, 1] for each in proba], axis=1) if isinstance(proba, list) else proba
+
+
+def _make_rows(
+    config: TrainConfig, inputs: HeadInputs, train_rows: np.ndarray, columns: np.ndarray, seed: int
+) -> Rows:
+    labels, n_views = inputs.labels[train_rows], len(inputs.views)
+    groups = None if inputs.groups is None else pd.factorize(inputs.groups[train_rows])[0]
+    if config.head == "svm" and groups is not None:
+        groups = split_lone_groups(labels, groups)
+    class_weights = np.ones(len(labels))
+    if config.class_weight == "balanced":
+        counts = np.bincount(labels)
+        class_weights = len(labels) / ((counts > 0).sum() * counts[labels])
+    return Rows(
+        columns=columns,
+        labels=np.tile(labels, n_views),
+        boxes=np.concatenate(inputs.boxes[:, train_rows]).astype(np.float64),
+        weights=np.full(len(columns), 1 / n_views),
+        class_weights=np.tile(class_weights, n_views) / n_views,
+        fold=np.tile(inner_folds(labels, groups, seed), n_views),
+    )
+
+
+def _count_numbers(fitted: Any) -> int:
+    """How many numbers scikit-learn fitted, as `n_parameters` counts them; 0 for None."""
+    if hasattr(fitted, "calibrated_classifiers_"):
+        calibrated = fitted.calibrated_classifiers_
+        return sum(_count_numbers(each.estimator) + 2 * len(each.calibrators) for each in calibrated)
+    if hasattr(fitted, "estimators_"):
+        return sum(_count_numbers(each) for each in fitted.estimators_)
+    if hasattr(fitted, "tree_"):
+        return int(fitted.tree_.node_count)
+    arrays = ("mean_", "scale_", "support_vectors_", "dual_coef_", "coef_", "intercept_")
+    # An RBF machine has no coef_, and says so by an AttributeError.
+    return sum(int(np.size(getattr(fitted, name))) for name in arrays if hasattr(fitted, name))

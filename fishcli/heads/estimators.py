@@ -1,0 +1,219 @@
+"""How scikit-learn fits a fold: its rows, the inner folds to choose and calibrate by, and its estimators."""
+
+import dataclasses
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fishcli.dataset.classes import fill_missing_classes
+from fishcli.dataset.folds import make_folds
+from fishcli.errors import FishError
+
+INNER_FOLDS = 4
+CS = (1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0)
+FIXED_C = 1e-2
+ALPHAS = (1e1, 1e2, 1e3, 1e4, 1e5)
+FIXED_ALPHA = 1e3
+SVM_C = 10.0
+SVM_EPSILON = 0.02
+TREES = 300
+SPLIT_COLUMNS = 0.1
+"""Of the columns, for a split to choose from: square roots, the custom, make weak trees of conv features."""
+
+Classifier = tuple[np.ndarray, Any]
+"""The classes that were learned (k,), and what was fitted to tell them apart, None where nothing was."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Training rows, one for each view and image, r in all.
+
+    Attributes:
+        columns: (r, columns) float64.
+        labels: (r,).
+        boxes: (r, 4), NaN where there is none.
+        weights: (r,) 1 / views, so that an image counts once.
+        class_weights: (r,) the same for the classifier; times the class's weight where that is "balanced".
+        fold: (r,) `inner_folds`, alike for all views of an image.
+    """
+
+    columns: np.ndarray
+    labels: np.ndarray
+    boxes: np.ndarray
+    weights: np.ndarray
+    class_weights: np.ndarray
+    fold: np.ndarray
+
+    def where(self, chosen: np.ndarray) -> "Rows":
+        """The rows that `chosen` (r,) bool names."""
+        return Rows(*(getattr(self, field.name)[chosen] for field in dataclasses.fields(self)))
+
+
+def inner_folds(labels: np.ndarray, groups: np.ndarray | None, seed: int) -> np.ndarray:
+    """Folds of a head's own training images, to choose or calibrate by: (m,) int64, at most INNER_FOLDS.
+
+    Groups don't straddle them, unless groups can't be held out at all: there is one only, or whatever is held
+    out, what is left has one class only. Then, and without groups, images are held out at random. Where that
+    fails too (two images, say), all are in fold 0.
+
+    Args:
+        labels: (m,) of the images.
+        groups: (m,) of the images, or None.
+        seed: of the shuffle.
+    """
+    classes = pd.Series(labels.astype(str))
+    for units in [None] if groups is None else [pd.Series(groups), None]:
+        n_units = len(labels) if units is None else units.nunique()
+        for n_folds in range(min(INNER_FOLDS, n_units), 1, -1):
+            try:
+                fold = make_folds(classes, units, n_folds, seed)
+            except FishError:  # an empty fold: the groups are too unequal for so many
+                continue
+            if any(len(np.unique(labels[fold != k])) > 1 for k in range(n_folds)):
+                return fold
+    return np.zeros(len(labels), np.int64)
+
+
+def split_lone_groups(labels: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Groups (m,) int64 in which the images of a class that has one group only stand for themselves.
+
+    Held out with its group, such a class would never be on both sides, and could not be calibrated at all.
+
+    Args:
+        labels: (m,).
+        groups: (m,) int64.
+    """
+    n_groups = pd.Series(groups).groupby(labels).transform("nunique").to_numpy()
+    return np.where(n_groups > 1, groups, groups.max() + 1 + np.arange(len(groups)))
+
+
+def _fit_linear(rows: Rows, seed: int) -> Classifier:
+    """Multinomial logistic regression with an L2 penalty, C of 1e-4, 1e-3, 0.01, 0.1, 1, 10 by `choose_c`."""
+    turn = None
+    if len(rows.columns) < rows.columns.shape[1]:
+        # The penalty keeps the coefficients in the span of the rows, so fewer columns, turned into that
+        # span, have the same optimum, and any part of the rows has it too.
+        turn = np.linalg.svd(rows.columns, full_matrices=False)[2]
+        rows = dataclasses.replace(rows, columns=rows.columns @ turn.T)
+    model = next(islice(_along_cs(rows), CS.index(choose_c(rows)), None))
+    if turn is not None:
+        model.coef_, model.n_features_in_ = model.coef_ @ turn, turn.shape[1]
+    return model.classes_, model
+
+
+def choose_c(rows: Rows) -> float:
+    """The C of CS with the least log loss on inner folds, the smaller one of equals.
+
+    Classes that an inner training part lacks are predicted at their smoothed prior, as outside. With balanced
+    classes the loss is weighted like the fit. FIXED_C where nothing can be held out.
+    """
+    losses = np.zeros(len(CS))
+    for k in np.unique(rows.fold):
+        train, held = rows.where(rows.fold != k), rows.where(rows.fold == k)
+        counts = np.bincount(train.labels, minlength=rows.labels.max() + 1)
+        if (counts > 0).sum() < 2:
+            continue  # the smoothed prior whatever C is
+        for place, model in enumerate(_along_cs(train)):
+            proba = np.zeros((len(held.labels), len(counts)))
+            proba[:, model.classes_] = model.predict_proba(held.columns)
+            proba = fill_missing_classes(proba, counts)
+            right = np.maximum(proba[np.arange(len(proba)), held.labels], 1e-15)
+            losses[place] -= held.class_weights @ np.log(right)
+    return CS[int(losses.argmin())] if losses.any() else FIXED_C
+
+
+def _along_cs(rows: Rows) -> Iterator[Any]:
+    """Logistic regression of `rows` at each of CS, every fit starting where the last one ended."""
+    from sklearn.linear_model import LogisticRegression
+
+    # At scikit-learn's own tol, 1e-4, the fits of high C stop far from their minimum.
+    model = LogisticRegression(tol=1e-5, max_iter=5000, warm_start=True)
+    for c in CS:
+        yield model.set_params(C=c).fit(rows.columns, rows.labels, rows.class_weights)
+
+
+def _fit_svm(rows: Rows, seed: int) -> Classifier:
+    """A support vector machine (RBF) for each class against all others, calibrated by a sigmoid (Platt 1999).
+
+    The sigmoid is fitted on the scores of held-out rows, pooled over the inner folds, so that a rare class is
+    calibrated by all its images. A class that some inner training part lacks, having one image or all its
+    groups in one fold, can't be calibrated: it gets no machine and is predicted at its smoothed prior. Its
+    images still count among the others.
+
+    One machine of all classes, as scikit-learn has it, scores by votes, which sigmoids calibrate badly.
+    """
+    from sklearn.calibration import CalibratedClassifierCV
+    from sklearn.model_selection import PredefinedSplit
+    from sklearn.multioutput import MultiOutputClassifier
+    from sklearn.svm import SVC
+
+    parts = [set(rows.labels[rows.fold != k]) for k in np.unique(rows.fold)]
+    learned = np.array(sorted(set.intersection(*parts)), np.int64)
+    if len(learned) < 2:
+        return learned[:0], None
+    machine = CalibratedClassifierCV(SVC(C=SVM_C), cv=PredefinedSplit(rows.fold), ensemble=False)
+    machines = MultiOutputClassifier(machine)
+    machines.fit(rows.columns, rows.labels[:, None] == learned, sample_weight=rows.class_weights)
+    for each in (machines.estimator, *machines.estimators_):
+        each.set_params(cv=None)  # which rows were held out need not be kept
+    return learned, machines
+
+
+def _fit_forest(rows: Rows, seed: int) -> Classifier:
+    """A random forest."""
+    from sklearn.ensemble import RandomForestClassifier
+
+    forest = RandomForestClassifier(**_forest_settings(rows, seed))
+    forest.fit(rows.columns, rows.labels, rows.class_weights)
+    return forest.classes_, forest.set_params(n_jobs=1)
+
+
+def _forest_settings(rows: Rows, seed: int) -> dict[str, Any]:
+    """What both forests share.
+
+    A tree draws as many rows as there are images, so more views don't make trees more alike. Trees are the
+    same however many threads grow them, but in prediction threads sum up votes in any order: one thread then.
+    """
+    n_images = max(1, round(rows.weights.sum()))
+    shared = {"n_estimators": TREES, "max_features": SPLIT_COLUMNS, "max_samples": n_images}
+    return {**shared, "random_state": seed, "n_jobs": os.cpu_count()}
+
+
+def _fit_linear_boxes(rows: Rows, seed: int) -> Any:
+    """Ridge regression, its penalty of ALPHAS by the squared error on inner folds; FIXED_ALPHA without."""
+    from sklearn.linear_model import Ridge, RidgeCV
+    from sklearn.model_selection import PredefinedSplit
+
+    if len(np.unique(rows.fold)) < 2:
+        return Ridge(FIXED_ALPHA).fit(rows.columns, rows.boxes, rows.weights)
+    model = RidgeCV(ALPHAS, scoring="neg_mean_squared_error", cv=PredefinedSplit(rows.fold))
+    return model.fit(rows.columns, rows.boxes, sample_weight=rows.weights).set_params(cv=None)
+
+
+def _fit_svm_boxes(rows: Rows, seed: int) -> Any:
+    """Support vector regression (RBF) of each corner."""
+    from sklearn.multioutput import MultiOutputRegressor
+    from sklearn.svm import SVR
+
+    return MultiOutputRegressor(SVR(epsilon=SVM_EPSILON)).fit(rows.columns, rows.boxes, rows.weights)
+
+
+def _fit_forest_boxes(rows: Rows, seed: int) -> Any:
+    """A random forest of all four corners."""
+    from sklearn.ensemble import RandomForestRegressor
+
+    forest = RandomForestRegressor(**_forest_settings(rows, seed))
+    return forest.fit(rows.columns, rows.boxes, rows.weights).set_params(n_jobs=1)
+
+
+FITTERS: dict[str, tuple[Callable[[Rows, int], Classifier], Callable[[Rows, int], Any]]] = {
+    "linear": (_fit_linear, _fit_linear_boxes),
+    "svm": (_fit_svm, _fit_svm_boxes),
+    "forest": (_fit_forest, _fit_forest_boxes),
+}
+"""How each head fits classes and boxes from rows and a seed."""

@@ -1,0 +1,60 @@
+"""One fold's head, whoever fits it: trained, and loaded again."""
+
+from pathlib import Path
+
+import numpy as np
+
+from fishcli.configs import TrainConfig
+from fishcli.dataset.metadata import MetadataEncoder
+from fishcli.heads.choices import HEADS
+from fishcli.heads.examples import PseudoRows
+from fishcli.heads.inputs import HeadInputs
+from fishcli.heads.trained import FoldHead
+
+SUFFIXES = {"keras": ".keras", "sklearn": ".skops"}
+
+
+def fit_fold(
+    config: TrainConfig,
+    inputs: HeadInputs,
+    train_rows: np.ndarray,
+    seed: int,
+    pseudo: PseudoRows | None = None,
+) -> tuple[FoldHead, dict[str, list[float]]]:
+    """Fit a head on `train_rows`; no other row is looked at.
+
+    Args:
+        config: the head and how it is fitted.
+        inputs: what heads see.
+        train_rows: (m,) rows of `inputs`.
+        seed: of weights and draws.
+        pseudo: test images with another run's predictions, to learn from as well.
+
+    Returns:
+        The head, and each epoch's training losses by name (none for heads of scikit-learn).
+
+    Raises:
+        FishError: a training loss that is not finite.
+    """
+    if HEADS[config.head].fitted_by == "sklearn":
+        from fishcli.heads.classical import fit_classical
+
+        return fit_classical(config, inputs, train_rows, seed), {}
+    if config.loss == "hinge":
+        from fishcli.heads.hinge import fit_hinge
+
+        return fit_hinge(config, inputs, train_rows, seed)
+    from fishcli.heads.training import fit_keras
+
+    return fit_keras(config, inputs, train_rows, seed, pseudo)
+
+
+def load_fold(path: Path, encoder: MetadataEncoder, counts: np.ndarray) -> FoldHead:
+    """Load a head that `fit_fold` fitted; FishError where the file is missing or damaged."""
+    if path.suffix == SUFFIXES["sklearn"]:
+        from fishcli.heads.classical import load_classical
+
+        return load_classical(path, encoder, counts)
+    from fishcli.heads.trained import load_keras_head
+
+    return load_keras_head(path, encoder, counts)

@@ -1,0 +1,41 @@
+"""The optimiser of heads; Keras is imported with this module."""
+
+from typing import Any
+
+from fishcli.quiet import load_keras
+
+keras: Any = load_keras()
+
+WEIGHT_DECAY = 0.05
+WARM_UP = 0.1
+TAIL_RATE = 0.1
+"""Share of the learning rate that pre-trained layers get."""
+
+
+class HeadAdamW(keras.optimizers.AdamW):
+    """AdamW (Loshchilov & Hutter 2019), warm-up and cosine decay; pre-trained variables move slower.
+
+    Pre-trained variables, biases and scales are not decayed.
+    """
+
+    def __init__(self, model: Any, slow: list[Any], lr: float, n_steps: int) -> None:
+        """For all trainable variables of `model`, those of `slow` at a tenth of `lr`, over `n_steps`."""
+        warm_up = max(1, round(WARM_UP * n_steps))
+        schedule = keras.optimizers.schedules.CosineDecay(
+            0.0, max(1, n_steps - warm_up), warmup_target=lr, warmup_steps=warm_up
+        )
+        super().__init__(schedule, weight_decay=WEIGHT_DECAY)
+        self._slow = {self._var_key(variable) for variable in slow}
+        variables = model.trainable_variables
+        undecayed = [each for each in variables if len(each.shape) < 2 or self._is_slow(each)]
+        self.exclude_from_weight_decay(var_list=undecayed)
+        self.build(variables)
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """One variable's step."""
+        rate = learning_rate * TAIL_RATE if self._is_slow(variable) else learning_rate
+        super().update_step(gradient, variable, rate)
+
+    def _is_slow(self, variable: Any) -> bool:
+        # Steps are given TensorFlow's variables rather than Keras'; the key is the same for both.
+        return self._var_key(variable) in self._slow

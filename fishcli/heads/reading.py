@@ -1,0 +1,112 @@
+"""Reading features for training: into memory where they fit, else into a file without a name."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fishcli.errors import FishError, examples
+from fishcli.features.store import FEATURE_BYTES, FeatureStore
+from fishcli.heads.inputs import Features, pool_maps
+from fishcli.progress import say, track
+
+ROWS_A_READ = 256
+
+
+class FileFeatures:
+    """Features (v, n, ...) float16 in a temporary file, read row by row.
+
+    The store's chunks are compressed and hold neighbours, of one class more often than not; drawing rows at
+    random from them would unpack a chunk for every row. The file has no name, so nothing is left behind
+    however the process ends.
+    """
+
+    def __init__(self, shape: tuple[int, ...], folder: Path) -> None:
+        """Make room for `shape` in `folder`; FishError where the disk has none."""
+        self.shape = shape
+        self._row_bytes = FEATURE_BYTES * int(np.prod(shape[2:]))
+        n_bytes = self._row_bytes * shape[0] * shape[1]
+        free = shutil.disk_usage(folder).free
+        if n_bytes > free:
+            raise FishError(
+                f"features of {n_bytes / 2**30:.1f} GiB don't fit into --memory-budget, and {folder} has "
+                f"{free / 2**30:.1f} GiB free for them. Raise the budget, pass fewer --views, or free space."
+            )
+        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  lives as long as self
+
+    def __setitem__(self, key: tuple[int, slice], part: np.ndarray) -> None:
+        """Write the rows of one view from `key[1].start` on."""
+        view, rows = key
+        self._file.seek(self._offset(view, rows.start))
+        self._file.write(np.ascontiguousarray(part, np.float16).tobytes())
+        self._file.flush()
+
+    def __getitem__(self, key: tuple[Any, Any]) -> np.ndarray:
+        """The rows (m, ...) of `key`: views and rows, two index arrays (m,) or one number for all."""
+        views, rows = np.broadcast_arrays(*key)
+        found = np.empty((len(rows), *self.shape[2:]), np.float16)
+        for place, view, row in zip(found, views, rows, strict=True):
+            read = os.pread(self._file.fileno(), self._row_bytes, self._offset(view, row))
+            place[...] = np.frombuffer(read, np.float16).reshape(place.shape)
+        return found
+
+    def _offset(self, view: int, row: int) -> int:
+        return (int(view) * self.shape[1] + int(row)) * self._row_bytes
+
+
+def read_features(
+    store: FeatureStore,
+    sources: dict[str, np.ndarray],
+    views: list[str],
+    pool: bool,
+    budget: float = np.inf,
+) -> Features:
+    """Features (v, n, ...) float16 of some rows for each view; maps are average-pooled on the way if `pool`.
+
+    Args:
+        store: where they are.
+        sources: rows of the store's arrays by split; all together they are the n rows, in this order.
+        views: names of views and augmented copies.
+        pool: average maps over their places while reading, some rows at a time.
+        budget: GiB to hold in memory at most; more than that goes to a file beside the store's arrays.
+
+    Raises:
+        FishError: features that are not finite, or no room for the file.
+    """
+    shape = store.array(next(iter(sources)), views[0]).shape[1:]
+    is_map = len(shape) == 3
+    n = sum(len(rows) for rows in sources.values())
+    kept = (len(views), n, *(shape[-1:] if pool and is_map else shape))
+    n_gib = FEATURE_BYTES * float(np.prod(kept)) / 2**30
+    features: Any
+    if n_gib <= budget:
+        features = np.empty(kept, np.float16)
+    else:
+        say(f"{n_gib:.2g} GiB of features, more than --memory-budget {budget:g}: read from a file")
+        features = FileFeatures(kept, store.store_dir)
+    for v, view in enumerate(track(views, f"reading {', '.join(sources)}", "view")):
+        filled = 0
+        for split, rows in sources.items():
+            for start in range(0, len(rows), ROWS_A_READ):
+                here = rows[start : start + ROWS_A_READ]
+                part = store.read(split, view, here)
+                _check_finite(store, split, here, part)
+                features[v, filled : filled + len(here)] = pool_maps(part) if pool and is_map else part
+                filled += len(here)
+    return features
+
+
+def _check_finite(store: FeatureStore, split: str, rows: np.ndarray, part: np.ndarray) -> None:
+    bad = ~np.isfinite(part.reshape(len(part), -1)).all(axis=1)
+    listed = store.images(split)
+    if bad.any() and listed is not None:
+        ids: Sequence[str] = list(listed["image"].iloc[rows[bad]])
+        raise FishError(
+            f"the features of {examples(ids)} in {store.store_dir / split} are not finite numbers. Remove "
+            "that folder and run fishcli features again; if it stays so, float16 is too narrow for this "
+            "layer: choose another --layer."
+        )

@@ -1,0 +1,142 @@
+"""Trained heads: what they predict, how they are kept and read back."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fishcli.dataset.classes import fill_missing_classes
+from fishcli.dataset.metadata import MetadataEncoder
+from fishcli.errors import FishError
+from fishcli.heads.inputs import pool_maps
+from fishcli.quiet import load_keras
+
+PREDICT_BATCH = 128
+
+
+@dataclass(frozen=True)
+class FoldHead(ABC):
+    """A trained head with all that it takes to predict.
+
+    Attributes:
+        model: what was fitted.
+        encoder: of image sizes, fitted on the fold's training rows.
+        counts: (C,) training images of each class.
+    """
+
+    model: Any
+    encoder: MetadataEncoder
+    counts: np.ndarray
+
+    def predict(self, features: np.ndarray, images: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+        """Predict from the features (n, ...) of one view of `images` (`height`, `width`).
+
+        Maps are pooled first where the head was trained on pooled features.
+
+        Returns:
+            Probabilities (n, C) float64, and boxes (n, 4) float64 as fractions of the view's input,
+            NaN where the head has no box output.
+        """
+        if features.ndim == 4 and self.takes_pooled:
+            features = pool_maps(features)
+        proba, boxes = self._outputs(features, self.encoder.encode(images))
+        proba = np.ones((len(features), 1)) if proba is None else np.asarray(proba, np.float64)
+        proba = fill_missing_classes(proba / proba.sum(axis=1, keepdims=True), self.counts)
+        boxes = np.full((len(features), 4), np.nan) if boxes is None else np.asarray(boxes, np.float64)
+        return proba, np.clip(boxes, 0.0, 1.0)
+
+    @property
+    @abstractmethod
+    def takes_pooled(self) -> bool:
+        """Whether the head was trained on pooled features."""
+
+    @property
+    @abstractmethod
+    def n_parameters(self) -> int:
+        """How many numbers were fitted or taken over from the backbone."""
+
+    @abstractmethod
+    def save(self, path: Path) -> None:
+        """Write the fitted model to `path`, whose suffix is `SUFFIXES`' of this kind."""
+
+    @abstractmethod
+    def _outputs(
+        self, features: np.ndarray, metadata: np.ndarray
+    ) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """Probabilities (n, C) or None for one class, and boxes (n, 4) or None, of features and metadata."""
+
+
+@dataclass(frozen=True)
+class KerasHead(FoldHead):
+    """A head of `build_head`; `model` is a Keras model."""
+
+    @property
+    def takes_pooled(self) -> bool:
+        """Whether the head was trained on pooled features."""
+        return len(self.model.input["features"].shape) == 2
+
+    @property
+    def n_parameters(self) -> int:
+        """How many numbers were fitted or taken over from the backbone."""
+        return int(self.model.count_params())
+
+    def save(self, path: Path) -> None:
+        """Write a .keras file."""
+        self.model.save(path)
+
+    def maps(self, features: np.ndarray, images: pd.DataFrame, layer: str = "class_maps") -> np.ndarray:
+        """The output of a layer for maps `features` (n, h, w, channels): where the head looks.
+
+        Args:
+            features: of one view of `images`.
+            images: `height`, `width`.
+            layer: "class_maps" of fully convolutional heads: scores (n, h', w', C) whose mean over the
+                places is the class score; or "attention_map" of the head attention: (n, h, w, 1) weights
+                that sum to 1.
+
+        Raises:
+            ValueError: the head has no such layer.
+        """
+        keras = load_keras()
+        model = keras.Model(self.model.input, self.model.get_layer(layer).output)
+        inputs = named_inputs(features, self.encoder.encode(images))
+        return np.asarray(in_batches(model, inputs))
+
+    def _outputs(
+        self, features: np.ndarray, metadata: np.ndarray
+    ) -> tuple[np.ndarray | None, np.ndarray | None]:
+        output = in_batches(self.model, named_inputs(features, metadata))
+        return output.get("class"), output.get("box")
+
+
+def named_inputs(features: Any, metadata: Any) -> dict[str, Any]:
+    """A Keras head's inputs; no metadata where there are no columns."""
+    named = {"features": features}
+    return {**named, "metadata": metadata} if metadata.shape[1] else named
+
+
+def in_batches(model: Any, inputs: dict[str, np.ndarray]) -> Any:
+    """The outputs of a Keras model, called batch by batch: `predict` would trace a graph for each call."""
+    import tensorflow as tf
+
+    n = len(inputs["features"])
+    parts = []
+    for start in range(0, n, PREDICT_BATCH):
+        part = {name: value[start : start + PREDICT_BATCH] for name, value in inputs.items()}
+        parts.append(tf.nest.map_structure(lambda tensor: tensor.numpy(), model(part, training=False)))
+    return tf.nest.map_structure(lambda *each: np.concatenate(each), *parts)
+
+
+def load_keras_head(path: Path, encoder: MetadataEncoder, counts: np.ndarray) -> FoldHead:
+    """Load a head that Keras fitted; FishError where the file is missing or damaged."""
+    keras = load_keras()
+    from fishcli.heads import layers  # noqa: F401  registers fishcli's own layers
+
+    try:
+        model = keras.models.load_model(path, compile=False, safe_mode=True)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise FishError(f"{path} can't be loaded ({str(error).splitlines()[0]}).") from None
+    return KerasHead(model, encoder, counts)
