@@ -40,7 +40,7 @@ demo: $(INSTALLED) ## draw a competition and run the whole pipeline on it
 
 test: $(INSTALLED) ## lint, type-check and run the tests
 	$(MAKE) --no-print-directory lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: $(INSTALLED) ## ruff, mypy and the floors
 	$(BIN)/ruff check .
@@ -54,6 +54,7 @@ format: $(INSTALLED) ## let ruff rewrite the code
 
 bench: $(INSTALLED) ## run the benchmarks that need no data (minutes)
 	$(BIN)/python benchmarks/memory.py
+	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/kills.py
 
 clean: ## remove the environment, the demo and caches; never data/, models/, submissions/

@@ -15,7 +15,8 @@ import pandas as pd
 
 from fishcli.dataset.classes import labels_of
 from fishcli.features.store import FeatureStore
-from fishcli.heads.inputs import read_features, store_rows
+from fishcli.heads.inputs import store_rows
+from fishcli.heads.reading import read_features
 from fishcli.progress import table_text
 from fishcli.scoring.metrics import accuracy, log_loss
 
@@ -51,7 +52,8 @@ def main() -> None:
         class_names = list(oof.columns[4:])
         labels, fold = labels_of(oof["class_name"], class_names), oof["fold"].to_numpy()
         in_store = store_rows(store, "train", list(oof["image"]))
-        features = read_features(store, "train", ["identity"], in_store, pool=True)[0].astype(np.float64)
+        features = read_features(store, {"train": in_store}, ["identity"], pool=True)
+        features = features[0, np.arange(len(labels))].astype(np.float64)
         c, loss, right = logistic_loss(features, labels, fold)
         metrics = json.loads((run_dir / "metrics.json").read_text())
         row = {"run": run_dir.name, "folds": metrics["folds"], "prior": metrics["prior_log_loss"]}

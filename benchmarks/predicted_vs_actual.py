@@ -65,7 +65,8 @@ def one_split(config: TrainConfig, inputs: HeadInputs, groups: np.ndarray, kind:
     found["average, predicted"], found["average, actual"] = _promise(
         labels, averaged[0], fold, unseen_labels, averaged[1]
     )
-    submitted = with_temperature(averaged[1].mean(axis=0), find_temperature(labels, averaged[0]))
+    temperature = find_temperature(labels, averaged[0])
+    submitted = np.mean([with_temperature(proba, temperature) for proba in averaged[1]], axis=0)
     return {**found, "submitted, actual": log_loss(unseen_labels, submitted)}
 
 
@@ -75,7 +76,7 @@ def _promise(
     """The out-of-fold loss, calibrated as `train` does, and the mean loss of each fold's model, likewise."""
     temperature = find_temperature(labels, oof)
     losses = [log_loss(unseen_labels, with_temperature(proba, temperature)) for proba in actual]
-    return log_loss(labels, nested_calibration(labels, oof, fold)), float(np.mean(losses))
+    return log_loss(labels, nested_calibration(labels, oof, fold)[0]), float(np.mean(losses))
 
 
 def main() -> None:

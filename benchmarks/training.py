@@ -3,7 +3,7 @@
     python benchmarks/training.py [--images 2000]
 
 Features are drawn, as wide as MobileNetV2's: (7, 7, 1280) and pooled. Both sides train the same Keras heads
-with the same optimiser and batches. The memory part reads maps of 4 times --memory-budget from a store.
+with the same optimiser and batches. The memory part trains on maps of 4 times --memory-budget.
 """
 
 import argparse
@@ -48,7 +48,7 @@ def seconds_of_fit(config: TrainConfig, inputs: HeadInputs) -> float:
     model = build_head(config, inputs.features.shape[2:], MetadataEncoder("none"), prior, None)
     optimizer = HeadAdamW(model, [], config.lr, -(-n // config.batch_size) * config.epochs)
     loss = keras.losses.CategoricalCrossentropy(label_smoothing=config.label_smoothing)
-    model.compile(optimizer, {"class": loss})
+    model.compile(optimizer, {"class": loss}, jit_compile=False)
     x, y = {"features": inputs.features[0, np.arange(n)]}, {"class": one_hot}
     model.fit(x, y, batch_size=config.batch_size, epochs=config.epochs, verbose=0)
     return time.perf_counter() - started
@@ -101,7 +101,7 @@ def train_measured(n_images: int, budget: float) -> None:
     load_keras()
     inputs = drawn_inputs(n_images, (1,))
     config = TrainConfig(head="fcn", metadata="none", epochs=1)
-    warm = dataclasses.replace(drawn_inputs(64, (7, 7, 1280)))
+    warm = drawn_inputs(64, (7, 7, 1280))
     fit_fold(config, warm, np.arange(64), seed=0)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     features = read_features(DrawnStore(), {"train": np.arange(n_images)}, ["identity"], False, budget)

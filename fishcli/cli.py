@@ -77,7 +77,10 @@ def _command(config_class: type, module: str) -> Callable[..., None]:
         result = importlib.import_module(f"fishcli.commands.{module}").run(config_class(**options))
         typer.echo(result)
 
-    fields = inspect.signature(config_class).parameters.values()
+    own = vars(config_class).get("__annotations__", {})
+    fields = sorted(
+        inspect.signature(config_class).parameters.values(), key=lambda each: each.name not in own
+    )
     command.__signature__ = inspect.Signature(list(fields))  # type: ignore[attr-defined]
     command.__annotations__ = get_type_hints(config_class, include_extras=True)
     command.__doc__ = config_class.__doc__

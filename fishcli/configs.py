@@ -125,7 +125,10 @@ class FitConfig(RunConfig):
     ] = "temperature"
     seed: Annotated[int, Option(help="Of folds, weights and draws.", min=0, max=1_000_000)] = 0
     memory_budget: Annotated[
-        float, Option(help="GiB of features held in memory; more are read from a file.", min=0.0)
+        float,
+        Option(
+            help="GiB an array of features may take in memory; a larger one is read from a file.", min=0.0
+        ),
     ] = 4.0
 
 

@@ -54,8 +54,15 @@ def test_no_other_temperature_has_less_loss():
 def test_a_fold_has_no_say_in_its_own_temperature():
     labels, proba = drawn(3, 2.0)
     fold = np.arange(len(labels)) % 4
-    before = nested_calibration(labels, proba, fold)
+    before, temperatures = nested_calibration(labels, proba, fold)
     shuffled = np.where(fold == 0, (labels + 1) % 3, labels)
-    after = nested_calibration(shuffled, proba, fold)
+    after, changed = nested_calibration(shuffled, proba, fold)
+    assert temperatures[0] == changed[0]
+    assert temperatures[1] != changed[1]
     np.testing.assert_array_equal(before[fold == 0], after[fold == 0])
     assert (before[fold == 1] != after[fold == 1]).any()
+
+
+def test_predictions_are_made_at_most_twice_as_sure():
+    labels = np.zeros(50, int)
+    assert find_temperature(labels, np.tile([0.8, 0.2], (50, 1))) == pytest.approx(0.5, rel=1e-3)

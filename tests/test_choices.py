@@ -172,3 +172,22 @@ def test_other_heads_take_pooled_features(head):
 )
 def test_pooling_auto_is_the_heads_own_way(head, pooling, expected):
     assert pooling_of(TrainConfig(head=head, pooling=pooling)) == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"loss": "hinge", "label_smoothing": 0.1}, "--label-smoothing means nothing with --loss hinge"),
+        ({"boxes": "none", "box_loss": "giou"}, "--box-loss means nothing with --boxes none"),
+        ({"boxes": "none", "box_weight": 1.0}, "--box-weight means nothing with --boxes none"),
+        (
+            {"metadata": "none", "metadata_dropout": 0.5},
+            "--metadata-dropout means nothing with --metadata none",
+        ),
+        ({"pseudo_share": 0.5}, "--pseudo-share means nothing without --pseudo"),
+        ({"pseudo_confidence": 0.5}, "--pseudo-confidence means nothing without --pseudo"),
+    ],
+)
+def test_an_option_without_the_one_that_it_belongs_to_is_refused(options, message):
+    with pytest.raises(FishError, match=message):
+        check_options(TrainConfig(**options))

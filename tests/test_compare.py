@@ -110,7 +110,9 @@ def test_its_runs_are_runs_to_predict_with(compared):
 
 def test_repeats_average_fold_seeds_image_by_image(compared):
     root, _ = compared
-    text = compare.run(compare_config(root, heads="linear", metadata="none", repeats=2, name="twice"))
+    text = compare.run(
+        compare_config(root, heads="linear", metadata="none", epochs=60, repeats=2, name="twice")
+    )
     assert "2 fold seeds" in text
     table = pd.read_csv(root / "models" / "twice" / "compare.csv")
     runs = [
@@ -125,7 +127,9 @@ def test_repeats_average_fold_seeds_image_by_image(compared):
 
 def test_without_groups_only_random_folds_are_compared(compared, capsys):
     root, _ = compared
-    text = compare.run(compare_config(root, heads="linear", metadata="none", groups="none", name="random"))
+    text = compare.run(
+        compare_config(root, heads="linear", metadata="none", epochs=60, groups="none", name="random")
+    )
     assert "grouped" not in text
     assert "only random folds are compared" in capsys.readouterr().err
     assert set(pd.read_csv(root / "models" / "random" / "compare.csv")["folds"]) == {"random"}
@@ -139,7 +143,8 @@ def test_without_groups_only_random_folds_are_compared(compared, capsys):
         ({"heads": "gap,gap"}, "expected different names"),
         ({"metadata": "none,sise"}, "unknown metadata 'sise'"),
         ({"boxes": "smallest"}, "unknown boxes 'smallest'"),
-        ({"metadata": "size-embedding"}, "size-embedding is learned by gradient, which --head linear is not"),
+        ({"metadata": "size-embedding", "heads": "svm"}, "nothing is left to compare"),
+        ({"auxiliary": True}, "--auxiliary means nothing to any of these heads"),
         ({"mixup": 0.2, "smote": True}, "--mixup and --smote both mix rows"),
         ({"name": "a/b"}, "expected a plain name"),
     ],
@@ -162,6 +167,7 @@ def cell(head, folds, loss, low=np.nan, high=np.nan, noise=True):
         "high": high,
         "within_noise": noise,
         "box_iou": np.nan,
+        "mean_box_iou": np.nan,
         "seconds_a_fold": {"gap": 2.0, "linear": 1.0}.get(head, 9.0),
         "parameters": 1000,
     }
@@ -183,7 +189,42 @@ def test_marks_tell_noise_from_difference_and_failure():
     assert "~ [-0.010, +0.110]" in rows["linear"]
     assert "~" not in rows["fcn"]
     assert "[+0.200, +0.400]" in rows["fcn"]
-    assert "FAILS: prior is better" in rows["dense"]
+    assert "FAILS (prior is better)   [+0.500, +0.900]" in rows["dense"]
     assert "cheapest first: linear, gap" in text
     assert "metadata" not in text.splitlines()[0]
     assert "random" not in text
+
+
+def test_an_option_that_one_head_has_no_use_for_goes_to_the_others(compared):
+    root, _ = compared
+    settings = {
+        name: json.loads(
+            (root / "models" / "compare" / f"{name}-none-largest-random-0/config.json").read_text()
+        )
+        for name in ("gap", "linear")
+    }
+    assert settings["gap"]["settings"]["epochs"] == 2
+    assert settings["linear"]["settings"]["epochs"] == 60
+
+
+def test_repeats_on_the_same_folds_are_named(tmp_path, capsys):
+    write_competition(tmp_path / "data")  # 4 groups of equal size leave little choice
+    compute(tmp_path)
+    compare.run(compare_config(tmp_path, heads="linear", metadata="none", epochs=60, folds=4, repeats=3))
+    folds = {path.read_text() for path in (tmp_path / "models" / "compare").glob("*-grouped-*/folds.csv")}
+    assert ("have the same grouped folds" in capsys.readouterr().err) == (len(folds) < 3)
+
+
+def test_one_class_has_no_loss_to_compare_by(tmp_path):
+    write_competition(tmp_path / "data", classes=["ALB"])
+    compute(tmp_path)
+    with pytest.raises(FishError, match="one class only"):
+        compare.run(compare_config(tmp_path, heads="gap"))
+
+
+def test_a_head_that_needs_maps_is_refused_before_anything_is_trained(tmp_path):
+    write_competition(tmp_path / "data")
+    compute(tmp_path, pool="avg")
+    with pytest.raises(FishError, match="--head fcn needs maps"):
+        compare.run(compare_config(tmp_path, heads="gap,fcn"))
+    assert not (tmp_path / "models").exists()

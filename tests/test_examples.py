@@ -384,7 +384,19 @@ def test_blocks_are_the_same_batches_however_many_a_block(name, block_bytes, blo
     blocks = list(examples.epoch(0))
     steps = min(block_steps, max(1, block_bytes // (2 * (N + 1) * 8)))
     assert len(blocks) == -(-examples.n_steps // steps)
-    assert all(len(block["targets"]["class"]) == 8 * steps for block in blocks[:-1])
+    assert all(len(block["batches"]["ends"]) == steps for block in blocks[:-1])
+    assert all(block["batches"]["ends"][-1] == len(block["targets"]["class"]) for block in blocks)
     parts = joined(blocks)
     for key in parts:
         np.testing.assert_array_equal(parts[key], whole[0][key])
+
+
+@given(st.integers(1, 60), st.integers(2, 20))
+def test_batches_are_even_so_that_none_is_a_single_row(n_rows, batch_size):
+    inputs = some_inputs(n=60)
+    examples = make(inputs, rows=np.arange(n_rows), batch_size=batch_size)
+    sizes = [size for block in examples.epoch(0) for size in np.diff(block["batches"]["ends"], prepend=0)]
+    assert sum(sizes) == n_rows
+    assert len(sizes) == examples.n_steps
+    assert max(sizes) <= batch_size
+    assert max(sizes) - min(sizes) <= 1

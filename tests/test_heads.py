@@ -1,6 +1,8 @@
 """Heads: shapes, where they start, the box loss, and what they may look at."""
 
 import dataclasses
+import gc
+import weakref
 
 import numpy as np
 import pandas as pd
@@ -143,3 +145,13 @@ def test_who_needs_maps():
     assert needs_maps(TrainConfig(head="gap", pooling="max"), has_boxes=False)
     assert needs_maps(TrainConfig(head="dense"), has_boxes=False)
     assert not needs_maps(TrainConfig(head="linear"), has_boxes=True)
+
+
+def test_a_trained_head_leaves_nothing_behind():
+    refs = []
+    for seed in range(3):
+        trained, _ = fit_fold(dataclasses.replace(CONFIG, epochs=1), some_inputs(), np.arange(36), seed)
+        refs.append(weakref.ref(trained.model))
+        del trained
+    gc.collect()
+    assert sum(ref() is not None for ref in refs) <= 1

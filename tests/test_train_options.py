@@ -123,8 +123,9 @@ def test_out_of_fold_predictions_are_the_mean_of_the_seeds(trained):
 def test_predictions_are_the_mean_of_all_folds_and_seeds(root):
     found = assert_valid(root, run="two")
     tests = load_tests(root / "data")["test"]
-    heads = Run.open(root / "models" / "two").load_folds()
-    assert len(heads) == 4
+    folds = Run.open(root / "models" / "two").load_folds()
+    assert [len(members) for members in folds] == [2, 2]
+    heads = [head for members in folds for head in members]
     features = store_of(root, "maps").read("test", "identity")
     expected = np.mean([head.predict(features, tests)[0] for head in heads], axis=0)
     np.testing.assert_allclose(found.loc[tests["image"], CLASSES], expected, atol=1e-6)
@@ -151,7 +152,7 @@ def test_a_head_goes_through_train_and_predict(root, head, suffix):
 
 
 def test_sizes_that_training_lacks_are_predicted(root):
-    heads = Run.open(root / "models" / "run").load_folds()
+    heads = [head for members in Run.open(root / "models" / "run").load_folds() for head in members]
     assert all(head.encoder.vocabulary and "90x50" not in head.encoder.vocabulary for head in heads)
     found = assert_valid(root, run="run")
     assert found.loc[UNSEEN, CLASSES].astype(float).max() < 1
@@ -192,7 +193,7 @@ def test_the_head_tail_trains_the_backbones_remaining_layers(root, pre_trained):
     start, norms = (numbers_of(pre_trained, of_batch_norms) for of_batch_norms in (False, True))
     assert len(start) == len(norms) == 4
     ends = []
-    for head in Run.open(run_dir).load_folds():
+    for (head,) in Run.open(run_dir).load_folds():
         tail = head.model.get_layer("backbone_tail")
         for name, numbers in numbers_of(tail, of_batch_norms=True).items():
             for one, other in zip(numbers, norms[name], strict=True):

@@ -5,17 +5,28 @@ import itertools
 from dataclasses import dataclass
 from typing import Any, get_args, get_type_hints
 
+import pandas as pd
+
 from fishcli.commands.compare_table import compare_cells, screen_table
 from fishcli.commands.runs import Run, check_name
 from fishcli.commands.train import open_run, train_folds
 from fishcli.commands.train_inputs import TrainData, load_train_data, read_inputs
 from fishcli.commands.train_report import write_report
+from fishcli.commands.upkeep import reload_tail
 from fishcli.configs import CompareConfig, FitConfig, TrainConfig
 from fishcli.errors import FishError, choose
 from fishcli.files import write_csv
-from fishcli.heads.choices import HEADS, check_options, check_store, default_of, needs_maps, unused_options
+from fishcli.heads.choices import (
+    HEADS,
+    check_options,
+    check_store,
+    default_of,
+    flag,
+    needs_maps,
+    unused_options,
+)
 from fishcli.heads.inputs import Features
-from fishcli.progress import say
+from fishcli.progress import say, warn
 from fishcli.report.comparison import write_comparison_plot
 
 
@@ -37,9 +48,9 @@ def run(config: CompareConfig) -> str:
     check_name(config.name)
     entries = _entries(config)
     data = {boxes: load_train_data(entry) for boxes, entry in {each.boxes: each for each in entries}.items()}
-    groups, recipe = next(iter(data.values())).groups, next(iter(data.values())).store.recipe
-    for entry in entries:
-        check_store(entry, recipe.pool == "none", recipe.name)
+    first = next(iter(data.values()))
+    _check_all(entries, first)
+    groups = None if first.groups is None else pd.Series(first.groups.to_numpy(), first.images["image"])
     if groups is None:
         say("no groups: only random folds are compared, which say nothing of unseen boats, cameras or videos")
     kinds = ["random"] if groups is None else ["grouped", "random"]
@@ -54,11 +65,36 @@ def run(config: CompareConfig) -> str:
         known = data[cell.configs[0].boxes]
         known = known if cell.kind == "grouped" else dataclasses.replace(known, groups=None)
         runs.append([_train(each, known, held) for each in cell.configs])
+    _say_where_folds_repeat(runs)
     table = compare_cells([cell.kind for cell in cells], runs, groups)
     folder = config.models_dir / config.name
     write_csv(folder / "compare.csv", table)
     write_comparison_plot(folder / "compare.png", table)
     return "\n".join([screen_table(table, config), str(folder / "compare.csv"), str(folder / "compare.png")])
+
+
+def _say_where_folds_repeat(runs: list[list[Run]]) -> None:
+    """Few or unequal groups leave little choice of folds; then other seeds are no other folds."""
+    for members in runs:
+        if len({(each.run_dir / "folds.csv").read_text(encoding="utf-8") for each in members}) < len(members):
+            warn(
+                "some of the --repeats have the same grouped folds, the groups being few or unequal: "
+                "they repeat the training, not the split"
+            )
+            return
+
+
+def _check_all(entries: list[TrainConfig], data: TrainData) -> None:
+    """Refuse before hours of training what would be refused when its turn comes."""
+    if len(data.class_names) == 1:
+        raise FishError(
+            f"train/ has one class only ({data.class_names[0]}), so there is no log loss to compare by. "
+            "Train each head by itself: fishcli train --head NAME; its box IoU stands in its table."
+        )
+    for entry in entries:
+        check_store(entry, data.store.recipe.pool == "none", data.store.recipe.name)
+    if any(entry.head == "tail" for entry in entries):
+        reload_tail(data.store)
 
 
 def _entries(config: CompareConfig) -> list[TrainConfig]:
@@ -67,14 +103,26 @@ def _entries(config: CompareConfig) -> list[TrainConfig]:
     known_boxes = get_args(get_type_hints(TrainConfig)["boxes"])
     boxes = [choose(each, known_boxes, "boxes") for each in _listed(config.boxes, "--boxes")]
     heads, metadata = _listed(config.heads, "--heads"), _listed(config.metadata, "--metadata")
-    entries = []
+    entries: list[TrainConfig] = []
+    useless: dict[str, str] | None = None
     for head, kind, rule in itertools.product(heads, metadata, boxes):
         values: dict[str, Any] = {**shared, "head": head, "metadata": kind, "boxes": rule}
-        choose(head, HEADS, "head")
+        fitted_by = HEADS[choose(head, HEADS, "head")].fitted_by
+        if fitted_by == "sklearn" and "size-embedding" in kind:
+            say(f"{head} is left out with {kind}, which only Keras learns")
+            continue
         entry = TrainConfig(**values)
-        entry = dataclasses.replace(entry, **{name: default_of(name) for name in unused_options(entry)})
+        unused = unused_options(entry)
+        useless = (
+            unused if useless is None else {name: why for name, why in useless.items() if name in unused}
+        )
+        entry = dataclasses.replace(entry, **{name: default_of(name) for name in unused})
         check_options(entry)
         entries.append(entry)
+    if not entries:
+        raise FishError("nothing is left to compare. Pass other --heads or --metadata.")
+    for name, why in (useless or {}).items():
+        raise FishError(f"{flag(name)} means nothing to any of these heads ({why}). Leave it out.")
     return entries
 
 

@@ -24,21 +24,23 @@ def compare_cells(kinds: list[str], runs: list[list[Run]], groups: pd.Series | N
     Args:
         kinds: of each cell, "grouped" or "random" folds.
         runs: the runs of each cell, one a fold seed; their losses are averaged image by image.
-        groups: (n,) the group of each image; differences are resampled by group. None: by image.
+        groups: the group of each image, by image id; differences are resampled by group. None: by image.
 
     Returns:
         `head`, `metadata`, `boxes`, `folds`, `log_loss`, `prior_log_loss`, `difference`, `low`, `high`,
-        `within_noise`, `box_iou`, `seconds_a_fold`, `parameters`; each kind of folds from best to worst.
+        `within_noise`, `box_iou` and the constant mean box's `mean_box_iou`, `seconds_a_fold`, `parameters`;
+        each kind of folds from best to worst.
     """
     rows, losses = [], []
     for kind, members in zip(kinds, runs, strict=True):
-        losses.append(np.mean([_losses(each) for each in members], axis=0))
+        losses.append(pd.concat([_losses(each) for each in members], axis=1).mean(axis=1))
         rows.append(_describe(kind, members, losses[-1]))
     table = pd.DataFrame(rows)
     if groups is not None and groups.nunique() < FEW_GROUPS:
         warn(f"{groups.nunique()} groups are few: the intervals of the differences are too narrow")
-    by_image = np.stack(losses)
-    resampled = None if groups is None else groups.to_numpy()
+    joined = pd.concat(losses, axis=1)
+    by_image = joined.to_numpy().T
+    resampled = None if groups is None else groups.loc[joined.index].to_numpy()
     for kind in dict.fromkeys(kinds):
         here = np.flatnonzero(table["folds"] == kind)
         best = here[np.argmin(by_image[here].mean(axis=1))]
@@ -53,21 +55,19 @@ def compare_cells(kinds: list[str], runs: list[list[Run]], groups: pd.Series | N
     return table.sort_values(["folds", "log_loss"], kind="stable", ignore_index=True)
 
 
-def _losses(this_run: Run) -> np.ndarray:
-    """Each training image's out-of-fold log loss, all views averaged: (n,), sorted by image id."""
+def _losses(this_run: Run) -> pd.Series:
+    """Each training image's out-of-fold log loss, all views averaged, by image id."""
     oof = this_run.read_oof(view_prefixes(this_run.settings["views"])[-1])
     assert oof is not None
-    oof = oof.sort_values("image")
-    return log_losses(
-        labels_of(oof["class_name"], this_run.class_names), oof[this_run.class_names].to_numpy()
-    )
+    labels = labels_of(oof["class_name"], this_run.class_names)
+    return pd.Series(log_losses(labels, oof[this_run.class_names].to_numpy()), oof["image"])
 
 
-def _describe(kind: str, members: list[Run], losses: np.ndarray) -> dict[str, object]:
+def _describe(kind: str, members: list[Run], losses: pd.Series) -> dict[str, object]:
     settings = members[0].settings
     metrics = [read_json(each.run_dir / "metrics.json") for each in members]
     folds = [read_json(each.fold_path(k, ".json")) for each in members for k in range(settings["folds"])]
-    found = [each["box_iou"] for each in metrics if "box_iou" in each]
+    boxes = pd.DataFrame(metrics).reindex(columns=["box_iou", "mean_box_iou"]).mean()
     return {
         **{name: settings[name] for name in CELL},
         "folds": kind,
@@ -77,7 +77,8 @@ def _describe(kind: str, members: list[Run], losses: np.ndarray) -> dict[str, ob
         "low": np.nan,
         "high": np.nan,
         "within_noise": True,
-        "box_iou": np.mean(found) if found else np.nan,
+        "box_iou": boxes["box_iou"],
+        "mean_box_iou": boxes["mean_box_iou"],
         "seconds_a_fold": np.mean([each["seconds"] for each in folds]),
         "parameters": max(each["n_parameters"] for each in folds),
     }
@@ -95,7 +96,7 @@ def screen_table(table: pd.DataFrame, config: CompareConfig) -> str:
             row[str(found.folds)] = found.log_loss
             row[f"{found.folds} - best"] = _against_best(found)
         first = part.iloc[0]
-        row["box IoU"] = first["box_iou"]
+        row[f"box IoU ({first['folds']})"], row["mean box's"] = first["box_iou"], first["mean_box_iou"]
         row["s/fold"] = f"{part['seconds_a_fold'].mean():.1f}"
         row["parameters"] = int(first["parameters"])
         rows.append(row)
@@ -109,19 +110,23 @@ def screen_table(table: pd.DataFrame, config: CompareConfig) -> str:
         f"fold, {_count(views, 'view')} averaged. In brackets: 95% interval of the paired difference; ~ it "
         "holds 0, so the difference may be noise. The best is picked after the fact."
     )
-    cheap = table[(table["folds"] == kinds[0]) & table["within_noise"]].sort_values("seconds_a_fold")
+    useful = table["within_noise"] & (table["log_loss"] < table["prior_log_loss"])
+    cheap = table[(table["folds"] == kinds[0]) & useful].sort_values("seconds_a_fold")
     names = [" ".join(str(row[name]) for name in shown) for _, row in cheap.iterrows()]
-    lines.append(f"{kinds[0]} folds, no worse than noise, cheapest first: {', '.join(names)}")
+    lines.append(
+        f"{kinds[0]} folds, no worse than noise, cheapest first: {', '.join(names)}"
+        if names
+        else f"{kinds[0]} folds: nothing here is better than the class prior"
+    )
     return "\n".join([*lines, ""])
 
 
 def _against_best(found: Any) -> str:
     """The interval of the difference to the best, marked; a head that is no better than the prior fails."""
-    if found.log_loss >= found.prior_log_loss:
-        return "FAILS: prior is better"
+    fails = "FAILS (prior is better) " if found.log_loss >= found.prior_log_loss else ""
     if math.isnan(found.low):
-        return "best" if found.difference == 0 else "?"
-    return f"{'~' if found.within_noise else ' '} [{found.low:+.3f}, {found.high:+.3f}]"
+        return f"{fails}{'best' if found.difference == 0 else '?'}"
+    return f"{fails}{'~' if found.within_noise else ' '} [{found.low:+.3f}, {found.high:+.3f}]"
 
 
 def _count(n: int, what: str) -> str:

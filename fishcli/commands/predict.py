@@ -120,15 +120,16 @@ def _say_what_is_known(this_run: Run, tta: int) -> None:
 
 
 def _predict_images(
-    heads: list[FoldHead],
+    heads: list[list[FoldHead]],
     store: FeatureStore,
     split: str,
     images: pd.DataFrame,
     how: tuple[list[str], str, float],
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Probabilities (n, C) and photo boxes (n, 4): views averaged arithmetically, then folds by the mean.
+    """Probabilities (n, C) and photo boxes (n, 4) by the heads of each fold.
 
-    Then the temperature; `how` is views, mean, temperature.
+    Views and the heads of a fold are averaged arithmetically, as out of fold, then given the temperature that
+    was found there; then folds are averaged by the mean. `how` is views, mean, temperature.
 
     An image that can't be read gets the prior of the training images and no box.
     """
@@ -136,20 +137,22 @@ def _predict_images(
     rows, recipe = store_rows(store, split, list(images["image"])), store.recipe
     readable = ~images["image"].isin(list(store.unreadable(split))).to_numpy()
     seen, sizes = images[readable], images.loc[readable, ["height", "width"]].to_numpy()
-    n_classes = len(heads[0].counts)
+    n_classes = len(heads[0][0].counts)
     proba = np.zeros((len(heads), len(seen), n_classes))
     boxes = np.zeros((len(heads), len(seen), 4))
     for view in views if len(seen) else []:
         features = store.read(split, view, rows[readable])
-        for k, head in enumerate(heads):
-            proba_here, boxes_here = head.predict(features, seen)
-            proba[k] += proba_here / len(views)
-            found = boxes_to_photo(view, boxes_here, sizes, recipe.image_size, recipe.resize)
-            boxes[k] += found / len(views)
-    counts = np.mean([head.counts for head in heads], axis=0)
+        for k, members in enumerate(heads):
+            for head in members:
+                share = 1 / (len(views) * len(members))
+                proba_here, boxes_here = head.predict(features, seen)
+                proba[k] += proba_here * share
+                found = boxes_to_photo(view, boxes_here, sizes, recipe.image_size, recipe.resize)
+                boxes[k] += found * share
+    counts = np.mean([members[0].counts for members in heads], axis=0)
     all_proba = np.tile(smoothed_prior(counts), (len(images), 1))
     all_boxes = np.full((len(images), 4), np.nan)
-    all_proba[readable] = with_temperature(average(proba, mean), temperature)
+    all_proba[readable] = average(np.stack([with_temperature(each, temperature) for each in proba]), mean)
     all_boxes[readable] = boxes.mean(axis=0)
     if not readable.all():
         ids = list(images["image"][~readable])

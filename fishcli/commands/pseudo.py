@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from fishcli.commands.runs import Run, pick_run
+from fishcli.commands.runs import METRICS, Run, pick_run
 from fishcli.commands.upkeep import Upkeep, bring_up_to_date, pick_store
 from fishcli.configs import TrainConfig
 from fishcli.dataset.images import load_tests
 from fishcli.errors import FishError
 from fishcli.features.store import FeatureStore
-from fishcli.files import read_csv
+from fishcli.files import read_csv, read_json
 from fishcli.heads.examples import PseudoRows
 from fishcli.heads.inputs import Features, store_rows
 from fishcli.heads.reading import read_features
@@ -56,7 +56,9 @@ class PseudoSource:
                 for part in parts
             ]
         )
-        proba = with_temperature(proba, self.teacher.temperature(1))
+        proba = with_temperature(
+            proba, read_json(self.teacher.run_dir / METRICS)["by_fold"][fold]["temperature"]
+        )
         sure = np.flatnonzero(proba.max(axis=1) >= self.confidence)
         if not len(sure):
             warn(f"fold {fold}: {self.teacher.name} is confident of no test image; trained without any")

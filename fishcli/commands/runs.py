@@ -63,7 +63,11 @@ class Run:
         """Read a run folder's config.json; FishError where it is missing or damaged."""
         value = read_json(run_dir / "config.json")
         fields = {field.name for field in dataclasses.fields(Run)}
-        if not isinstance(value, dict) or set(value) != fields:
+        if (
+            not isinstance(value, dict)
+            or set(value) != fields
+            or set(value["settings"]) != set(settings_of(TrainConfig(), 0))
+        ):
             raise FishError(
                 f"{run_dir / 'config.json'} is no run of this version of fishcli. Train it again."
             )
@@ -78,9 +82,9 @@ class Run:
         number = "" if member == 0 else f"_{member}"
         return self.fold_path(fold, number + SUFFIXES[HEADS[self.settings["head"]].fitted_by])
 
-    def load_folds(self) -> list[FoldHead]:
-        """The fitted heads of all folds, `--seeds` of each."""
-        return [head for fold in range(self.settings["folds"]) for head in self.load_fold(fold)]
+    def load_folds(self) -> list[list[FoldHead]]:
+        """The fitted heads of each fold, one a seed."""
+        return [self.load_fold(fold) for fold in range(self.settings["folds"])]
 
     def load_fold(self, fold: int) -> list[FoldHead]:
         """The fitted heads of a fold, one a seed; FishError where one is missing or damaged."""

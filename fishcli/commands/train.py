@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from fishcli.commands.pseudo import PseudoSource, load_pseudo
-from fishcli.commands.runs import Run, check_name, list_runs, settings_of
+from fishcli.commands.runs import METRICS, Run, check_name, list_runs, pick_run, settings_of
 from fishcli.commands.train_inputs import TrainData, load_train_data, read_inputs
 from fishcli.commands.train_report import write_report
 from fishcli.configs import TrainConfig
@@ -31,6 +31,7 @@ def run(config: TrainConfig) -> str:
         check_name(config.name)
     data = load_train_data(config)
     this_run, folds = open_run(config, data)
+    warn_of_missing_classes(data.images["class_name"], folds["fold"].to_numpy())
     if not this_run.is_complete:
         train_folds(config, this_run, read_inputs(config, data), folds)
     return write_report(this_run, data, folds)
@@ -48,7 +49,6 @@ def open_run(config: TrainConfig, data: TrainData) -> tuple[Run, pd.DataFrame]:
     if config.balance == "group" and data.groups is None:
         raise FishError("--balance group: there are no groups. Write a groups.csv, or pass --groups size.")
     fold = make_folds(data.images["class_name"], data.groups, config.folds, config.seed)
-    warn_of_missing_classes(data.images["class_name"], fold)
     _check_there_is_something_to_learn(data, fold)
     groups = [""] * len(data.images) if data.groups is None else list(data.groups)
     folds = pd.DataFrame({"image": data.images["image"], "fold": fold, "group": groups})
@@ -84,7 +84,7 @@ def _open_run(config: TrainConfig, data: TrainData, folds: pd.DataFrame) -> Run:
         class_names=data.class_names,
         store=data.store.recipe.name,
         dataset=dataset_digest(data.train),
-        targets=digest(folds.to_csv(index=False), data.boxes.tobytes()),
+        targets=digest(folds.to_csv(index=False), data.boxes.tobytes(), *_teacher(config)),
         settings=settings_of(config, len(data.views) - config.views),
     )
     prefix = f"{data.store.recipe.backbone}-{config.head}-"
@@ -108,6 +108,14 @@ def _open_run(config: TrainConfig, data: TrainData, folds: pd.DataFrame) -> Run:
     return fresh
 
 
+def _teacher(config: TrainConfig) -> list[str]:
+    """What the run that `--pseudo` names is, in text: another one of its name is another teacher."""
+    if config.pseudo is None:
+        return []
+    teacher = pick_run(config.models_dir, config.pseudo)
+    return [(teacher.run_dir / name).read_text(encoding="utf-8") for name in ("config.json", METRICS)]
+
+
 def _difference(one: Run, other: Run) -> str:
     """What tells two runs apart, by name; "" where they are the same but for their folder."""
     ours, theirs = one.to_json(), other.to_json()
@@ -115,7 +123,7 @@ def _difference(one: Run, other: Run) -> str:
         "class_names": "classes",
         "store": "features",
         "dataset": "images",
-        "targets": "groups, folds or boxes",
+        "targets": "groups, folds, boxes or --pseudo run",
     }
     fields = [what for name, what in said.items() if ours[name] != theirs[name]]
     options = [name for name in one.settings if one.settings[name] != other.settings.get(name)]

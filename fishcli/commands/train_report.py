@@ -42,12 +42,13 @@ def write_report(this_run: Run, data: TrainData, folds: pd.DataFrame) -> str:
     )
     photo_boxes = _boxes_in_photo(data, boxes)
     by_views, calibrated = {}, {}
+    temperatures: dict[int, dict[int, float]] = {}
     for n in view_prefixes(n_views):
         averaged = proba[:n].mean(axis=0)
         scores = {"raw_log_loss": log_loss(labels, averaged), "temperature": 1.0} if n_classes > 1 else {}
         if this_run.settings["calibrate"] == "temperature" and n_classes > 1:
             scores["temperature"] = find_temperature(labels, averaged)
-            averaged = nested_calibration(labels, averaged, fold)
+            averaged, temperatures[n] = nested_calibration(labels, averaged, fold)
         calibrated[n] = averaged
         by_views[n] = {**truth.scores(averaged, photo_boxes[:n].mean(axis=0)), **scores}
         oof = folds.assign(class_name=data.images["class_name"])[["image", "class_name", "fold", "group"]]
@@ -59,7 +60,8 @@ def write_report(this_run: Run, data: TrainData, folds: pd.DataFrame) -> str:
     by_fold = []
     for k in range(n_folds):
         here = fold == k
-        by_fold.append({"fold": k, **truth.part(here).scores(calibrated[1][here], photo_boxes[0, here])})
+        scores = truth.part(here).scores(calibrated[1][here], photo_boxes[0, here])
+        by_fold.append({"fold": k, **scores, "temperature": temperatures.get(1, {}).get(k, 1.0)})
     kind = "random" if data.groups is None else "grouped"
     metrics = {
         "folds": kind,

@@ -74,9 +74,8 @@ def check_options(config: TrainConfig) -> None:
             f"--metadata size-embedding is learned by gradient, which --head {config.head} is not. "
             "Pass --metadata size."
         )
-    asked = unused_options(config)
-    if asked:
-        raise FishError(f"{flag(asked[0])} means nothing to --head {config.head}. Leave it out.")
+    for name, why in unused_options(config).items():
+        raise FishError(f"{flag(name)} means nothing {why}. Leave it out.")
     mixing = [name for name in ("mixup", "sample_pairing", "smote") if getattr(config, name)]
     if len(mixing) > 1:
         raise FishError(f"{flag(mixing[0])} and {flag(mixing[1])} both mix rows. Choose one.")
@@ -89,14 +88,26 @@ def check_options(config: TrainConfig) -> None:
             )
 
 
-def unused_options(config: TrainConfig) -> list[str]:
-    """Options that were asked for, to another value than their default, and mean nothing to the head."""
-    unused = [name for name, head in OF_ONE_HEAD.items() if head != config.head]
+def unused_options(config: TrainConfig) -> dict[str, str]:
+    """Options that were asked for, to another value than their default, and mean nothing; each with why."""
+    by_head = [name for name, head in OF_ONE_HEAD.items() if head != config.head]
     if config.head not in POOLED_BY:
-        unused.append("pooling")
+        by_head.append("pooling")
     if HEADS[config.head].fitted_by == "sklearn":
-        unused += OF_KERAS
-    return [name for name in unused if getattr(config, name) != default_of(name)]
+        by_head += OF_KERAS
+    reasons = {
+        f"to --head {config.head}": by_head,
+        "with --loss hinge": ["label_smoothing"] if config.loss == "hinge" else [],
+        "with --boxes none": ["box_loss", "box_weight"] if config.boxes == "none" else [],
+        "with --metadata none": ["metadata_dropout"] if config.metadata == "none" else [],
+        "without --pseudo": ["pseudo_share", "pseudo_confidence"] if config.pseudo is None else [],
+    }
+    return {
+        name: why
+        for why, names in reasons.items()
+        for name in names
+        if getattr(config, name) != default_of(name)
+    }
 
 
 def check_store(config: TrainConfig, has_maps: bool, store_name: str) -> None:

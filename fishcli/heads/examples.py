@@ -19,7 +19,7 @@ PAIRING_CYCLE = 10
 """Sample pairing is off in the last 2 of every 10 epochs, and in the last fifth of all (Inoue 2018)."""
 
 Block = dict[str, dict[str, np.ndarray]]
-"""Some steps' batches one after the other: "inputs" and "targets", each by name."""
+"""Some steps' batches one after the other: "inputs" and "targets" by name; "batches" has their "ends"."""
 
 
 @dataclass(frozen=True)
@@ -91,14 +91,19 @@ class Examples:
     def epoch(self, number: int) -> Iterator[Block]:
         """The batches of epoch `number` (from 0), some steps at a time."""
         plan = self._plan(number)
+        # Even batches: batch norm would learn nonsense from a last one of a single row.
+        bounds = np.linspace(0, len(plan.first), self.n_steps + 1).round().astype(int)
         row_bytes = 2 * int(np.prod(self._inputs.features.shape[2:]))
         n_steps = max(1, min(BLOCK_STEPS, BLOCK_BYTES // (row_bytes * self._config.batch_size)))
         for step in range(0, self.n_steps, n_steps):
-            parts = [self._batch(plan, each) for each in range(step, min(step + n_steps, self.n_steps))]
-            yield {
+            last = min(step + n_steps, self.n_steps)
+            parts = [self._batch(plan, bounds[each], bounds[each + 1]) for each in range(step, last)]
+            block = {
                 kind: {name: np.concatenate([part[kind][name] for part in parts]) for name in parts[0][kind]}
                 for kind in ("inputs", "targets")
             }
+            sizes = [len(part["inputs"]["features"]) for part in parts]
+            yield {**block, "batches": {"ends": np.cumsum(sizes, dtype=np.int32)}}
 
     def _plan(self, number: int) -> _Plan:
         config, rng, rows = self._config, self._rng, self._rows
@@ -120,8 +125,8 @@ class Examples:
             second, mix = rng.permutation(first), np.full(len(first), 0.5)
         return _Plan(first, second, mix.astype(np.float32), label_mix.astype(np.float32))
 
-    def _batch(self, plan: _Plan, step: int) -> Block:
-        part = slice(step * self._sizes[0], (step + 1) * self._sizes[0])
+    def _batch(self, plan: _Plan, start: int, end: int) -> Block:
+        part = slice(start, end)
         first, second = plan.first[part], plan.second[part]
         mix, label_mix = plan.mix[part], plan.label_mix[part, None]
         view = self._rng.integers(len(self._inputs.views), size=len(first))

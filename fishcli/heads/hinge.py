@@ -39,7 +39,9 @@ def fit_hinge(
     for k in np.unique(fold):
         inner, _ = fit_keras(config, inputs, train_rows[fold != k], seed, None)
         scores[fold == k] = _scores(inner, inputs, train_rows[fold == k])
-    regression = LogisticRegression(max_iter=5000).fit(scores, labels)
+    regression = LogisticRegression(
+        max_iter=5000, class_weight="balanced" if config.class_weight == "balanced" else None
+    ).fit(scores, labels)
     return _calibrated(head, regression.classes_, regression.coef_, regression.intercept_), losses
 
 

@@ -36,6 +36,10 @@ class HeadAdamW(keras.optimizers.AdamW):
         rate = learning_rate * TAIL_RATE if self._is_slow(variable) else learning_rate
         super().update_step(gradient, variable, rate)
 
+    def _all_reduce_sum_gradients(self, grads_and_vars: Any) -> Any:
+        """Gradients as they are: one device has nothing to sum, and Keras' way never lets go of a graph."""
+        return [(gradient, variable) for gradient, variable in grads_and_vars if gradient is not None]
+
     def _is_slow(self, variable: Any) -> bool:
         # Steps are given TensorFlow's variables rather than Keras'; the key is the same for both.
         return self._var_key(variable) in self._slow

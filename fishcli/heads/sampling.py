@@ -58,19 +58,19 @@ def smote_pairs(features: np.ndarray, labels: np.ndarray, seed: int) -> tuple[np
 
     counts = np.bincount(labels)
     largest = int(counts.max())
-    small = {int(label): largest for label in np.flatnonzero((counts > 1) & (counts < largest))}
-    if not small:
-        return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0)
+    small = np.flatnonzero((counts > 1) & (counts < largest))
+    neighbours = np.minimum(NEIGHBOURS, counts - 1)
     n, n_columns = features.shape
     # Every row gets a column of its own: this moves all rows equally far apart, so neighbours stay the same,
     # and tells afterwards which two rows, and how much of each, a made one lies between.
     marked = hstack([csr_matrix(features.astype(np.float64)), identity(n, format="csr")], format="csr")
-    neighbours = min(NEIGHBOURS, min(int(counts[label]) for label in small) - 1)
-    smote = SMOTE(sampling_strategy=small, k_neighbors=neighbours, random_state=seed)
-    made = smote.fit_resample(marked, labels)[0][n:, n_columns:].tocsr()
-    found = [
-        (made.indices[a:b], made.data[a:b]) for a, b in zip(made.indptr[:-1], made.indptr[1:], strict=True)
-    ]
+    found = []
+    for k in np.unique(neighbours[small]):
+        wanted = {int(label): largest for label in small if neighbours[label] == k}
+        smote = SMOTE(sampling_strategy=wanted, k_neighbors=int(k), random_state=seed)
+        made = smote.fit_resample(marked, labels)[0][n:, n_columns:].tocsr()
+        ends = zip(made.indptr[:-1], made.indptr[1:], strict=True)
+        found += [(made.indices[start:end], made.data[start:end]) for start, end in ends]
     most = np.array([rows[np.argmax(share)] for rows, share in found], np.int64)
     least = np.array([rows[np.argmin(share)] for rows, share in found], np.int64)
     share = np.array([share.min() if len(share) > 1 else 0.0 for _, share in found])

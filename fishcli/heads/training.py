@@ -62,8 +62,9 @@ def _train(
     sums = np.zeros((config.epochs, 1 + len(outputs)))
     take_steps = None
     for number, block in _ahead(blocks):
-        part = (block["inputs"], {name: block["targets"][name] for name in outputs})
-        take_steps = take_steps or _step_taker(model, optimizer, losses, part, config.batch_size)
+        targets = {name: block["targets"][name] for name in outputs}
+        part = (block["inputs"], targets, block["batches"]["ends"])
+        take_steps = take_steps or _step_taker(model, optimizer, losses, part)
         sums[number] += take_steps(*part).numpy()
         if not np.isfinite(sums[number]).all():
             break
@@ -81,13 +82,9 @@ def _ahead(items: Iterator[Any]) -> Iterator[Any]:
 
 
 def _step_taker(
-    model: Any,
-    optimizer: Any,
-    losses: dict[str, tuple[Loss, float]],
-    example: tuple[Any, Any],
-    batch_size: int,
-) -> Callable[[Any, Any], Any]:
-    """A graph that trains on a block of inputs and targets, a batch at a time.
+    model: Any, optimizer: Any, losses: dict[str, tuple[Loss, float]], example: tuple[Any, Any, Any]
+) -> Callable[[Any, Any, Any], Any]:
+    """A graph that trains on a block of inputs and targets, a batch at a time; `ends` says where each ends.
 
     It returns the sums of the batches' losses: the weighted total, then those of `losses`. `example` is a
     block that shows the shapes.
@@ -96,12 +93,10 @@ def _step_taker(
 
     variables = model.trainable_variables
 
-    def take_steps(inputs: Any, targets: Any) -> Any:
-        n_rows = tf.shape(inputs["features"])[0]
-        sums = tf.zeros(1 + len(losses))
-        for start in tf.range(0, n_rows, batch_size):
-            batch = slice(start, start + batch_size)
-            x, y = ({name: value[batch] for name, value in part.items()} for part in (inputs, targets))
+    def take_steps(inputs: Any, targets: Any, ends: Any) -> Any:
+        sums, start = tf.zeros(1 + len(losses)), 0
+        for end in ends:
+            x, y = ({name: value[start:end] for name, value in part.items()} for part in (inputs, targets))
             with tf.GradientTape() as tape:
                 output = model(x, training=True)
                 parts = [loss(y[name], output[name]) for name, (loss, _) in losses.items()]
@@ -110,6 +105,7 @@ def _step_taker(
                 )
             optimizer.apply(tape.gradient(total, variables), variables)
             sums += tf.stack([total, *parts])
+            start = end
         return sums
 
     signature = tf.nest.map_structure(

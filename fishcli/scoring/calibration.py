@@ -4,7 +4,8 @@ import numpy as np
 
 from fishcli.scoring.metrics import log_loss
 
-COLDEST, HOTTEST = 0.1, 10.0
+COLDEST, HOTTEST = 0.5, 10.0
+"""At most twice as sure: what random folds say of it does not hold on groups that training has not seen."""
 TINY = 1e-15
 
 
@@ -16,7 +17,7 @@ def with_temperature(proba: np.ndarray, temperature: float) -> np.ndarray:
 
 
 def find_temperature(labels: np.ndarray, proba: np.ndarray) -> float:
-    """The temperature, 0.1 to 10, under which predictions (n, C) have the least log loss.
+    """The temperature, 0.5 to 10, under which predictions (n, C) have the least log loss.
 
     Guo et al., "On calibration of modern neural networks", 2017.
     """
@@ -30,10 +31,16 @@ def find_temperature(labels: np.ndarray, proba: np.ndarray) -> float:
     return float(np.exp(found.x))
 
 
-def nested_calibration(labels: np.ndarray, proba: np.ndarray, fold: np.ndarray) -> np.ndarray:
-    """Out-of-fold predictions (n, C), each fold's under the temperature found on the other folds."""
-    calibrated = np.empty(proba.shape)
+def nested_calibration(
+    labels: np.ndarray, proba: np.ndarray, fold: np.ndarray
+) -> tuple[np.ndarray, dict[int, float]]:
+    """Calibrate out-of-fold predictions (n, C), each fold by the temperature found on the other folds.
+
+    Returns:
+        The calibrated predictions (n, C), and each fold's temperature.
+    """
+    calibrated, temperatures = np.empty(proba.shape), {}
     for k in np.unique(fold):
-        temperature = find_temperature(labels[fold != k], proba[fold != k])
-        calibrated[fold == k] = with_temperature(proba[fold == k], temperature)
-    return calibrated
+        temperatures[int(k)] = find_temperature(labels[fold != k], proba[fold != k])
+        calibrated[fold == k] = with_temperature(proba[fold == k], temperatures[int(k)])
+    return calibrated, temperatures
