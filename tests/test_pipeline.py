@@ -122,6 +122,18 @@ def test_calibration_is_found_on_the_other_folds_and_told(trained):
     np.testing.assert_allclose(oof.loc[~others, CLASSES], expected, atol=1e-9)
 
 
+def test_a_temperature_that_does_not_pay_is_not_used(root, monkeypatch, capsys):
+    def worse(labels, proba, fold):
+        return np.full(proba.shape, 1e-3) + 0.997 * (np.arange(3) == (labels[:, None] + 1) % 3), {}
+
+    monkeypatch.setattr("fishcli.commands.train_report.nested_calibration", worse)
+    text = train.run(train_config(root, name="run", views=2, epochs=12, lr=5e-3, metadata="size-numeric"))
+    metrics = json.loads((root / "models" / "run" / "metrics.json").read_text())
+    assert metrics["temperature"] == 1
+    assert metrics["log_loss"] == metrics["raw_log_loss"]
+    assert "does not pay, so none is used" in text
+
+
 def test_without_calibration_predictions_stay_as_the_heads_made_them(root):
     metrics = json.loads((fit(root, name="plain", calibrate="none") / "metrics.json").read_text())
     assert metrics["temperature"] == 1

@@ -47,8 +47,10 @@ def write_report(this_run: Run, data: TrainData, folds: pd.DataFrame) -> str:
         averaged = proba[:n].mean(axis=0)
         scores = {"raw_log_loss": log_loss(labels, averaged), "temperature": 1.0} if n_classes > 1 else {}
         if this_run.settings["calibrate"] == "temperature" and n_classes > 1:
-            scores["temperature"] = find_temperature(labels, averaged)
-            averaged, temperatures[n] = nested_calibration(labels, averaged, fold)
+            nested, found = nested_calibration(labels, averaged, fold)
+            if log_loss(labels, nested) < scores["raw_log_loss"]:  # else what folds need differs too much
+                scores["temperature"] = find_temperature(labels, averaged)
+                averaged, temperatures[n] = nested, found
         calibrated[n] = averaged
         by_views[n] = {**truth.scores(averaged, photo_boxes[:n].mean(axis=0)), **scores}
         oof = folds.assign(class_name=data.images["class_name"])[["image", "class_name", "fold", "group"]]
@@ -134,7 +136,9 @@ def _tables(
         f"{whole['prior_log_loss']:.4f}): "
         f"{whole['explained']:.0%} of the prior's loss explained"
     )
-    if this_run.settings["calibrate"] == "temperature":
+    if whole["temperature"] == 1.0 and this_run.settings["calibrate"] == "temperature":
+        lines.append("a temperature found on the other folds does not pay, so none is used")
+    elif this_run.settings["calibrate"] == "temperature":
         lines.append(
             f"as sure as they are right: temperature {whole['temperature']:.2f}, each fold's found on the "
             f"others; without it {whole['raw_log_loss']:.4f}"
