@@ -102,11 +102,12 @@ def read_features(
 
 def _check_finite(store: FeatureStore, split: str, rows: np.ndarray, part: np.ndarray) -> None:
     bad = ~np.isfinite(part.reshape(len(part), -1)).all(axis=1)
+    if not bad.any():
+        return
     listed = store.images(split)
-    if bad.any() and listed is not None:
-        ids: Sequence[str] = list(listed["image"].iloc[rows[bad]])
-        raise FishError(
-            f"the features of {examples(ids)} in {store.store_dir / split} are not finite numbers. Remove "
-            "that folder and run fishcli features again; if it stays so, float16 is too narrow for this "
-            "layer: choose another --layer."
-        )
+    ids: Sequence[str] = [] if listed is None else list(listed["image"].iloc[rows[bad]])
+    raise FishError(
+        f"the features of {examples(ids)} in {store.store_dir / split} are not finite numbers. Remove "
+        "that folder and run fishcli features again; if it stays so, float16 is too narrow for this "
+        "layer: choose another --layer."
+    )
