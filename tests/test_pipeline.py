@@ -379,6 +379,12 @@ def test_a_damaged_fold_is_named_with_what_mends_it(root, suffix):
             submit(root)
 
 
+def test_a_run_that_cannot_be_read_does_not_block_the_next_name(root):
+    first = fit(root, name=None)
+    (first / "config.json").write_text("{}")
+    assert fit(root, name=None).name == "mobilenet_v2_035-gap-2"
+
+
 def test_a_damaged_run_does_not_block_the_others(root):
     (root / "models" / "broken").mkdir()
     (root / "models" / "broken" / "config.json").write_text("{}")

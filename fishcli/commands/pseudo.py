@@ -13,7 +13,7 @@ from fishcli.errors import FishError
 from fishcli.features.store import FeatureStore
 from fishcli.files import read_csv, read_json
 from fishcli.heads.examples import PseudoRows
-from fishcli.heads.inputs import Features, store_rows
+from fishcli.heads.inputs import Features, in_parts, store_rows
 from fishcli.heads.reading import read_features
 from fishcli.progress import say, warn
 from fishcli.scoring.calibration import with_temperature
@@ -45,8 +45,7 @@ class PseudoSource:
         Only that fold's heads are asked: the others have seen the rows that `fold` is validated on, and would
         pass on what they know of them.
         """
-        everything = np.arange(len(self.images))
-        parts = np.array_split(everything, max(1, len(everything) // 256))
+        parts = in_parts(np.arange(len(self.images)))
         heads = self.teacher.load_fold(fold)
         proba = np.concatenate(
             [

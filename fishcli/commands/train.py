@@ -2,6 +2,7 @@
 
 import dataclasses
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,11 +18,9 @@ from fishcli.errors import FishError
 from fishcli.files import digest, whole_file, write_csv, write_json
 from fishcli.heads.choices import check_options, flag
 from fishcli.heads.fit import fit_fold
-from fishcli.heads.inputs import HeadInputs
+from fishcli.heads.inputs import HeadInputs, in_parts
 from fishcli.heads.trained import FoldHead
 from fishcli.progress import say
-
-ROWS_AT_ONCE = 256
 
 
 def run(config: TrainConfig) -> str:
@@ -93,9 +92,8 @@ def _open_run(config: TrainConfig, data: TrainData, folds: pd.DataFrame) -> Run:
         counters = [name.removeprefix(prefix) for name in known if name.startswith(prefix)]
         numbers = [int(counter) for counter in counters if counter.isdecimal()]
         name = f"{prefix}{max(numbers, default=0) + 1}"
-        if numbers:
-            last = Run.open(config.models_dir / f"{prefix}{max(numbers)}")
-            name = last.name if not last.is_complete and not _difference(last, fresh) else name
+        if numbers and _goes_on(config.models_dir / f"{prefix}{max(numbers)}", fresh):
+            name = f"{prefix}{max(numbers)}"
         fresh = dataclasses.replace(fresh, run_dir=config.models_dir / name)
     if fresh.name not in known:
         return fresh
@@ -106,6 +104,15 @@ def _open_run(config: TrainConfig, data: TrainData, folds: pd.DataFrame) -> Run:
         )
     say(f"the run {fresh.name} exists with these settings; what it has is kept")
     return fresh
+
+
+def _goes_on(run_dir: Path, fresh: Run) -> bool:
+    """Whether a folder's run is `fresh`, interrupted; one that can't be read (another version's) is not."""
+    try:
+        last = Run.open(run_dir)
+    except FishError:
+        return False
+    return not last.is_complete and not _difference(last, fresh)
 
 
 def _teacher(config: TrainConfig) -> list[str]:
@@ -171,8 +178,7 @@ def _predict_views(
     found = []
     for view in range(n_views):
         parts = [
-            head.predict(inputs.features[view, part], inputs.images.iloc[part])
-            for part in np.split(rows, range(ROWS_AT_ONCE, len(rows), ROWS_AT_ONCE))
+            head.predict(inputs.features[view, part], inputs.images.iloc[part]) for part in in_parts(rows)
         ]
         found.append([np.concatenate(each) for each in zip(*parts, strict=True)])
     return np.stack([proba for proba, _ in found]), np.stack([boxes for _, boxes in found])

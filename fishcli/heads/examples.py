@@ -9,7 +9,7 @@ import pandas as pd
 
 from fishcli.configs import TrainConfig
 from fishcli.dataset.metadata import MetadataEncoder
-from fishcli.heads.inputs import Features, HeadInputs
+from fishcli.heads.inputs import Features, HeadInputs, in_parts, pool_maps
 from fishcli.heads.sampling import balanced_weights, smote_pairs
 from fishcli.heads.trained import named_inputs
 
@@ -155,9 +155,6 @@ class Examples:
 
     def _pooled_rows(self) -> np.ndarray:
         """Features (m, channels) float32 of the plain photos of the training rows, averaged over places."""
-        parts = [
-            self._inputs.features[0, part] for part in np.array_split(self._rows, -(-len(self._rows) // 256))
-        ]
-        return np.concatenate(
-            [part.reshape(len(part), -1, part.shape[-1]).mean(axis=1, dtype=np.float32) for part in parts]
-        )
+        parts = [self._inputs.features[0, part] for part in in_parts(self._rows)]
+        pooled = [pool_maps(part) if part.ndim == 4 else part for part in parts]
+        return np.concatenate(pooled).astype(np.float32)

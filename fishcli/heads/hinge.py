@@ -5,12 +5,11 @@ import numpy as np
 from fishcli.configs import TrainConfig
 from fishcli.errors import FishError
 from fishcli.heads.estimators import inner_folds
-from fishcli.heads.inputs import HeadInputs
+from fishcli.heads.inputs import HeadInputs, in_parts
 from fishcli.heads.trained import KerasHead, in_batches, named_inputs
 from fishcli.heads.training import fit_keras
 from fishcli.quiet import load_keras
 
-ROWS_AT_ONCE = 256
 NEVER = -30.0
 """Score of a class that training lacks; `FoldHead.predict` gives it its prior."""
 
@@ -48,7 +47,7 @@ def fit_hinge(
 def _scores(head: KerasHead, inputs: HeadInputs, rows: np.ndarray) -> np.ndarray:
     """Class scores (m, C) of the plain photos of `rows`."""
     parts = []
-    for part in np.split(rows, range(ROWS_AT_ONCE, len(rows), ROWS_AT_ONCE)):
+    for part in in_parts(rows):
         metadata = head.encoder.encode(inputs.images.iloc[part])
         parts.append(in_batches(head.model, named_inputs(inputs.features[0, part], metadata))["class"])
     return np.concatenate(parts)

@@ -14,6 +14,8 @@ from fishcli.features.extract import boxes_name
 from fishcli.features.store import FeatureStore
 from fishcli.features.views import VIEWS, boxes_to_input
 
+ROWS_AT_ONCE = 256
+
 
 class Features(Protocol):
     """Features (v, n, ...) float16 of n images under v views: an array, or rows of a file."""
@@ -65,6 +67,11 @@ def store_rows(store: FeatureStore, split: str, images: Sequence[str]) -> np.nda
             "Run fishcli features again."
         )
     return np.array([known[image] for image in images], np.int64)
+
+
+def in_parts(rows: np.ndarray) -> list[np.ndarray]:
+    """Rows (n,) in parts whose maps fit into memory together."""
+    return np.split(rows, range(ROWS_AT_ONCE, len(rows), ROWS_AT_ONCE))
 
 
 def pool_maps(maps: np.ndarray) -> np.ndarray:
