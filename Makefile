@@ -27,7 +27,7 @@ $(INSTALLED): pyproject.toml
 
 demo: $(INSTALLED) ## draw a competition and run the whole pipeline on it
 	test -e $(DEMO)/data/solution.csv || $(RUN) demo $(DEMO)/data
-	$(RUN) features $(PLACES) --backbone mobilenet_v2_035 --weights random --image-size 160x160 --views 2
+	$(RUN) features $(PLACES) --backbone fishnet --views 2
 	$(RUN) train $(MODELS) --head gap --views 2 --name gap
 	$(RUN) train $(MODELS) --head dense --views 2 --epochs 20 --name dense
 	$(RUN) compare $(MODELS) --heads linear,gap --metadata none,size --boxes none

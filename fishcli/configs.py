@@ -53,8 +53,13 @@ class DemoConfig:
 class FeaturesConfig(StoreConfig):
     """Compute frozen-conv features of every image and view once, and keep them."""
 
-    backbone: Annotated[str, Option(help="A backbone of keras.applications, such as vgg16.")] = "mobilenet_v2"
-    weights: Annotated[str, Option(help="imagenet, random, or the path of an .h5 file.")] = "imagenet"
+    backbone: Annotated[str, Option(help="One of keras.applications, such as vgg16, or fishnet.")] = (
+        "mobilenet_v2"
+    )
+    weights: Annotated[
+        str | None,
+        Option(help="random, or a file (.h5; .npz of fishnet).", show_default="imagenet, or fishnet's own"),
+    ] = None
     image_size: Annotated[str, Option(help="The backbone's input, HEIGHTxWIDTH.")] = "224x224"
     resize: Annotated[Literal["squash", "letterbox", "crop"], Option(help="How photos get to that size.")] = (
         "squash"

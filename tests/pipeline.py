@@ -13,7 +13,7 @@ CLASSES = ["ALB", "BET", "NoF"]
 
 
 def features_config(root: Path, **changes):
-    values = {"data_dir": root / "data", "backbone": "mobilenet_v2_035", "weights": "random"}
+    values = {"data_dir": root / "data", "backbone": "fishnet"}
     return FeaturesConfig(**{**values, "image_size": "64x64", "batch_size": 8, **changes})
 
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from fishcli.errors import FishError
-from fishcli.features.backbones import BACKBONES, BackboneChoice, load_backbone
+from fishcli.features.applications import APPLICATIONS
+from fishcli.features.backbones import BackboneChoice, load_backbone
 
 SMALL = "mobilenet_v2_035"
 
@@ -98,6 +99,6 @@ def test_every_backbone_exists_in_keras():
     from fishcli.quiet import load_keras
 
     keras = load_keras()
-    for spec in BACKBONES.values():
+    for spec in APPLICATIONS.values():
         assert callable(getattr(keras.applications, spec.constructor))
         assert callable(getattr(keras.applications, spec.module).preprocess_input)

@@ -41,7 +41,7 @@ def test_every_view_of_every_split_is_there(reference):
     assert complete_arrays(store, "train") == sorted(
         [*views, "augment_1", "augment_2", "augment_1_boxes", "augment_2_boxes"]
     )
-    assert store.read("train", "identity").shape == (24, 2, 2, 1280)
+    assert store.read("train", "identity").shape == (24, 2, 2, 512)
     assert store.recipe.image_size == (64, 64)
 
 
@@ -98,7 +98,7 @@ def test_a_full_disk_keeps_what_is_done_and_the_resumed_store_is_identical(refer
         return original(*args)
 
     monkeypatch.setattr(extract, "_features_of", full)
-    options = ["--data-dir", str(tmp_path / "data"), "--backbone", "mobilenet_v2_035", "--weights", "random"]
+    options = ["--data-dir", str(tmp_path / "data"), "--backbone", "fishnet"]
     options += ["--image-size", "64x64", "--batch-size", "8", "--views", "5", "--augment", "2"]
     result = CliRunner().invoke(app, ["features", *options])
     assert result.exit_code == 1
@@ -171,8 +171,8 @@ def test_a_damaged_description_of_an_array_is_named(root):
 
 
 def test_a_recipe_does_not_depend_on_what_was_built_before(root):
-    first = compute(root, backbone="mobilenet_v3_small", splits="test")
-    assert compute(root, backbone="mobilenet_v3_small", splits="test") == first
+    first = compute(root, backbone="mobilenet_v3_small", weights="random", splits="test")
+    assert compute(root, backbone="mobilenet_v3_small", weights="random", splits="test") == first
 
 
 def test_boxes_that_change_renew_the_copies_only(root):
@@ -198,19 +198,19 @@ def test_splits_and_view_names_pick(root):
 def test_it_announces_the_room_it_takes(root, capsys):
     shutil.rmtree(root / "data" / "features")
     compute(root)
-    assert "(2, 2, 1280) float16, at most 0.3 MiB before compression" in capsys.readouterr().err
+    assert "(2, 2, 512) float16, at most 0.1 MiB before compression" in capsys.readouterr().err
 
 
 def test_features_that_vanish_in_float16_are_refused(root, monkeypatch):
     shutil.rmtree(root / "data" / "features")
-    monkeypatch.setattr("fishcli.features.backbones._calibrate", lambda *args: None)
+    monkeypatch.setattr("fishcli.features.backbones.calibrate", lambda *args: None)
     with pytest.raises(FishError, match="all zero in float16"):
-        compute(root, image_size="64x64")
+        compute(root, backbone="mobilenet_v2_035", weights="random")
 
 
 def test_features_that_are_not_finite_are_refused(root, monkeypatch):
     shutil.rmtree(root / "data" / "features")
-    monkeypatch.setattr(extract, "_compiled", lambda backbone: lambda images: np.full((8, 2, 2, 1280), 1e6))
+    monkeypatch.setattr(extract, "_compiled", lambda backbone: lambda images: np.full((8, 2, 2, 512), 1e6))
     with pytest.raises(FishError, match="not finite in float16"):
         compute(root)
 
@@ -218,5 +218,5 @@ def test_features_that_are_not_finite_are_refused(root, monkeypatch):
 def test_a_non_square_input_with_letterbox_and_pooling(root):
     shutil.rmtree(root / "data" / "features")
     store = FeatureStore(compute(root, image_size="64x96", resize="letterbox", pool="avg"))
-    assert store.read("test", "identity").shape == (6, 1280)
-    assert store.recipe.name.startswith("mobilenet_v2_035-64x96-")
+    assert store.read("test", "identity").shape == (6, 512)
+    assert store.recipe.name.startswith("fishnet-64x96-")

@@ -9,7 +9,7 @@ from conftest import write_competition
 from pipeline import compute, fit, tree_hash
 
 KILLED = Path(__file__).with_name("killed.py")
-FEATURES = ["--backbone", "mobilenet_v2_035", "--weights", "random", "--image-size", "64x64"]
+FEATURES = ["--backbone", "fishnet", "--image-size", "64x64"]
 FEATURES += ["--batch-size", "8", "--views", "2"]
 TRAIN = ["--folds", "3", "--epochs", "2", "--views", "2", "--name", "run"]
 

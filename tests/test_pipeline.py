@@ -142,9 +142,9 @@ def test_without_calibration_predictions_stay_as_the_heads_made_them(root):
 
 def test_names_count_up_and_an_interrupted_run_goes_on(root, monkeypatch):
     first = fit(root, name=None)
-    assert first.name == "mobilenet_v2_035-gap-1"
+    assert first.name == "fishnet-gap-1"
     second = fit(root, name=None)
-    assert second.name == "mobilenet_v2_035-gap-2"
+    assert second.name == "fishnet-gap-2"
     assert (first / "oof.csv").read_bytes() == (second / "oof.csv").read_bytes()
     (second / "metrics.json").unlink()
     (second / "fold_2.json").unlink()
@@ -382,7 +382,7 @@ def test_a_damaged_fold_is_named_with_what_mends_it(root, suffix):
 def test_a_run_that_cannot_be_read_does_not_block_the_next_name(root):
     first = fit(root, name=None)
     (first / "config.json").write_text("{}")
-    assert fit(root, name=None).name == "mobilenet_v2_035-gap-2"
+    assert fit(root, name=None).name == "fishnet-gap-2"
 
 
 def test_a_damaged_run_does_not_block_the_others(root):

@@ -43,7 +43,7 @@ def trained(tmp_path_factory):
     make_image(root / "data" / "test" / UNSEEN, size=(50, 90))
     names = {
         "pooled": FeatureStore.create(root / "data" / "features", POOLED, "random").store_dir,
-        "cut": compute(root, layer="block_15_add"),
+        "cut": compute(root, layer="conv4_block3_out"),
         "maps": compute(root),
     }
     (root / "stores.json").write_text(json.dumps({kind: path.name for kind, path in names.items()}))
@@ -191,7 +191,7 @@ def numbers_of(model, of_batch_norms):
 def test_the_head_tail_trains_the_backbones_remaining_layers(root, pre_trained):
     run_dir = fit_on(root, "cut", head="tail", name="tail")
     start, norms = (numbers_of(pre_trained, of_batch_norms) for of_batch_norms in (False, True))
-    assert len(start) == len(norms) == 4
+    assert len(start) == len(norms) == 7
     ends = []
     for (head,) in Run.open(run_dir).load_folds():
         tail = head.model.get_layer("backbone_tail")
@@ -209,7 +209,7 @@ def test_the_remaining_layers_turn_the_inner_maps_into_the_last_ones(trained, pr
         store_of(trained, kind).read("test", "identity").astype(np.float32) for kind in ("cut", "maps")
     )
     found = np.asarray(pre_trained(maps, training=False))
-    assert found.shape == expected.shape == (6, 2, 2, 1280)
+    assert found.shape == expected.shape == (6, 2, 2, 512)
     assert np.abs(found - expected).mean() < 0.02 * np.abs(expected).mean()
 
 
@@ -238,8 +238,8 @@ def test_every_fold_starts_at_the_pre_trained_weights():
 def test_the_last_layer_has_no_tail_and_the_refused_run_does_not_block_its_name(root):
     with pytest.raises(FishError) as raised:
         fit_on(root, "maps", head="tail", name="again")
-    assert "these features are of its last layer, out_relu" in str(raised.value)
-    assert "fishcli features --backbone mobilenet_v2_035 --layer NAME" in str(raised.value)
+    assert "these features are of its last layer, post_relu" in str(raised.value)
+    assert "fishcli features --backbone fishnet --layer NAME" in str(raised.value)
     assert not (root / "models" / "again").exists()
 
 
@@ -309,7 +309,7 @@ def test_teacher_and_student_may_take_other_features(root):
     student = Run.open(fit_on(root, "cut", name="student", **options))
     plain = Run.open(fit_on(root, "cut", name="plain", epochs=1))
     one, other = (run.load_fold(0)[0].model for run in (student, plain))
-    assert one.input["features"].shape == (None, 56)
+    assert one.input["features"].shape == (None, 256)
     assert not same_weights(one, other)
 
 

@@ -1,7 +1,5 @@
 """`fishcli features`: frozen-conv features of every image and view into the feature store."""
 
-from pathlib import Path
-
 import pandas as pd
 
 from fishcli.commands.upkeep import Upkeep, bring_up_to_date
@@ -9,7 +7,7 @@ from fishcli.configs import FeaturesConfig
 from fishcli.dataset.images import load_tests, load_train
 from fishcli.errors import FishError, choose
 from fishcli.features.augment import augment_names
-from fishcli.features.backbones import BACKBONES, BackboneChoice, load_backbone
+from fishcli.features.backbones import BACKBONES, BackboneChoice, default_weights, load_backbone, weights_file
 from fishcli.features.recipe import parse_image_size
 from fishcli.features.store import FeatureStore
 from fishcli.features.views import first_views, named_views
@@ -26,10 +24,11 @@ def run(config: FeaturesConfig) -> str:
         first_views(config.views) if config.view_names is None else named_views(config.view_names.split(","))
     )
     tables = _load_splits(config)
-    is_file = config.weights not in ("imagenet", "random")
-    weights = str(Path(config.weights).resolve()) if is_file else config.weights
+    weights = config.weights or default_weights(config.backbone)
+    path = weights_file(config.backbone, weights)
+    weights = str(path.resolve()) if path else weights
     choice = BackboneChoice(config.backbone, weights, size, config.layer, config.pool, config.resize)
-    if config.weights == "random":
+    if weights == "random":
         say("weights random: features without any training, for trying things out; expect weak scores")
     backbone = load_backbone(choice)
     store = FeatureStore.create(config.stores_dir, backbone.recipe, weights)

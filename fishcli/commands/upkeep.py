@@ -14,7 +14,7 @@ from fishcli.dataset.annotations import read_boxes
 from fishcli.dataset.boxes import BOX_RULES, target_boxes
 from fishcli.errors import FishError, choose
 from fishcli.features.augment import PREFIX
-from fishcli.features.backbones import Backbone, BackboneChoice, load_backbone, load_tail
+from fishcli.features.backbones import Backbone, BackboneChoice, load_backbone, load_tail, weights_file
 from fishcli.features.decode import UnreadableImageError, decode
 from fishcli.features.extract import SplitPlan, boxes_name, copies_made_by, extract
 from fishcli.features.store import FEATURE_BYTES, FeatureStore, list_stores
@@ -61,12 +61,12 @@ def reload_backbone(store: FeatureStore) -> Backbone:
         FishError: its weights are gone or are others now.
     """
     recipe = store.recipe
-    if store.weights not in ("imagenet", "random") and not Path(store.weights).is_file():
+    path = weights_file(recipe.backbone, store.weights)
+    if path is not None and not path.is_file():
         height, width = recipe.image_size
         raise FishError(
-            f"the store {recipe.name} lacks features, and its weights {store.weights} are gone. Pass them "
-            "where "
-            f"they are now: fishcli features --backbone {recipe.backbone} --image-size {height}x{width} "
+            f"the store {recipe.name} lacks features, and its weights {path} are gone. Pass them where they "
+            f"are now: fishcli features --backbone {recipe.backbone} --image-size {height}x{width} "
             "--weights PATH, with the views that are missing."
         )
     backbone = load_backbone(_choice_of(store))

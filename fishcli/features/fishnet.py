@@ -12,7 +12,7 @@ import numpy as np
 from fishcli.errors import FishError
 
 WEIGHTS_FILE = "fishnet.npz"
-WEIGHTS_SHA256 = ""
+WEIGHTS_SHA256 = "60bb6a5f9b124c5fa9b97b9beb2aac2970626bbcb21927c5e12f26e6a167a63f"
 
 STEM_WIDTH = 32
 # Of each stage: the width, the number of blocks, and whether they are bottlenecks. Each stage halves the map.

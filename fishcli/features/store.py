@@ -48,7 +48,7 @@ class FeatureStore:
 
     @property
     def weights(self) -> str:
-        """Where the backbone's weights came from: "imagenet", "random" or a path."""
+        """Where the backbone's weights came from: "imagenet", "formula", "random" or a path."""
         return str(self._description["weights"])
 
     def images(self, split: str) -> pd.DataFrame | None:
