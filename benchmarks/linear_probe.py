@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from against_logistic import logistic_loss
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from threadpoolctl import threadpool_limits
 
 from fishcli.commands import features
 from fishcli.configs import FeaturesConfig
 from fishcli.dataset.classes import labels_of
+from fishcli.dataset.folds import make_folds
 from fishcli.dataset.groups import load_groups
 from fishcli.dataset.images import load_train
 from fishcli.features.decode import decode
@@ -76,10 +76,13 @@ def main() -> None:
     train = load_train(arguments.data_dir)
     class_names = sorted(set(train["class_name"]))
     labels = labels_of(train["class_name"], class_names)
-    folds = {"random": [_folds(labels, None, seed) for seed in range(arguments.seeds)]}
+    kinds = {"random": None}
     if arguments.groups:
-        groups = load_groups("auto", arguments.data_dir, train)
-        folds["grouped"] = [_folds(labels, groups.to_numpy(), seed) for seed in range(arguments.seeds)]
+        kinds["grouped"] = load_groups("auto", arguments.data_dir, train)
+    folds = {
+        kind: [make_folds(train["class_name"], groups, N_FOLDS, seed) for seed in range(arguments.seeds)]
+        for kind, groups in kinds.items()
+    }
     shares = np.bincount(labels) / len(labels)
     rows = [
         {
@@ -100,15 +103,6 @@ def main() -> None:
             row |= {f"{kind} accuracy": np.mean([right for _, _, right in found])}
         rows.append(row)
     print(table_text(pd.DataFrame(rows)))
-
-
-def _folds(labels: np.ndarray, groups: np.ndarray | None, seed: int) -> np.ndarray:
-    kind = StratifiedKFold if groups is None else StratifiedGroupKFold
-    splits = kind(N_FOLDS, shuffle=True, random_state=seed).split(labels, labels, groups)
-    fold = np.empty(len(labels), int)
-    for k, (_, validation) in enumerate(splits):
-        fold[validation] = k
-    return fold
 
 
 if __name__ == "__main__":

@@ -92,6 +92,15 @@ def test_files_that_hold_no_weights_are_refused(tmp_path, model):
     path.write_bytes(IN_PACKAGE.read_bytes()[:1000])
     with pytest.raises(FishError, match=r"weights\.npz can't be read as an \.npz file"):
         fishnet.load_weights(model, path)
+    content = bytearray(IN_PACKAGE.read_bytes())
+    content[5000:5100] = bytes(100)
+    path.write_bytes(content)
+    with pytest.raises(FishError, match=r"weights\.npz can't be read as an \.npz file"):
+        fishnet.load_weights(model, path)
+    with path.open("wb") as file:
+        np.save(file, np.zeros(3))
+    with pytest.raises(FishError, match=r"weights\.npz can't be read as an \.npz file"):
+        fishnet.load_weights(model, path)
     np.savez(path, np.array([{}], object))
     with pytest.raises(FishError, match=r"weights\.npz can't be read as an \.npz file"):
         fishnet.load_weights(model, path)

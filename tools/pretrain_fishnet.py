@@ -82,9 +82,8 @@ class Drawers:
 
     def batches(self, first: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Of each step: images (n, side, side, 3) uint8, a scene's views in turn, and labels (n, 3) int32."""
-        steps = iter(range(first, self._plan.n_steps))
         ahead: deque = deque()
-        for step in steps:
+        for step in range(first, self._plan.n_steps):
             ahead.append(self._pool.submit(_draw_batch, self._plan, step))
             if len(ahead) == self._n_ahead:
                 yield ahead.popleft().result()

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import zipfile
+import zlib
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from fishcli.errors import FishError
+from fishcli.files import whole_file
 
 WEIGHTS_FILE = "fishnet.npz"
 WEIGHTS_SHA256 = "60bb6a5f9b124c5fa9b97b9beb2aac2970626bbcb21927c5e12f26e6a167a63f"
@@ -92,9 +94,9 @@ def load_weights(model: Any, path: Path | None = None) -> None:
             f"{source} are damaged. Install fishcli again: pip install --force-reinstall fishcli."
         )
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        with np.lib.npyio.NpzFile(io.BytesIO(content), allow_pickle=False) as arrays:
             held = {name: arrays[name].astype(np.float32) for name in arrays.files}
-    except (ValueError, OSError, zipfile.BadZipFile, EOFError) as error:
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise FishError(f"{source} can't be read as an .npz file: {error}") from None
     wanted = {variable.path: variable for variable in model.variables}
     if {name: array.shape for name, array in held.items()} != {n: v.shape for n, v in wanted.items()}:
@@ -106,5 +108,6 @@ def load_weights(model: Any, path: Path | None = None) -> None:
 def save_weights(model: Any, path: Path) -> str:
     """Write a fishnet's weights as float16 .npz, an array a variable, and return the file's sha256."""
     arrays = {variable.path: np.asarray(variable, np.float16) for variable in model.variables}
-    np.savez_compressed(path, allow_pickle=False, **arrays)
+    with whole_file(path) as partial:
+        np.savez_compressed(partial, allow_pickle=False, **arrays)
     return hashlib.sha256(path.read_bytes()).hexdigest()
