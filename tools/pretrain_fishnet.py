@@ -200,12 +200,12 @@ def pretrain(plan: Plan, out_dir: Path) -> Path:
         means = dict(zip(METRICS, np.mean(recent, axis=0, dtype=float).round(4).tolist(), strict=True))
         seconds = round(time.perf_counter() - started)
         row = {"step": step + 1, "side": plan.side(step), "seconds": seconds, **means}
+        trainer.checkpoint.done.assign(step + 1)
+        sha256 = save_weights(trainer.net, weights)
+        kept.save()  # before its row is told, so that no row comes twice
         with (out_dir / "log.jsonl").open("a") as log:
             log.write(json.dumps(row) + "\n")
         print(json.dumps(row), flush=True)
-        trainer.checkpoint.done.assign(step + 1)
-        sha256 = save_weights(trainer.net, weights)
-        kept.save()
         recent = []
     drawers.close()
     print(f"{weights}: {weights.stat().st_size:,} bytes, sha256 {sha256}")
