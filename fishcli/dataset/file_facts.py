@@ -1,0 +1,129 @@
+"""What one image file says of itself: its encoding, its EXIF and a look at a small thumbnail."""
+
+import re
+import struct
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from fishcli.dataset.images import EXIF_ORIENTATION, FORMATS
+from fishcli.files import digest
+
+Facts = dict[str, float | str]
+
+DAMAGE = (
+    *(OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError, MemoryError),
+    *(TypeError, LookupError, ArithmeticError, struct.error),  # tags of a wrong type or length
+)
+"""What Pillow raises on damaged files. Not all: a renamed attribute of Pillow's must not pass for damage."""
+
+THUMBNAIL = (64, 64)
+GREY_TOLERANCE = 2
+"""Levels by which the channels of a grey photo may differ: lossy WebP rounds."""
+SAMPLINGS: dict[tuple[tuple[int, int], ...], str] = {
+    ((1, 1), (1, 1), (1, 1)): "4:4:4",
+    ((1, 2), (1, 1), (1, 1)): "4:4:0",
+    ((2, 1), (1, 1), (1, 1)): "4:2:2",
+    ((2, 2), (1, 1), (1, 1)): "4:2:0",
+    ((4, 1), (1, 1), (1, 1)): "4:1:1",
+}
+"""The usual names of a JPEG's (horizontal, vertical) sampling factors, one pair a component."""
+
+EXIF_MAKE, EXIF_MODEL, EXIF_IFD = 0x010F, 0x0110, 0x8769
+EXIF_TAKEN, EXIF_DIGITISED, EXIF_CHANGED = 0x9003, 0x9004, 0x0132
+EXIF_TIME = re.compile(r"\s*(\d{4})\D(\d\d)\D(\d\d)\D(\d\d)\D(\d\d)\D(\d\d)", re.ASCII)
+
+
+def read_facts(path: Path, names: Collection[str]) -> Facts:
+    """Read those of `names` that the file at `path` tells: "modified" and what READERS know.
+
+    Only what they need is read: the header, or the pixels of a thumbnail. (Pillow decodes all of a PNG to
+    find its EXIF, though.)
+
+    Returns:
+        Numbers and texts by name. What can't be read is not there, whatever is wrong with the file: a
+        truncated JPEG still gives its encoding and EXIF.
+    """
+    facts: Facts = {}
+    readers = [read for given, read in READERS.items() if not given.isdisjoint(names)]
+    with suppress(*DAMAGE):
+        if "modified" in names:
+            facts["modified"] = path.stat().st_mtime
+        if readers:
+            with Image.open(path, formats=FORMATS) as image:
+                for read in readers:
+                    with suppress(*DAMAGE):  # each by itself, so that the other parts still count
+                        facts |= read(image)
+    return {name: fact for name, fact in facts.items() if name in names}
+
+
+def _encoding(image: Image.Image) -> Facts:
+    facts: Facts = {"container": image.format or "", "mode": image.mode}
+    layers = getattr(image, "layer", None)  # JPEGs only: (component, horizontal, vertical, table) each
+    if layers:
+        # By component: neither the order of the tables in the file nor their numbers change a pixel.
+        tables = [image.quantization.get(layer[3], []) for layer in layers]  # type: ignore[attr-defined]
+        factors = tuple((layer[1], layer[2]) for layer in layers)
+        facts["jpeg_tables"] = digest(*map(str, tables))[:8]
+        named = ",".join(f"{horizontal}x{vertical}" for horizontal, vertical in factors)
+        facts["jpeg_subsampling"] = SAMPLINGS.get(factors, named)
+    return facts
+
+
+def _camera(image: Image.Image) -> Facts:
+    exif = image.getexif()
+    orientation = exif.get(EXIF_ORIENTATION)
+    return {
+        "exif_make": _text(exif.get(EXIF_MAKE)),
+        "exif_model": _text(exif.get(EXIF_MODEL)),
+        "exif_orientation": str(orientation) if isinstance(orientation, int) else "",
+    }
+
+
+def _taken(image: Image.Image) -> Facts:
+    exif = image.getexif()
+    inner = exif.get_ifd(EXIF_IFD)
+    for value in (inner.get(EXIF_TAKEN), inner.get(EXIF_DIGITISED), exif.get(EXIF_CHANGED)):
+        found = EXIF_TIME.match(_text(value))
+        # Cameras that don't know the time write zeros.
+        if found and int(found[1]) and int(found[2]) and int(found[3]):
+            return {"exif_time": datetime(*map(int, found.groups()), tzinfo=UTC).timestamp()}  # type: ignore
+    return {}
+
+
+def _text(value: object) -> str:
+    """An EXIF text up to its end mark, stripped; "" for anything else, as damaged files have it."""
+    text = value.decode("latin-1") if isinstance(value, bytes) else value
+    return text.split("\0")[0].strip() if isinstance(text, str) else ""
+
+
+def _thumbnail(image: Image.Image) -> Facts:
+    image.draft("RGB", THUMBNAIL)  # JPEGs only: decodes at an eighth of the size at best
+    small: Image.Image = image
+    if image.mode.startswith("I"):  # 16 bits: Pillow's own conversion would clip at 255
+        small = Image.fromarray(np.round(np.asarray(image) / 257.0).clip(0, 255).astype(np.uint8))
+    small = small.convert("RGB")
+    small.thumbnail(THUMBNAIL, Image.Resampling.BOX)
+    pixels = np.asarray(small, dtype=float)
+    red, green, blue = pixels.mean(axis=(0, 1)) / 255.0
+    luma = pixels @ (0.299, 0.587, 0.114) / 255.0
+    return {
+        "is_grey": "yes" if np.ptp(pixels, axis=2).max() <= GREY_TOLERANCE else "no",
+        "brightness": float(luma.mean()),
+        "contrast": float(luma.std()),
+        "red_cast": float(red - green),
+        "blue_cast": float(blue - green),
+    }
+
+
+READERS: dict[frozenset[str], Callable[[Image.Image], Facts]] = {
+    frozenset({"container", "mode", "jpeg_tables", "jpeg_subsampling"}): _encoding,
+    frozenset({"exif_make", "exif_model", "exif_orientation"}): _camera,
+    frozenset({"exif_time"}): _taken,
+    frozenset({"is_grey", "brightness", "contrast", "red_cast", "blue_cast"}): _thumbnail,
+}
+"""The names that each reader gives. The one that decodes is last: decoding changes mode and EXIF."""
