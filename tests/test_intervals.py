@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fishcli.scoring.intervals import Interval, paired_interval
+from fishcli.intervals import Interval, paired_interval
 
 
 def grouped(seed, n_groups=30, spread=0.2, mean=0.05):
