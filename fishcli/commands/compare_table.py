@@ -11,8 +11,8 @@ from fishcli.configs import CompareConfig
 from fishcli.dataset.classes import labels_of
 from fishcli.features.views import view_prefixes
 from fishcli.files import read_json
-from fishcli.progress import table_text, warn
 from fishcli.intervals import FEW_GROUPS, paired_interval
+from fishcli.progress import table_text, warn
 from fishcli.scoring.metrics import log_losses
 
 CELL = ["head", "metadata", "boxes"]
