@@ -38,6 +38,12 @@ class AuditTable:
         columns = self.columns[[field.name for field in fields]]
         return AuditTable(self.class_names, self.labels, self.groups, columns, fields)
 
+    def rows(self, chosen: np.ndarray) -> "AuditTable":
+        """Some of the rows, by a mask (n,) bool or places (m,) int."""
+        groups = None if self.groups is None else self.groups[chosen]
+        columns = self.columns.iloc[np.flatnonzero(chosen) if chosen.dtype == bool else chosen]
+        return AuditTable(self.class_names, self.labels[chosen], groups, columns, self.fields)
+
 
 def audit_table(
     labels: pd.Series, groups: pd.Series | None, columns: pd.DataFrame, fields: list[Field]
