@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from fishcli import __version__, configs
-from fishcli.errors import FishError
+from fishcli.errors import FishError, LimitError
 
 INTERRUPTED = 130
 MENDED_BY_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
@@ -22,15 +22,17 @@ MENDED_BY_ROOM_ADVICE = (
 
 
 class FishGroup(TyperGroup):
-    """Turns the errors that a user can mend into one line on stderr and exit code 1."""
+    """Turns the errors that a user can mend into one line on stderr and the exit code."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
         try:
             return super().invoke(ctx)
         except FishError as error:
+            if isinstance(error, LimitError):
+                typer.echo(error.result)
             typer.echo(f"Error: {error}", err=True)
-            sys.exit(1)
+            sys.exit(error.exit_code)
         except OSError as error:
             advice = "" if error.errno not in MENDED_BY_ROOM else MENDED_BY_ROOM_ADVICE
             typer.echo(

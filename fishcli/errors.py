@@ -7,8 +7,25 @@ from collections.abc import Iterable, Sequence
 class FishError(Exception):
     """Something the user can mend: what happened, what was expected, and the command that mends it.
 
-    The command line prints it as ``Error: ...`` on stderr, without a traceback, and exits with 1.
+    The command line prints it as ``Error: ...`` on stderr, without a traceback, and exits with `exit_code`.
     """
+
+    exit_code = 1
+
+
+class LimitError(FishError):
+    """The audit found more than the user allows; everything was computed and written.
+
+    Attributes:
+        result: what the command prints on stdout all the same.
+    """
+
+    exit_code = 3
+
+    def __init__(self, message: str, result: str) -> None:
+        """Say what passed which limit."""
+        super().__init__(message)
+        self.result = result
 
 
 def choose(name: str, options: Iterable[str], what: str) -> str:

@@ -19,4 +19,4 @@ def field_bins(column: pd.Series, kind: str, min_count: int = MIN_COUNT) -> np.n
         return pd.factorize((place * N_QUANTILES // 1).fillna(-1.0))[0].astype(np.int64)
     counts = column.value_counts()
     kept = counts.index[counts >= min_count][:MAX_CATEGORIES]
-    return pd.factorize(pd.Categorical(column, kept).codes)[0].astype(np.int64)
+    return pd.factorize(pd.Categorical(column.where(column.isin(kept)), kept).codes)[0].astype(np.int64)

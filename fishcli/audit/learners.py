@@ -77,13 +77,14 @@ def learned(name: str, known: AuditTable, columns: pd.DataFrame) -> np.ndarray:
 
     counts = np.bincount(known.labels, minlength=known.n_classes)
     proba = np.zeros((len(columns), known.n_classes))
-    if (counts > 0).sum() > 1:
+    known = known.only([name for name in known.columns if known.columns[name].notna().any()])
+    if (counts > 0).sum() > 1 and known.fields:
         with warnings.catch_warnings(), threadpool_limits(1):  # small fits: threads would wait for each other
             warnings.simplefilter("ignore", UserWarning)  # unseen categories are what folds are about
             learner = _learner(name, known.fields).fit(known.columns, known.labels)
             proba[:, learner.classes_] = learner.predict_proba(columns)
     else:
-        proba[:, counts > 0] = 1.0
+        proba[:] = counts / counts.sum()
     return fill_missing_classes(proba, counts)
 
 

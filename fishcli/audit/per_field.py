@@ -1,6 +1,6 @@
 """Where it is: what each metadata field tells alone, and what is lost without its family."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -28,7 +28,7 @@ class FieldGain:
         grouped_low: the lower end of its 95% interval.
         grouped_high: the upper end.
         bits_without_family: what is lost under random folds when the whole family is left out, of all that
-            the section tells; None where the section is this family.
+            that the headline tells; None of other fields, and where there is one family only.
         cramers_v: association with the label, 0 to 1, numeric fields in bins; bias-corrected (Bergsma 2013).
         p_images: adjusted p-value under labels shuffled over images; None where the field is constant.
         p_groups: adjusted p-value under metadata permuted over groups; None where that could not be tested.
@@ -52,15 +52,20 @@ class FieldGain:
 
 
 def gains_by_field(
-    table: AuditTable, random_fold: np.ndarray, grouped_fold: np.ndarray | None, whole: Gain
+    table: AuditTable,
+    headline: AuditTable,
+    random_fold: np.ndarray,
+    grouped_fold: np.ndarray | None,
+    whole: Gain,
 ) -> list[FieldGain]:
     """Measure each field alone, under random folds and, where given, grouped ones; and without each family.
 
     Args:
-        table: n rows.
+        table: n rows, all fields.
+        headline: the same rows, the fields that the headline is about.
         random_fold: (n,) int.
         grouped_fold: (n,) int, or None.
-        whole: of all fields under random folds.
+        whole: of the headline under random folds.
 
     Returns:
         One a field, most telling first; p-values None until `with_p_values`.
@@ -68,9 +73,9 @@ def gains_by_field(
     from joblib import Parallel, delayed
 
     alone = {field.name: table.only([field.name]) for field in table.fields}
-    families = dict.fromkeys(field.family for field in table.fields)
+    families = dict.fromkeys(field.family for field in headline.fields)
     without = {
-        family: table.only([field.name for field in table.fields if field.family != family])
+        family: headline.only([field.name for field in headline.fields if field.family != family])
         for family in families
         if len(families) > 1
     }
@@ -98,7 +103,7 @@ def gains_by_field(
             grouped_bits=other.bits if other else None,
             grouped_low=other.bits_low if other else None,
             grouped_high=other.bits_high if other else None,
-            bits_without_family=lost.get(field.family),
+            bits_without_family=lost.get(field.family) if field in headline.fields else None,
             cramers_v=cramers_v(table.labels, field_bins(table.columns[field.name], field.kind)),
             p_images=None,
             p_groups=None,
@@ -106,6 +111,16 @@ def gains_by_field(
         for field, one, other in zip(table.fields, measured[:n], grouped, strict=True)
     ]
     return sorted(gains, key=lambda gain: -gain.random_bits)
+
+
+def with_p_values(
+    fields: list[FieldGain], images: dict[str, float | None], groups: dict[str, float | None] | None = None
+) -> list[FieldGain]:
+    """The same with the adjusted p-values of each null, by field name."""
+    return [
+        replace(each, p_images=images.get(each.field), p_groups=(groups or {}).get(each.field))
+        for each in fields
+    ]
 
 
 def cramers_v(labels: np.ndarray, bins: np.ndarray) -> float:

@@ -1,76 +1,163 @@
-"""`fishcli audit-leakage`: what image size alone gives away of the label."""
+"""`fishcli audit-leakage`: what metadata alone gives away of the label, and whether that is an accident."""
 
-import math
+import dataclasses
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from fishcli.audit.leakage import (
-    Leakage,
-    class_by_size,
-    label_entropy,
-    measure_leakage,
-    permutation_p_value,
-)
+from fishcli import __version__
+from fishcli.audit.gains import Gain, HeldOut, label_entropy, measure_gain
+from fishcli.audit.nulls import Null, permute_groups, permute_images
+from fishcli.audit.per_field import FieldGain, gains_by_field, with_p_values
+from fishcli.audit.selftest import check_worlds
+from fishcli.audit.simulate import N_IMAGES
+from fishcli.audit.sizes import class_by_size
+from fishcli.commands.audit_inputs import AuditInputs, load_audit_inputs
+from fishcli.commands.audit_text import fields_text, gains_text, selftest_text, sentence
 from fishcli.configs import AuditConfig
-from fishcli.dataset.groups import load_groups
-from fishcli.dataset.images import load_train
-from fishcli.errors import FishError, examples
-from fishcli.progress import table_text, warn
+from fishcli.dataset.fields import FIELDS
+from fishcli.dataset.folds import make_folds
+from fishcli.errors import FishError, LimitError
+from fishcli.files import write_json, write_text
+from fishcli.progress import say, table_text, track, warn
+from fishcli.report.audit_page import audit_page
+
+SCHEMA = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class _Core:
+    """What is known from metadata and labels alone.
+
+    Attributes:
+        held_out: of the headline under random folds and, where groups are known, under grouped ones; then of
+            the other sections in the same way.
+        nulls: of images and, where groups are known, of groups.
+        fields: each field.
+        random_fold: (n,) int.
+        grouped_fold: (n,) int, or None.
+    """
+
+    held_out: list[HeldOut]
+    nulls: list[Null]
+    fields: list[FieldGain]
+    random_fold: np.ndarray
+    grouped_fold: np.ndarray | None
 
 
 def run(config: AuditConfig) -> str:
-    """Audit the training images; returns the tables and one plain sentence, last."""
-    images = _readable(load_train(config.data_dir))
-    groups = load_groups(config.groups, config.data_dir, images)
-    by_folds = [measure_leakage(images, None, config.folds, config.seed)]
-    if groups is not None:
-        by_folds.append(measure_leakage(images, groups, config.folds, config.seed))
-    p_value = permutation_p_value(images, by_folds[0].bits, config.permutations, config.folds, config.seed)
-    majority = float(images["class_name"].value_counts(normalize=True).iloc[0])
+    """Audit and write audit.json and audit.html; returns the table and one plain sentence, last.
+
+    Raises:
+        LimitError: the gain passes --fail-above-bits.
+    """
+    if config.list_fields:
+        return _list_fields()
+    if config.selftest:
+        return _selftest(config)
+    inputs = load_audit_inputs(config)
+    core = _measure(config, inputs)
+    audit = _audit(config, inputs, core)
+    pictures: dict[str, bytes] = {}
+    config.out.mkdir(parents=True, exist_ok=True)
+    write_json(config.out / "audit.json", audit)
+    write_text(config.out / "audit.html", audit_page(audit, pictures))
+    say(f"{config.out / 'audit.html'} has the plots and all that was found")
+    gains = [each.gain for each in core.held_out]
+    names = next(iter(inputs.sections.values()))
+    headline = [field for field in core.fields if field.field in names]
+    text = "\n\n".join([gains_text(gains), fields_text(headline), audit["sentence"]])
+    _check_limit(config, gains, text)
+    return text
+
+
+def _measure(config: AuditConfig, inputs: AuditInputs) -> _Core:
+    class_names = pd.Series(np.array(inputs.table.class_names)[inputs.table.labels])
+    folds = {"random": make_folds(class_names, None, config.folds, config.seed)}
+    groups = inputs.table.groups
+    if groups is not None and groups.max() > 0:
+        n_folds = min(config.folds, int(groups.max()) + 1)
+        folds["grouped"] = make_folds(class_names, pd.Series(groups), n_folds, config.seed)
+    elif groups is not None:
+        warn("there is one group only, so nothing can be said of unseen ones")
+    calls = [(section, kind) for section in inputs.sections for kind in folds]
+    tables = {section: inputs.table.only(names) for section, names in inputs.sections.items()}
+    held_out = [
+        measure_gain(tables[section], folds[kind], section, kind)
+        for section, kind in track(calls, "fields together", "fit")
+    ]
+    headline = tables[calls[0][0]]
+    settings = (config.folds, config.permutations, config.seed)
+    tests = [permute_images(headline, *settings)]
+    if "grouped" in folds:
+        tests.append(permute_groups(headline, *settings))
+    gains = gains_by_field(inputs.table, headline, folds["random"], folds.get("grouped"), held_out[0].gain)
+    fields = with_p_values(gains, *(by_field for _, by_field in tests))
+    return _Core(held_out, [null for null, _ in tests], fields, folds["random"], folds.get("grouped"))
+
+
+def _audit(config: AuditConfig, inputs: AuditInputs, core: _Core) -> dict[str, Any]:
+    """The content of audit.json."""
+    table = inputs.table
+    entropy = label_entropy(table.labels)
+    n_headline = 2 if core.grouped_fold is not None else 1
+    gains = [each.gain for each in core.held_out]
+    counts = np.bincount(table.labels).tolist()
+    return {
+        "schema": SCHEMA,
+        "fishcli": __version__,
+        "source": str(inputs.source),
+        "seed": config.seed,
+        "n_folds": config.folds,
+        "data": {
+            "n_images": len(table.labels),
+            "n_groups": None if table.groups is None else int(table.groups.max()) + 1,
+            "entropy_bits": entropy,
+            "classes": [{"name": name, "n": n} for name, n in zip(table.class_names, counts, strict=True)],
+            "constant_fields": inputs.constant,
+        },
+        "class_by_size": None if inputs.images is None else class_by_size(inputs.images),
+        "gains": [dataclasses.asdict(gain) for gain in gains],
+        "nulls": [dataclasses.asdict(null) for null in core.nulls],
+        "per_field": [dataclasses.asdict(field) for field in core.fields],
+        "seen": None,
+        "background": None,
+        "twins": None,
+        "worlds": None,
+        "sentence": sentence(gains[:n_headline], core.nulls, entropy),
+    }
+
+
+def _check_limit(config: AuditConfig, gains: list[Gain], result: str) -> None:
+    if config.fail_above_bits is None:
+        return
+    found = [gain for gain in gains[:2] if gain.folds == config.on]
+    if not found:
+        raise FishError("--on grouped: no groups are known. Pass --groups, or --on random.")
+    low = found[0].bits_low
+    if low is not None and low > config.fail_above_bits:
+        raise LimitError(
+            f"the lower end of the interval under {config.on} folds, {low:.3f} bits, passes "
+            f"--fail-above-bits {config.fail_above_bits:g}.",
+            result,
+        )
+
+
+def _list_fields() -> str:
     rows = [
         {
-            "folds": found.folds,
-            "log loss": found.log_loss,
-            "prior": found.prior_log_loss,
-            "bits": found.bits,
-            "accuracy": found.accuracy,
-            "majority": majority,
+            "field": field.name,
+            "section": field.section,
+            "family": field.family,
+            "at test time": field.at_test_time,
+            "what it is": field.explanation,
         }
-        for found in by_folds
+        for field in FIELDS.values()
     ]
-    return "\n\n".join(
-        [
-            table_text(class_by_size(images)),
-            table_text(pd.DataFrame(rows)),
-            _sentence(by_folds, label_entropy(images), p_value, config.permutations),
-        ]
-    )
+    return table_text(pd.DataFrame(rows))
 
 
-def _readable(train: pd.DataFrame) -> pd.DataFrame:
-    """The images whose size is known."""
-    broken = train["problem"] != ""
-    if broken.any():
-        warn(
-            f"{broken.sum():,} images have no readable size and are left out: "
-            f"{examples(train['image'][broken].tolist())}"
-        )
-    images = train[~broken].reset_index(drop=True)
-    if images["class_name"].nunique() < 2:
-        raise FishError("the audit needs images of two classes at least; train/ has fewer that can be read.")
-    return images
-
-
-def _sentence(by_folds: list[Leakage], entropy: float, p_value: float, n_permutations: int) -> str:
-    random = by_folds[0]
-    share = random.bits * math.log(2) / random.prior_log_loss
-    text = (
-        f"Size alone tells {random.bits:.2f} of {entropy:.2f} bits ({share:.0%}) under random folds, "
-        f"p = {p_value:.3g} ({n_permutations} shuffles of the labels over images; too small where frames "
-        "repeat)"
-    )
-    if len(by_folds) == 1:
-        return f"{text}; without groups nobody knows what of it survives on unseen ones."
-    grouped = by_folds[1].bits
-    verdict = f"it tells {grouped:.2f} bits" if grouped > 0 else f"it tells nothing ({grouped:.2f})"
-    return f"{text}; on unseen groups {verdict}."
+def _selftest(config: AuditConfig) -> str:
+    checks = check_worlds(config.simulations, N_IMAGES, config.folds, config.permutations, config.seed)
+    return selftest_text(checks)
