@@ -33,7 +33,7 @@ demo: $(INSTALLED) ## draw a competition and run the whole pipeline on it
 	$(RUN) compare $(MODELS) --heads linear,gap --metadata none,size --boxes none
 	$(RUN) predict $(SUBMISSIONS) --run gap --tta 2
 	$(RUN) ensemble $(SUBMISSIONS) gap dense --tta 2 --name blend
-	$(RUN) audit-leakage $(PLACES)
+	$(RUN) audit-leakage $(PLACES) --out $(DEMO)/audit
 	$(RUN) score $(DEMO)/submissions/blend_stg1.csv --solution $(DEMO)/data/solution.csv $(PLACES)
 	$(RUN) score $(DEMO)/submissions/blend_stg2.csv --solution $(DEMO)/data/solution.csv $(PLACES)
 	@echo "The submission: $(DEMO)/submissions/blend_stg1.csv and blend_stg2.csv"

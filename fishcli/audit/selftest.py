@@ -19,7 +19,7 @@ WORLDS = {
     "a leak within boats only": World(boats=True),
 }
 N_TRUTHS = 20
-"""Training sets over which a learner's expected gain is averaged."""
+"""The most training sets over which the learners' expected gain is averaged."""
 N_FRESH = 10
 """So many times as many images is each of them tried on."""
 
@@ -69,7 +69,7 @@ def check_worlds(n_sets: int, n_images: int, n_folds: int, n_permutations: int, 
         truths: list[float] = []
         found = pd.DataFrame(sets)
         if not world.boats:
-            fits = (delayed(_truth)(world, n_images, (seed, number, n_sets + i)) for i in range(N_TRUTHS))
+            fits = (delayed(_truth)(world, n_images, (seed, number, n_sets + i)) for i in range(min(N_TRUTHS, n_sets)))
             truths = list(Parallel(n_jobs=-1)(fits))
         checks.append(_check(name, found, float(np.mean(truths)) if truths else None))
     return checks
