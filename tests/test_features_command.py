@@ -210,7 +210,7 @@ def test_features_that_vanish_in_float16_are_refused(root, monkeypatch):
 
 def test_features_that_are_not_finite_are_refused(root, monkeypatch):
     shutil.rmtree(root / "data" / "features")
-    monkeypatch.setattr(extract, "_compiled", lambda backbone: lambda images: np.full((8, 2, 2, 512), 1e6))
+    monkeypatch.setattr(extract, "compiled", lambda backbone: lambda images: np.full((8, 2, 2, 512), 1e6))
     with pytest.raises(FishError, match="not finite in float16"):
         compute(root)
 

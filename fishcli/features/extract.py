@@ -78,7 +78,7 @@ def extract(
     chunks = sorted(set().union(*missing.values()))
     n_images, chunk_size = len(plan.images), arrays[plan.views[0]].chunks[0]
     rows_of = {chunk: range(chunk * chunk_size, min((chunk + 1) * chunk_size, n_images)) for chunk in chunks}
-    compute = _compiled(backbone)
+    compute = compiled(backbone)
 
     def read(row: int) -> "_Inputs | str":
         wanted = [view for view in plan.views if row // chunk_size in missing[view]]
@@ -86,7 +86,7 @@ def extract(
 
     total = sum(len(rows) for rows in rows_of.values())
     with ThreadPoolExecutor(n_workers) as pool, bar(total, f"features of {plan.split}", "img") as progress:
-        for chunk, inputs in zip(chunks, _map_ahead(pool, read, rows_of.values()), strict=True):
+        for chunk, inputs in zip(chunks, map_ahead(pool, read, rows_of.values()), strict=True):
             rows = slice(rows_of[chunk].start, rows_of[chunk].stop)
             ids = plan.images[rows]
             reasons = {image: each for image, each in zip(ids, inputs, strict=True) if isinstance(each, str)}
@@ -182,7 +182,7 @@ def _features_of(
     return features
 
 
-def _compiled(backbone: Backbone) -> Callable[[np.ndarray], np.ndarray]:
+def compiled(backbone: Backbone) -> Callable[[np.ndarray], np.ndarray]:
     """The backbone as one TensorFlow graph: (batch, h, w, 3) uint8 RGB -> (batch, ...) float32."""
     import tensorflow as tf
 
@@ -193,7 +193,7 @@ def _compiled(backbone: Backbone) -> Callable[[np.ndarray], np.ndarray]:
     return lambda images: run(tf.constant(images)).numpy()
 
 
-def _map_ahead(
+def map_ahead(
     pool: ThreadPoolExecutor, work: Callable[[Item], Result], jobs: Iterable[Iterable[Item]]
 ) -> Iterator[list[Result]]:
     """Apply `work` to every item of every job, a few jobs ahead; yield each job's results in order."""
