@@ -4,8 +4,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from fishcli.report import audit_plots, audit_tables, seen_tables
-from fishcli.report.cells import Table, ends, number, percent
+from fishcli.report import audit_plots, audit_tables, seen_tables, twin_tables
+from fishcli.report.cells import Table, number, percent
 from fishcli.report.inline_svg import inline_svg
 from fishcli.report.panels import p_text, signed
 from fishcli.report.pictures import embedded
@@ -35,7 +35,7 @@ def audit_page(audit: dict[str, Any], pictures: Mapping[str, bytes] | None = Non
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(number=number, signed=signed, ends=ends, percent=percent)
+    environment.filters.update(number=number, signed=signed, percent=percent)
     audit = _fit(audit)
     return environment.get_template("audit.html").render(
         audit=audit,
@@ -46,6 +46,7 @@ def audit_page(audit: dict[str, Any], pictures: Mapping[str, bytes] | None = Non
         n_drawn=audit_plots.N_FIELDS,
         figures=_figures(audit),
         worlds=[(world, seen_tables.world_table(world["tellings"])) for world in _listed(audit["worlds"])],
+        pairs={said: twin_tables.pairs_table(pairs) for said, pairs in _pairs(audit["twins"]).items()},
         pictures={name: embedded(png) for name, png in (pictures or {}).items()},
     )
 
@@ -72,7 +73,7 @@ def _headline(gains: list[dict[str, Any]]) -> dict[str, dict[str, Any] | None]:
 
 def _tables(audit: dict[str, Any]) -> dict[str, Table]:
     """The tables that the audit has the numbers for, by name."""
-    seen, background = audit["seen"] or {}, audit["background"] or {}
+    seen, background, twins = (audit[name] or {} for name in ("seen", "background", "twins"))
     known: dict[str, tuple[Any, Callable[[Any], Table]]] = {
         "gains": (audit["gains"], audit_tables.gains_table),
         "nulls": (audit["nulls"], audit_tables.nulls_table),
@@ -80,8 +81,23 @@ def _tables(audit: dict[str, Any]) -> dict[str, Table]:
         "detectability": (seen.get("detectability"), seen_tables.detectability_table),
         "conditional": (seen.get("conditional_value"), seen_tables.conditional_table),
         "looks": (background.get("looks"), seen_tables.background_table),
+        "twins": (twins, twin_tables.twins_table),
+        "twin_cost": (twins.get("cost"), twin_tables.twin_cost_table),
     }
     return {name: make(content) for name, (content, make) in known.items() if content}
+
+
+def _pairs(twins: dict[str, Any] | None) -> dict[str, list[dict[str, Any]]]:
+    """The pairs of twins that the audit names, by what is special about them."""
+    if twins is None:
+        return {}
+    known = {
+        "Pairs with different labels": twins["examples_of_two_classes"],
+        "Pairs of different groups": twins["examples_across_groups"],
+        "Pairs of a training and a test photo": (twins["test"] or {}).get("examples", []),
+        "Pairs from the closest to the least close": twins["examples"],
+    }
+    return {said: pairs for said, pairs in known.items() if pairs}
 
 
 def _figures(audit: dict[str, Any]) -> "dict[str, Markup]":

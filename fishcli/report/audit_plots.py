@@ -35,7 +35,7 @@ NULL_TITLES = {
     "images": "Labels shuffled over images",
     "groups": "Metadata shuffled over whole groups",
 }
-MOSAIC_HEIGHT, THINNEST, TOTAL, APART = 440, 19, 26, 12  # CSS pixels
+MOSAIC_HEIGHT, THINNEST, TALLEST, TOTAL, APART = 380, 19, 225, 26, 12  # CSS pixels
 N_FIELDS = 40
 
 
@@ -46,7 +46,7 @@ def class_legend(table: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def mosaic(table: dict[str, Any], width: float) -> "Figure":
-    """A row for each size, as high as it has images, cut by the share of each class.
+    """A row for each size, as high as it has images (within limits), cut by the share of each class.
 
     Args:
         table: `class_by_size` of an audit.
@@ -56,7 +56,7 @@ def mosaic(table: dict[str, Any], width: float) -> "Figure":
     counts = np.vstack([counts.sum(axis=0), counts])
     n_images = counts.sum(axis=1)
     shares = n_images / max(n_images[0], 1)
-    heights = np.array([TOTAL, *np.maximum(MOSAIC_HEIGHT * shares[1:], THINNEST)])
+    heights = np.array([TOTAL, *np.clip(MOSAIC_HEIGHT * shares[1:], THINNEST, TALLEST)])
     tops = np.array([0, *(APART + np.cumsum(heights)[:-1])])
     left = ["all images", *(short(name, 22) for name in table["sizes"])]
     right = [f"{share:.0%}" if share == 0 or share >= 0.005 else "< 1%" for share in shares]
@@ -120,7 +120,7 @@ def null_histograms(nulls: list[dict[str, Any]], width: float) -> "Figure":
     n_columns = 1 if width < NARROW else min(len(nulls), 2)
     n_rows = -(-len(nulls) // n_columns)
     figure = svg_figure(width, 225 * n_rows)
-    figure.set_layout_engine("constrained", h_pad=9 / 72)
+    figure.set_layout_engine("constrained", h_pad=9 / 72, wspace=0.08)
     panels = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
     said = [_null_said(null, int(1.7 * width / n_columns / text_size(width))) for null in nulls]
     n_lines = max(map(len, said))

@@ -65,7 +65,7 @@ def field_table(fields: list[dict[str, Any]]) -> Table:
         "grouped": "The same under grouped folds: on groups never seen.",
         "family adds": "Bits lost under random folds without the family, of all that its section tells.",
         "V": "Cramér's V with the label, bias-corrected: 0 none, 1 one decides the other.",
-        "p images": "Labels shuffled over images, adjusted for the number of fields (max-T).",
+        "p images": "Labels shuffled over images, adjusted (max-T) for how many the headline has.",
         "p groups": "Metadata shuffled over groups, adjusted alike.",
     }
     rows = [

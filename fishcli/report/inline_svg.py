@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # A figure drawn in these colours takes the page's: each becomes the CSS variable of its name.
-INK, DIM, LINE, BACK = "#1b1f24", "#66707b", "#d9dde2", "#fefefe"
+INK, DIM, LINE, BACK = "#1b1f24", "#5f6974", "#d9dde2", "#fefefe"
 ACCENT, ALARM = "#0b6bb5", "#c4500c"
 VARIABLES = {
     INK: "--ink",
