@@ -254,6 +254,10 @@ class AuditConfig(StoreConfig):
             show_default="the newest",
         ),
     ] = None
+    background: Annotated[
+        bool,
+        Option("--background", help="Paint fish over and see what the rest tells; needs boxes and features."),
+    ] = False
     folds: Annotated[int, Option(help="Folds.", min=2)] = 5
     permutations: Annotated[int, Option(help="Permutations for each p-value.", min=1)] = 999
     seed: Annotated[int, Option(help="Of folds and permutations.", min=0, max=1_000_000)] = 0

@@ -77,7 +77,7 @@ def learned(name: str, known: AuditTable, columns: pd.DataFrame) -> np.ndarray:
 
     counts = np.bincount(known.labels, minlength=known.n_classes)
     proba = np.zeros((len(columns), known.n_classes))
-    known = known.only([name for name in known.columns if known.columns[name].notna().any()])
+    known = known.only([field.name for field in known.fields if known.columns[field.name].notna().any()])
     if (counts > 0).sum() > 1 and known.fields:
         with warnings.catch_warnings(), threadpool_limits(1):  # small fits: threads would wait for each other
             warnings.simplefilter("ignore", UserWarning)  # unseen categories are what folds are about

@@ -13,12 +13,20 @@ from fishcli.audit.per_field import FieldGain, gains_by_field, with_p_values
 from fishcli.audit.selftest import check_worlds
 from fishcli.audit.simulate import N_IMAGES
 from fishcli.audit.sizes import class_by_size
+from fishcli.commands.audit_features import (
+    find_store,
+    fish_or_background,
+    read_cached,
+    what_a_model_sees,
+    worlds_of_tests,
+)
 from fishcli.commands.audit_inputs import AuditInputs, load_audit_inputs
 from fishcli.commands.audit_text import fields_text, gains_text, selftest_text, sentence
 from fishcli.configs import AuditConfig
 from fishcli.dataset.fields import FIELDS
 from fishcli.dataset.folds import make_folds
 from fishcli.errors import FishError, LimitError
+from fishcli.features.store import FeatureStore
 from fishcli.files import write_json, write_text
 from fishcli.progress import say, table_text, track, warn
 from fishcli.report.audit_page import audit_page
@@ -35,15 +43,13 @@ class _Core:
             the other sections in the same way.
         nulls: of images and, where groups are known, of groups.
         fields: each field.
-        random_fold: (n,) int.
-        grouped_fold: (n,) int, or None.
+        folds: (n,) int by "random" and, where groups are known, "grouped".
     """
 
     held_out: list[HeldOut]
     nulls: list[Null]
     fields: list[FieldGain]
-    random_fold: np.ndarray
-    grouped_fold: np.ndarray | None
+    folds: dict[str, np.ndarray]
 
 
 def run(config: AuditConfig) -> str:
@@ -57,8 +63,10 @@ def run(config: AuditConfig) -> str:
     if config.selftest:
         return _selftest(config)
     inputs = load_audit_inputs(config)
+    store = find_store(config)
+    _check(config, inputs, store)
     core = _measure(config, inputs)
-    audit = _audit(config, inputs, core)
+    audit = _audit(config, inputs, core, store)
     pictures: dict[str, bytes] = {}
     config.out.mkdir(parents=True, exist_ok=True)
     write_json(config.out / "audit.json", audit)
@@ -70,6 +78,17 @@ def run(config: AuditConfig) -> str:
     text = "\n\n".join([gains_text(gains), fields_text(headline), audit["sentence"]])
     _check_limit(config, gains, text)
     return text
+
+
+def _check(config: AuditConfig, inputs: AuditInputs, store: FeatureStore | None) -> None:
+    """Refuse what can't be done before anything slow."""
+    if config.fail_above_bits is not None and config.on == "grouped" and inputs.table.groups is None:
+        raise FishError("--on grouped: no groups are known. Pass --groups, or --on random.")
+    if config.background and (store is None or not (config.data_dir / "boxes").is_dir()):
+        raise FishError(
+            "--background paints photos and computes their features: it needs boxes in "
+            f"{config.data_dir / 'boxes'} and a store. Run fishcli features first."
+        )
 
 
 def _measure(config: AuditConfig, inputs: AuditInputs) -> _Core:
@@ -94,14 +113,16 @@ def _measure(config: AuditConfig, inputs: AuditInputs) -> _Core:
         tests.append(permute_groups(headline, *settings))
     gains = gains_by_field(inputs.table, headline, folds["random"], folds.get("grouped"), held_out[0].gain)
     fields = with_p_values(gains, *(by_field for _, by_field in tests))
-    return _Core(held_out, [null for null, _ in tests], fields, folds["random"], folds.get("grouped"))
+    return _Core(held_out, [null for null, _ in tests], fields, folds)
 
 
-def _audit(config: AuditConfig, inputs: AuditInputs, core: _Core) -> dict[str, Any]:
+def _audit(
+    config: AuditConfig, inputs: AuditInputs, core: _Core, store: FeatureStore | None
+) -> dict[str, Any]:
     """The content of audit.json."""
     table = inputs.table
+    cached = None if inputs.images is None else read_cached(store, "train", inputs.images)
     entropy = label_entropy(table.labels)
-    n_headline = 2 if core.grouped_fold is not None else 1
     gains = [each.gain for each in core.held_out]
     counts = np.bincount(table.labels).tolist()
     return {
@@ -121,21 +142,18 @@ def _audit(config: AuditConfig, inputs: AuditInputs, core: _Core) -> dict[str, A
         "gains": [dataclasses.asdict(gain) for gain in gains],
         "nulls": [dataclasses.asdict(null) for null in core.nulls],
         "per_field": [dataclasses.asdict(field) for field in core.fields],
-        "seen": None,
-        "background": None,
+        "seen": what_a_model_sees(config, inputs, cached, core.folds["random"], core.fields),
+        "background": fish_or_background(config, inputs, store, core.folds),
         "twins": None,
-        "worlds": None,
-        "sentence": sentence(gains[:n_headline], core.nulls, entropy),
+        "worlds": worlds_of_tests(config, inputs, store, cached),
+        "sentence": sentence(gains[: len(core.folds)], core.nulls, entropy),
     }
 
 
 def _check_limit(config: AuditConfig, gains: list[Gain], result: str) -> None:
     if config.fail_above_bits is None:
         return
-    found = [gain for gain in gains[:2] if gain.folds == config.on]
-    if not found:
-        raise FishError("--on grouped: no groups are known. Pass --groups, or --on random.")
-    low = found[0].bits_low
+    low = next(gain.bits_low for gain in gains if gain.folds == config.on)
     if low is not None and low > config.fail_above_bits:
         raise LimitError(
             f"the lower end of the interval under {config.on} folds, {low:.3f} bits, passes "

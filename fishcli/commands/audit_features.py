@@ -1,0 +1,117 @@
+"""What audit-leakage looks at beyond metadata: cached features, painted photos and the test sets."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fishcli.audit.background import measure_background
+from fishcli.audit.painting import painted_features
+from fishcli.audit.per_field import FieldGain
+from fishcli.audit.seen import conditional_values, detectabilities
+from fishcli.audit.worlds import World, compare_worlds
+from fishcli.commands.audit_inputs import AuditInputs
+from fishcli.commands.upkeep import pick_store, reload_backbone
+from fishcli.configs import AuditConfig
+from fishcli.dataset.annotations import read_boxes
+from fishcli.dataset.fields import read_fields
+from fishcli.dataset.images import load_tests
+from fishcli.features.store import FeatureStore, list_stores
+from fishcli.features.views import first_views
+from fishcli.heads.inputs import in_parts, pool_maps, store_rows
+from fishcli.progress import say, track
+
+
+@dataclass(frozen=True)
+class Cached:
+    """Pooled features of some images.
+
+    Attributes:
+        rows: (m,) int64, which of the images have features.
+        features: (m, channels) float32.
+    """
+
+    rows: np.ndarray
+    features: np.ndarray
+
+
+def find_store(config: AuditConfig) -> FeatureStore | None:
+    """The store that is asked for, or the one used last; None where there is none, which is said."""
+    if config.features == "none" or config.table is not None:
+        return None
+    if config.features is None and not list_stores(config.stores_dir):
+        say(f"no features in {config.stores_dir}, so what a model sees is left out: see fishcli features")
+        return None
+    return pick_store(config.stores_dir, config.features)
+
+
+def read_cached(store: FeatureStore | None, split: str, images: pd.DataFrame) -> Cached | None:
+    """The features of a split's images, pooled; None where the store lacks some, which is said."""
+    (view,) = first_views(1)
+    if store is None:
+        return None
+    ids, listed = list(images["image"]), store.images(split)
+    if listed is None or not store.is_complete(split, view) or not set(ids) <= set(listed["image"]):
+        say(f"the store {store.store_dir.name} lacks features of {split}: left out; see fishcli features")
+        return None
+    parts = []
+    for rows in track(in_parts(store_rows(store, split, ids)), f"features of {split}", "part"):
+        features = store.read(split, view, rows)
+        parts.append(pool_maps(features) if features.ndim == 4 else features)
+    pooled = np.concatenate(parts).astype(np.float32)
+    is_known = np.isfinite(pooled).all(axis=1)  # unreadable images have NaN
+    return Cached(np.flatnonzero(is_known), pooled[is_known])
+
+
+def what_a_model_sees(
+    config: AuditConfig, inputs: AuditInputs, cached: Cached | None, fold: np.ndarray, fields: list[FieldGain]
+) -> dict[str, Any] | None:
+    """Detectability of each field and the conditional value of metadata; None without features."""
+    if cached is None:
+        return None
+    table = inputs.table.rows(cached.rows)
+    utility = {field.field: field.random_bits for field in fields}
+    detected = detectabilities(table, cached.features, fold[cached.rows], utility)
+    headline = table.only(next(iter(inputs.sections.values())))
+    values = conditional_values(headline, cached.features, config.folds, config.seed)
+    return {
+        "detectability": [dataclasses.asdict(each) for each in detected],
+        "conditional_value": [dataclasses.asdict(each) for each in values],
+    }
+
+
+def fish_or_background(
+    config: AuditConfig, inputs: AuditInputs, store: FeatureStore | None, folds: Mapping[str, np.ndarray]
+) -> dict[str, Any] | None:
+    """What the fish alone and the background alone tell; None unless --background asks for it."""
+    if not config.background or store is None or inputs.images is None:
+        return None
+    boxes = read_boxes(config.data_dir / "boxes", inputs.images)
+    painted = painted_features(reload_backbone(store), inputs.images, boxes)
+    found = measure_background(painted, inputs.table.labels, inputs.table.groups, folds)
+    return dataclasses.asdict(found)
+
+
+def worlds_of_tests(
+    config: AuditConfig, inputs: AuditInputs, store: FeatureStore | None, train: Cached | None
+) -> list[dict[str, Any]]:
+    """Each test set beside the training set, by metadata and, where both have them, by features."""
+    if inputs.images is None or not any(config.data_dir.glob("test*/")):
+        return []
+    table = inputs.table
+    names = [field.name for field in table.fields]
+    found = []
+    for split, images in load_tests(config.data_dir).items():
+        readable = images[images["problem"] == ""].reset_index(drop=True)
+        cached = read_cached(store, split, readable) if train is not None else None
+        known = World(table.groups, table.columns, None)
+        unknown = World(None, read_fields(readable, names), None)
+        if train is not None and cached is not None:
+            known = dataclasses.replace(known.rows(train.rows), features=train.features)
+            unknown = dataclasses.replace(unknown.rows(cached.rows), features=cached.features)
+        worlds = compare_worlds(split, known, unknown, table.fields, config.folds, config.seed)
+        found.append(dataclasses.asdict(worlds))
+    return found
