@@ -4,6 +4,8 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import make_image
+from pipeline import compute
 from typer.testing import CliRunner
 
 from fishcli.audit.gains import Gain
@@ -154,6 +156,38 @@ def test_photos_are_audited_by_what_their_files_say(tiny_competition, tmp_path):
     of_headline = {f["section"] for f in found["per_field"] if f["bits_without_family"] is not None}
     assert of_headline == {"file"}
     assert "file metadata alone" in text.lower()
+
+
+def test_with_features_and_boxes_it_says_what_a_model_sees(tiny_competition, tmp_path):
+    data_dir = tiny_competition(n_per_class=12)
+    compute(tmp_path)
+    told = {"fields": "width,size_key", "folds": 3, "permutations": 9, "background": True}
+    audit.run(AuditConfig(data_dir=data_dir, out=tmp_path / "audit", **told))
+    found = json.loads((tmp_path / "audit" / "audit.json").read_text())
+    assert {each["field"] for each in found["seen"]["detectability"]} == {"width", "size_key"}
+    assert [each["folds"] for each in found["seen"]["conditional_value"]] == ["random", "grouped"]
+    assert found["background"]["n_images"] + found["background"]["n_without_boxes"] == 36
+    assert {look["look"] for look in found["background"]["looks"]} == {"photo", "background", "fish", "boxes"}
+    (world,) = found["worlds"]
+    assert (world["split"], world["n_train"], world["n_test"]) == ("test", 36, 6)
+    assert [telling["by"] for telling in world["tellings"]] == ["file", "features"]
+    assert world["novelty"] is not None
+
+
+def test_images_that_the_store_lacks_are_left_out_aloud(tiny_competition, tmp_path, capsys):
+    data_dir = tiny_competition()
+    compute(tmp_path, splits="train")
+    make_image(data_dir / "train" / "ALB" / "new.jpg")
+    told = {"fields": "width", "folds": 3, "permutations": 1, "groups": "none"}
+    audit.run(AuditConfig(data_dir=data_dir, out=tmp_path / "audit", **told))
+    assert json.loads((tmp_path / "audit" / "audit.json").read_text())["seen"] is None
+    assert "lacks features of train" in capsys.readouterr().err
+
+
+def test_painting_photos_needs_features(tiny_competition, tmp_path):
+    data_dir = tiny_competition()
+    with pytest.raises(FishError, match="Run fishcli features first"):
+        audit.run(AuditConfig(data_dir=data_dir, out=tmp_path, background=True))
 
 
 def test_one_class_is_nothing_to_audit(tiny_competition, tmp_path):
