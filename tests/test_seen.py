@@ -106,7 +106,7 @@ def two_views(seed=2, n=400):
 def test_metadata_that_add_nothing_have_an_interval_around_0():
     rng, labels, features, _, groups = two_views()
     table = table_of(labels, groups, noise=rng.normal(size=400), name=rng.choice(list("abc"), 400))
-    for value in conditional_values(table, features, 4, 0):
+    for value in conditional_values(table, features, 3, 0):
         assert value.bits_low <= 0.0 <= value.bits_high or -0.03 < value.bits < 0.0
         assert value.bits_high < 0.05
         assert value.prior_log_loss - value.image_log_loss > 0.2
@@ -114,7 +114,7 @@ def test_metadata_that_add_nothing_have_an_interval_around_0():
 
 def test_metadata_that_add_something_are_found():
     _, labels, features, telling, groups = two_views()
-    values = conditional_values(table_of(labels, groups, telling=telling), features, 4, 0)
+    values = conditional_values(table_of(labels, groups, telling=telling), features, 3, 0)
     assert [value.folds for value in values] == ["random", "grouped"]
     for value in values:
         assert value.bits == pytest.approx(value.image_log_loss - value.both_log_loss)
@@ -125,7 +125,7 @@ def test_metadata_that_add_something_are_found():
 def test_metadata_that_the_image_shows_add_nothing_though_they_tell_much():
     _, labels, features, telling, _ = two_views()
     features = np.column_stack([features, telling]).astype(np.float32)
-    (value,) = conditional_values(table_of(labels, None, telling=telling), features, 4, 0)
+    (value,) = conditional_values(table_of(labels, None, telling=telling), features, 3, 0)
     assert value.prior_log_loss - value.image_log_loss > 0.5
     assert abs(value.bits) < 0.05
 
@@ -136,7 +136,7 @@ def test_the_image_arm_does_not_depend_on_the_metadata():
     telling = table_of(labels, groups, telling=telling)
     other = table_of(labels, groups, noise=rng.normal(size=400), name=rng.choice(list("abc"), 400))
     for one, two in zip(
-        *(conditional_values(each, features, 4, 0, 1) for each in (telling, other)), strict=True
+        *(conditional_values(each, features, 3, 0, 1) for each in (telling, other)), strict=True
     ):
         assert one.image_log_loss == two.image_log_loss
         assert one.both_log_loss != two.both_log_loss

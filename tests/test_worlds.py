@@ -15,6 +15,7 @@ from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_limits
 
 from fishcli.audit import novelty
+from fishcli.audit import worlds as worlds_module
 from fishcli.audit.auc import Auc, deal_folds, held_out_auc
 from fishcli.audit.novelty import measure_novelty
 from fishcli.audit.worlds import World, compare_worlds
@@ -51,7 +52,7 @@ def told(worlds):
 
 
 def test_test_images_of_the_same_world_cannot_be_told():
-    worlds = compare_worlds("test", world(1, 40), world(2, 30, prefix="new"), FIELDS, 5, 0)
+    worlds = compare_worlds("test", world(1, 40), world(2, 30, prefix="new"), FIELDS, 3, 0)
     assert list(told(worlds)) == ["file", "pixels", "features"]
     for each in worlds.tellings:
         assert 0.3 < each.auc < 0.7
@@ -65,7 +66,7 @@ def test_test_images_of_the_same_world_cannot_be_told():
 
 
 def test_test_images_of_another_world_are_told():
-    worlds = compare_worlds("test", world(1, 20), world(2, 20, shift=8.0, prefix="new"), FIELDS, 5, 0)
+    worlds = compare_worlds("test", world(1, 12), world(2, 12, shift=8.0, prefix="new"), FIELDS, 3, 0)
     for each in worlds.tellings:
         assert each.auc > 0.97
         assert each.low > 0.9
@@ -98,6 +99,16 @@ def test_test_images_of_training_groups_that_are_not_known_are_told_the_wrong_wa
     assert told(shared)["features"].low < 0.5 < told(shared)["features"].high
 
 
+def test_large_sides_are_told_apart_by_a_draw(monkeypatch):
+    train, test = world(1, 20), world(2, 20, shift=8.0, prefix="new")
+    monkeypatch.setattr(worlds_module, "MAX_IMAGES", 40)
+    worlds = compare_worlds("test", train, test, [], 3, 0)
+    assert (worlds.n_train, worlds.n_train_groups, worlds.n_test) == (160, 20, 160)
+    assert told(worlds)["features"].auc == 1.0
+    assert worlds.limits == ["Train and test are told apart by a draw of 40 images of a side that has more."]
+    assert worlds.novelty == measure_novelty(train.features, test.features, train.groups, test.groups)
+
+
 def test_without_groups_in_training_there_are_no_distances_between_them():
     worlds = compare_worlds("test", replace(world(1, 6), groups=None), world(2, 6, prefix="new"), [], 3, 0)
     assert worlds.novelty is None
@@ -115,7 +126,7 @@ def test_one_test_group_cannot_be_held_out():
 
 
 def test_without_features_there_are_only_metadata():
-    worlds = compare_worlds("test", world(1, 6), replace(world(2, 6), features=None), FIELDS, 3, 0)
+    worlds = compare_worlds("test", world(1, 5), replace(world(2, 5), features=None), FIELDS, 2, 0)
     assert list(told(worlds)) == ["file", "pixels"]
     assert worlds.no_novelty == "there are no features of both"
 

@@ -24,6 +24,9 @@ ALONE = (
     "with same_world, where training groups are treated in the same way. Far below 0.5 the test set has "
     "images of the training groups: a training group that is held out is known by its test images only."
 )
+MAX_IMAGES = 20_000
+"""Of a larger side so many images are drawn to be told apart: more would cost minutes and change little."""
+DRAWN = "Train and test are told apart by a draw of {n:,} images of a side that has more."
 RANDOM = (
     "No groups of training images are known: frames of one sequence are on both sides of a fold, which alone "
     "makes the two sets easy to tell apart."
@@ -119,7 +122,7 @@ def compare_worlds(
         test: with the same columns.
         fields: of the columns, those to tell by, section by section; those of NAMING are left out.
         n_folds: folds; fewer where there are fewer groups on a side.
-        seed: of the folds and of the splits for `Telling.same_world`.
+        seed: of the folds, the splits for `Telling.same_world` and the draws of MAX_IMAGES.
     """
     told = [field for field in fields if (field.section, field.family) not in NAMING]
     tellers: dict[str, Teller] = {
@@ -128,15 +131,19 @@ def compare_worlds(
     }
     if train.features is not None and test.features is not None:
         tellers["features"] = _score_by_features
-    splits = _same_world(train, test, seed)
+    known, new = _draw(train, seed), _draw(test, seed)
+    splits = _same_world(known, new, seed)
     tellings = []
     for by, teller in track(list(tellers.items()), f"train against {split}", "look"):
-        found = _tell(teller, train, test, n_folds, seed)
+        found = _tell(teller, known, new, n_folds, seed)
         same = [_tell(teller, *parts, n_folds, seed).auc for parts in splits]
         tellings.append(
             Telling(by, found.auc, found.low, found.high, [auc for auc in same if auc is not None])
         )
     novelty, no_novelty = _novelty(train, test)
+    limits = [*([ALONE] if test.groups is None else []), *([RANDOM] if train.groups is None else [])]
+    if max(len(train.columns), len(test.columns)) > MAX_IMAGES:
+        limits.append(DRAWN.format(n=MAX_IMAGES))
     return Worlds(
         split=split,
         n_train=len(train.columns),
@@ -147,8 +154,16 @@ def compare_worlds(
         novelty=novelty,
         no_novelty=no_novelty,
         interval=METHOD,
-        limits=[*([ALONE] if test.groups is None else []), *([RANDOM] if train.groups is None else [])],
+        limits=limits,
     )
+
+
+def _draw(world: World, seed: int) -> World:
+    """The world itself, or MAX_IMAGES of its images in their order."""
+    n_images = len(world.columns)
+    if n_images <= MAX_IMAGES:
+        return world
+    return world.rows(np.sort(np.random.default_rng(seed).choice(n_images, MAX_IMAGES, replace=False)))
 
 
 def _tell(teller: "Teller", train: World, test: World, n_folds: int, seed: int) -> Auc:
