@@ -54,10 +54,10 @@ def principal_scores(features: np.ndarray, rows: np.ndarray) -> np.ndarray:
     standardised = scaler.transform(features[rows])
     with threadpool_limits(1):  # small matrices: threads would wait for each other
         pca = PCA(min(N_COMPONENTS, features.shape[1], len(rows) - 1), random_state=0).fit(standardised)
-    spread = np.sqrt(pca.explained_variance_.mean())
-    # In one step, since a standardised copy of all rows may not fit into memory.
-    turn = (pca.components_ / scaler.scale_).T / spread
-    return (features @ turn.astype(features.dtype) - scaler.mean_ @ turn).astype(np.float64)
+        spread = np.sqrt(pca.explained_variance_.mean())
+        # In one step, since a standardised copy of all rows may not fit into memory.
+        turn = (pca.components_ / scaler.scale_).T / spread
+        return (features @ turn.astype(features.dtype) - scaler.mean_ @ turn).astype(np.float64)
 
 
 def held_out_proba(
