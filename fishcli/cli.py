@@ -98,6 +98,7 @@ COMMANDS = {
     "ensemble": (configs.EnsembleConfig, "ensemble"),
     "score": (configs.ScoreConfig, "score"),
     "audit-leakage": (configs.AuditConfig, "audit"),
+    "groups": (configs.GroupsConfig, "groups"),
 }
 
 for _name, (_config_class, _module) in COMMANDS.items():

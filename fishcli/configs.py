@@ -272,3 +272,21 @@ class AuditConfig(StoreConfig):
         bool, Option("--selftest", help="Try the audit on simulated data whose leak is known, and stop.")
     ] = False
     simulations: Annotated[int, Option(help="Of --selftest: data sets of each kind.", min=2)] = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupsConfig(StoreConfig):
+    """Cluster the training images into cameras or sequences: a groups.csv to be looked over, and sheets."""
+
+    out: Annotated[
+        Path | None, Option(help="The CSV (image,group).", show_default="DATA_DIR/groups_found.csv")
+    ] = None
+    force: Annotated[bool, Option("--force", help="Replace --out; never DATA_DIR/groups.csv.")] = False
+    clusters: Annotated[str, Option(help="How many, or auto.")] = "auto"
+    features: Annotated[
+        str | None,
+        Option(
+            help="The store that helps with crops and photos by hand; none for no store.",
+            show_default="the newest, if any",
+        ),
+    ] = None

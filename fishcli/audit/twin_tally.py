@@ -1,0 +1,87 @@
+"""Counting pairs of near duplicates as they come, without keeping them."""
+
+from collections import Counter
+
+import numpy as np
+
+N_EXAMPLES = 12
+
+
+class Examples:
+    """The closest partner of each photo, out of all pairs that were offered."""
+
+    def __init__(self, n: int) -> None:
+        """Begin with no partner for `n` photos."""
+        self._partner = np.full(n, -1, np.int64)
+        self._bits = np.zeros(n, np.int64)
+
+    def offer(self, rows: np.ndarray, partners: np.ndarray, bits: np.ndarray) -> None:
+        """Take the closest of a row's pairs (k,); a row's pairs all come in one call."""
+        order = np.lexsort((bits, rows))
+        kept, first = np.unique(rows[order], return_index=True)
+        self._partner[kept] = partners[order][first]
+        self._bits[kept] = bits[order][first]
+
+    def pick(self, family: np.ndarray, spread: bool = False) -> list[tuple[int, int, int]]:
+        """Up to 12 pairs (row, partner, bits), one a family (n,), closest first.
+
+        With `spread` they are picked at equal steps from the closest to the least close, in place of the 12
+        closest.
+        """
+        rows = np.flatnonzero(self._partner >= 0)
+        rows = rows[np.argsort(self._bits[rows], kind="stable")]
+        if spread:  # a family by its least close pair, so that the threshold can be judged
+            rows = rows[::-1]
+        _, first = np.unique(family[rows], return_index=True)
+        rows = rows[np.sort(first)]
+        if spread:
+            steps = np.linspace(0, len(rows) - 1, min(N_EXAMPLES, len(rows))).round().astype(int)
+            rows = rows[::-1][steps]
+        picked = rows[:N_EXAMPLES]
+        return [(int(row), int(self._partner[row]), int(self._bits[row])) for row in picked]
+
+
+class Tally:
+    """Counts of the pairs among n photos.
+
+    Attributes:
+        counts: ordered pairs (each pair twice): "all", "hash" (close by hash), "folds" (of two folds),
+            "classes" and "groups" (of two).
+        has_twin: (n,) bool.
+        in_training: (n,) bool, whether a twin is in another fold.
+        family: (n,) int, the number of the set of photos that twins connect.
+        examples: of all pairs, of those of two classes and of those of two groups.
+    """
+
+    def __init__(self, labels: np.ndarray, groups: np.ndarray | None, fold: np.ndarray) -> None:
+        """Begin with no pair among photos with these labels, groups and folds, (n,) int each."""
+        n = len(labels)
+        self._kinds = {"folds": fold, "classes": labels, **({} if groups is None else {"groups": groups})}
+        self.counts: Counter[str] = Counter()
+        self.has_twin = np.zeros(n, bool)
+        self.in_training = np.zeros(n, bool)
+        self.family = np.arange(n)
+        self.examples = {kind: Examples(n) for kind in ("all", "classes", "groups")}
+
+    def add(self, rows: np.ndarray, partners: np.ndarray, bits: np.ndarray, by_hash: np.ndarray) -> None:
+        """Count ordered pairs (k,); a row's pairs all come in one call, a pair with itself does not count."""
+        from scipy.sparse import coo_array
+        from scipy.sparse.csgraph import connected_components
+
+        is_pair = rows != partners
+        rows, partners, bits = rows[is_pair], partners[is_pair], bits[is_pair]
+        self.counts["all"] += len(rows)
+        self.counts["hash"] += int(by_hash[is_pair].sum())
+        self.has_twin[rows] = True
+        self.examples["all"].offer(rows, partners, bits)
+        for kind, values in self._kinds.items():
+            differ = values[rows] != values[partners]
+            self.counts[kind] += int(differ.sum())
+            if kind == "folds":
+                self.in_training[rows[differ]] = True
+            else:
+                self.examples[kind].offer(rows[differ], partners[differ], bits[differ])
+        n = len(self.family)
+        edges = (np.ones(len(rows), bool), (self.family[rows], self.family[partners]))
+        _, joined = connected_components(coo_array(edges, shape=(n, n)), directed=False)
+        self.family = joined[self.family]
