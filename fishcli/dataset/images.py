@@ -5,6 +5,7 @@ import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from PIL import Image, UnidentifiedImageError
 
@@ -21,6 +22,16 @@ Image.init()
 warnings.filterwarnings("ignore", module="PIL")
 
 EXIF_ORIENTATION = 0x0112
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What makes a photo upright, by its EXIF orientation. Pillow's exif_transpose fails on damaged EXIF."""
 EXPECTED = "train/<CLASS>/*.jpg, or train.csv (image,label[,group]) beside train/*.jpg"
 
 
@@ -93,6 +104,16 @@ def read_header(path: Path) -> tuple[int, int, str]:
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
         return 0, 0, f"its header can't be read ({error})"
     return (width, height, "") if is_sideways else (height, width, "")
+
+
+def upright_rgb(image: Image.Image) -> Image.Image:
+    """An opened image as 8-bit RGB, turned upright as its EXIF says; what can't be decoded raises."""
+    # Pillow turns a TIFF itself.
+    turn = TURNS.get(image.getexif().get(EXIF_ORIENTATION, 1)) if image.format != "TIFF" else None
+    upright = image if turn is None else image.transpose(turn)
+    if upright.mode.startswith("I"):  # 16 bits: Pillow's own conversion would clip at 255
+        upright = Image.fromarray(np.round(np.asarray(upright) / 257.0).clip(0, 255).astype(np.uint8))
+    return upright.convert("RGB")
 
 
 def _image_paths(split_dir: Path) -> dict[str, Path]:

@@ -4,16 +4,15 @@ import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from fishcli.dataset.file_facts import DAMAGE
-from fishcli.dataset.images import FORMATS
+from fishcli.dataset.images import FORMATS, upright_rgb
 from fishcli.errors import FishError, examples
 from fishcli.progress import track, warn
 
@@ -103,13 +102,7 @@ def read_small(path: Path, size: tuple[int, int]) -> Image.Image:
     """
     with Image.open(path, formats=FORMATS) as image:
         image.draft(None, size)  # JPEGs only
-        image.load()
-        upright: Image.Image = image
-        with suppress(*DAMAGE):  # damaged EXIF is no reason to go without the photo
-            upright = ImageOps.exif_transpose(image)
-        if upright.mode.startswith("I"):  # 16 bits: Pillow's own conversion would clip at 255
-            upright = Image.fromarray(np.round(np.asarray(upright) / 257.0).clip(0, 255).astype(np.uint8))
-        return upright.convert("RGB")
+        return upright_rgb(image)
 
 
 def _looks(paths: Iterable[Path]) -> Iterator[tuple[np.ndarray | int, int, str]]:

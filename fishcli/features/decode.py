@@ -5,21 +5,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from fishcli.dataset.images import EXIF_ORIENTATION, FORMATS
+from fishcli.dataset.images import FORMATS, upright_rgb
 
 DECODER = "pillow"
 """Part of the recipe: another decoder gives slightly different pixels."""
-
-TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-"""What makes a photo upright, by its EXIF orientation. Pillow's exif_transpose fails on damaged EXIF."""
 
 
 class UnreadableImageError(Exception):
@@ -37,12 +26,7 @@ def decode(path: Path) -> np.ndarray:
     """
     try:
         with Image.open(path, formats=FORMATS) as image:
-            # Pillow turns a TIFF itself.
-            turn = TURNS.get(image.getexif().get(EXIF_ORIENTATION, 1)) if image.format != "TIFF" else None
-            upright = image if turn is None else image.transpose(turn)
-            if upright.mode.startswith("I"):  # 16 bits: Pillow's own conversion would clip at 255
-                upright = Image.fromarray(np.round(np.asarray(upright) / 257.0).clip(0, 255).astype(np.uint8))
-            return np.asarray(upright.convert("RGB"))
+            return np.asarray(upright_rgb(image))
     except FileNotFoundError:
         raise UnreadableImageError("the file is missing") from None
     except UnidentifiedImageError:
