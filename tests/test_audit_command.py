@@ -156,6 +156,7 @@ def test_photos_are_audited_by_what_their_files_say(tiny_competition, tmp_path):
     of_headline = {f["section"] for f in found["per_field"] if f["bits_without_family"] is not None}
     assert of_headline == {"file"}
     assert "file metadata alone" in text.lower()
+    assert found["twins"]["n_images"] == 24
 
 
 def test_with_features_and_boxes_it_says_what_a_model_sees(tiny_competition, tmp_path):
@@ -168,6 +169,8 @@ def test_with_features_and_boxes_it_says_what_a_model_sees(tiny_competition, tmp
     assert [each["folds"] for each in found["seen"]["conditional_value"]] == ["random", "grouped"]
     assert found["background"]["n_images"] + found["background"]["n_without_boxes"] == 36
     assert {look["look"] for look in found["background"]["looks"]} == {"photo", "background", "fish", "boxes"}
+    assert found["twins"]["n_images"] == 36
+    assert found["twins"]["test"]["n_images"] == 6
     (world,) = found["worlds"]
     assert (world["split"], world["n_train"], world["n_test"]) == ("test", 36, 6)
     assert [telling["by"] for telling in world["tellings"]] == ["file", "features"]

@@ -17,11 +17,13 @@ from fishcli.commands.audit_features import (
     find_store,
     fish_or_background,
     read_cached,
+    read_tests,
     what_a_model_sees,
-    worlds_of_tests,
+    worlds_of,
 )
 from fishcli.commands.audit_inputs import AuditInputs, load_audit_inputs
 from fishcli.commands.audit_text import fields_text, gains_text, selftest_text, sentence
+from fishcli.commands.audit_twins import twins_of
 from fishcli.configs import AuditConfig
 from fishcli.dataset.fields import FIELDS
 from fishcli.dataset.folds import make_folds
@@ -66,8 +68,18 @@ def run(config: AuditConfig) -> str:
     store = find_store(config)
     _check(config, inputs, store)
     core = _measure(config, inputs)
-    audit = _audit(config, inputs, core, store)
-    pictures: dict[str, bytes] = {}
+    cached = None if inputs.images is None else read_cached(store, "train", inputs.images)
+    tests = read_tests(config, inputs)
+    fold, losses = core.folds["random"], core.held_out[0].losses
+    twins, sheet = twins_of(inputs, tests, store, cached, fold, losses)
+    audit = {
+        **_metadata_part(config, inputs, core),
+        "seen": what_a_model_sees(config, inputs, cached, fold, core.fields),
+        "background": fish_or_background(config, inputs, store, core.folds),
+        "twins": twins,
+        "worlds": worlds_of(config, inputs, tests, store, cached),
+    }
+    pictures = {} if sheet is None else {"twins": sheet}
     config.out.mkdir(parents=True, exist_ok=True)
     write_json(config.out / "audit.json", audit)
     write_text(config.out / "audit.html", audit_page(audit, pictures))
@@ -116,12 +128,9 @@ def _measure(config: AuditConfig, inputs: AuditInputs) -> _Core:
     return _Core(held_out, [null for null, _ in tests], fields, folds)
 
 
-def _audit(
-    config: AuditConfig, inputs: AuditInputs, core: _Core, store: FeatureStore | None
-) -> dict[str, Any]:
-    """The content of audit.json."""
+def _metadata_part(config: AuditConfig, inputs: AuditInputs, core: _Core) -> dict[str, Any]:
+    """The content of audit.json that metadata and labels alone tell."""
     table = inputs.table
-    cached = None if inputs.images is None else read_cached(store, "train", inputs.images)
     entropy = label_entropy(table.labels)
     gains = [each.gain for each in core.held_out]
     counts = np.bincount(table.labels).tolist()
@@ -142,10 +151,6 @@ def _audit(
         "gains": [dataclasses.asdict(gain) for gain in gains],
         "nulls": [dataclasses.asdict(null) for null in core.nulls],
         "per_field": [dataclasses.asdict(field) for field in core.fields],
-        "seen": what_a_model_sees(config, inputs, cached, core.folds["random"], core.fields),
-        "background": fish_or_background(config, inputs, store, core.folds),
-        "twins": None,
-        "worlds": worlds_of_tests(config, inputs, store, cached),
         "sentence": sentence(gains[: len(core.folds)], core.nulls, entropy),
     }
 

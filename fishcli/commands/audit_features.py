@@ -95,20 +95,31 @@ def fish_or_background(
     return dataclasses.asdict(found)
 
 
-def worlds_of_tests(
-    config: AuditConfig, inputs: AuditInputs, store: FeatureStore | None, train: Cached | None
+def read_tests(config: AuditConfig, inputs: AuditInputs) -> dict[str, pd.DataFrame]:
+    """The readable images of each test set, none where there are no photos."""
+    if inputs.images is None or not any(config.data_dir.glob("test*/")):
+        return {}
+    return {
+        split: images[images["problem"] == ""].reset_index(drop=True)
+        for split, images in load_tests(config.data_dir).items()
+    }
+
+
+def worlds_of(
+    config: AuditConfig,
+    inputs: AuditInputs,
+    tests: Mapping[str, pd.DataFrame],
+    store: FeatureStore | None,
+    train: Cached | None,
 ) -> list[dict[str, Any]]:
     """Each test set beside the training set, by metadata and, where both have them, by features."""
-    if inputs.images is None or not any(config.data_dir.glob("test*/")):
-        return []
     table = inputs.table
     names = [field.name for field in table.fields]
     found = []
-    for split, images in load_tests(config.data_dir).items():
-        readable = images[images["problem"] == ""].reset_index(drop=True)
-        cached = read_cached(store, split, readable) if train is not None else None
+    for split, images in tests.items():
+        cached = read_cached(store, split, images) if train is not None else None
         known = World(table.groups, table.columns, None)
-        unknown = World(None, read_fields(readable, names), None)
+        unknown = World(None, read_fields(images, names), None)
         if train is not None and cached is not None:
             known = dataclasses.replace(known.rows(train.rows), features=train.features)
             unknown = dataclasses.replace(unknown.rows(cached.rows), features=cached.features)
