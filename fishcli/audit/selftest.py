@@ -69,7 +69,10 @@ def check_worlds(n_sets: int, n_images: int, n_folds: int, n_permutations: int, 
         truths: list[float] = []
         found = pd.DataFrame(sets)
         if not world.boats:
-            fits = (delayed(_truth)(world, n_images, (seed, number, n_sets + i)) for i in range(min(N_TRUTHS, n_sets)))
+            fits = (
+                delayed(_truth)(world, n_images, (seed, number, n_sets + i))
+                for i in range(min(N_TRUTHS, n_sets))
+            )
             truths = list(Parallel(n_jobs=-1)(fits))
         checks.append(_check(name, found, float(np.mean(truths)) if truths else None))
     return checks
