@@ -18,6 +18,8 @@ SHARE_OF_HASH_PAIRS = 0.75
 
 With it, 95 to 100% of the pairs by features on drawn competitions were frames of one catch, and 46 to 85% of
 such frames were found, with one backbone as with another; a fixed cosine would do for one backbone alone."""
+MAX_SHARE = 0.02
+"""But never more than this share of all pairs: hashes of flat, dark photos may be alike by accident."""
 CONFIRMING = 2.0
 """Pairs by hash must be within so many times that distance: 93 to 100% of twins were then of one catch."""
 MIN_HASH_PAIRS = 30
@@ -25,7 +27,7 @@ IDENTICAL = 1e-6
 """A cosine distance that only rounding can make."""
 ONE_GROUP = 0.95
 """The share of close pairs that must be of one group, where groups are known."""
-MAX_PAIRS, MAX_QUERIES = 50_000_000, 2_000
+MAX_PAIRS, MAX_QUERIES, N_RANDOM_PAIRS = 50_000_000, 2_000, 100_000
 
 
 @dataclass(frozen=True)
@@ -63,10 +65,10 @@ def find_thresholds(
 
     By hash: 4 bits; with groups, the largest number up to that at which 95% of the close pairs are of one
     group, but 2 at least. By features: the cosine distance within which 75% of the pairs by hash lie (so that
-    a backbone whose features are all alike gets a small one); with groups, the largest up to that at which
-    95% of the close pairs are of one group. Pairs by hash must be within twice that distance. Groups only
-    ever narrow: where a group is a boat, all its photos are closer to each other than to other boats', and
-    still not duplicates.
+    a backbone whose features are all alike gets a small one), but at most 2% of all pairs; with groups, the
+    largest up to that at which 95% of the close pairs are of one group. Pairs by hash must be within twice
+    the distance that groups have not narrowed. Groups only ever narrow: where a group is a boat, all its
+    photos are closer to each other than to other boats', and still not duplicates.
 
     Args:
         hashes: (n,) uint64.
@@ -89,7 +91,8 @@ def find_thresholds(
                 f"Features are not looked at: {len(cosines)} pairs by hash are too few to set a threshold on."
             )
             return Thresholds(Limits(bits, None, None), f"{how} {note}")
-        largest = max(float(np.quantile(cosines, SHARE_OF_HASH_PAIRS)), IDENTICAL)
+        usual = np.quantile(_random_pairs(points.directions, seed), MAX_SHARE)
+        largest = max(min(float(np.quantile(cosines, SHARE_OF_HASH_PAIRS)), float(usual)), IDENTICAL)
         narrow = largest
         if groups is not None:
             narrow = _narrowed(_near_pairs(hashes, points, groups, np.sort(queries), largest), largest)
@@ -115,6 +118,13 @@ def _near_pairs(
         is_mate = np.zeros(len(hashes), bool) if groups is None else groups == groups[query]
         found.append((bits[near], distance[near], is_mate[near]))
     return _Pairs(*(np.concatenate(part) for part in zip(*found, strict=True)))
+
+
+def _random_pairs(directions: np.ndarray, seed: int) -> np.ndarray:
+    """Cosine distances of photos drawn at random, two by two."""
+    first, second = np.random.default_rng(seed).integers(len(directions), size=(2, N_RANDOM_PAIRS))
+    kept = first != second
+    return 1 - np.einsum("ij,ij->i", directions[first[kept]], directions[second[kept]])
 
 
 def _hash_bits(near: _Pairs, has_groups: bool) -> tuple[int, str]:
