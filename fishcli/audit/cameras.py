@@ -13,6 +13,8 @@ CAMERA_LIKENESS = 0.2
 different cameras correlate by 0 +- 0.05, those of one camera by 0.2 to 0.9."""
 ENCODER_WEIGHT = 0.1
 """What one image size, or one set of quantisation tables, adds: a rare one in common says more."""
+ROWS_A_COMPONENT = 6
+"""Directions that few photos show would be blown up by whitening."""
 COLOUR_SIDE, COLOUR_COMPONENTS, FEATURE_COMPONENTS = 8, 32, 64
 LUMA = (0.299, 0.587, 0.114)
 MAX_ROWS = 6_000
@@ -133,9 +135,9 @@ def _whitened(rows: np.ndarray, n_components: int) -> np.ndarray:
     """Rows on their first principal components, of equal variance each, then of length 1."""
     from sklearn.decomposition import PCA
 
-    n_components = min(n_components, len(rows) - 1, rows.shape[1])
-    if n_components < 1:
+    if (rows == rows[0]).all():
         return np.zeros((len(rows), 1), np.float32)
+    n_components = min(n_components, rows.shape[1], max(1, len(rows) // ROWS_A_COMPONENT))
     return _unit(PCA(n_components, whiten=True, random_state=0).fit_transform(rows).astype(np.float32))
 
 
