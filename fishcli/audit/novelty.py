@@ -22,7 +22,8 @@ class Novelty:
         low: the lower end of its 95% interval; None where there is but one test group. It holds the
             threshold for known.
         high: the upper end.
-        threshold: the 95th percentile of distances from a training image to the nearest one of another group.
+        threshold: the 95th percentile of distances from a training image to the nearest one of another group;
+            of a draw of training images where there are more than image_learner.MAX_TRAINING_ROWS.
         median_test_distance: from a test image to the nearest training image; `threshold`'s unit.
         interval: the method.
     """
@@ -52,7 +53,7 @@ def measure_novelty(
     rows = training_rows(is_test, 1)
     scores = principal_scores(np.concatenate([train, test]), rows).astype(np.float32)
     known, new = scores[: len(train)], scores[len(train) :]
-    threshold = float(np.percentile(_distances_between_groups(known, train_groups), PERCENTILE))
+    threshold = float(np.percentile(_distances_between_groups(known, train_groups, rows), PERCENTILE))
     nearest = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(known).kneighbors(new)[0][:, 0]
     is_far = nearest > threshold
     low, high, method = _ends(is_far, test_groups)
@@ -80,17 +81,16 @@ def _ends(is_far: np.ndarray, groups: np.ndarray | None) -> tuple[float | None, 
     return float(exact.low), float(exact.high), f"95%, exact binomial of {units} (Clopper & Pearson 1934)"
 
 
-def _distances_between_groups(scores: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """From each row of `scores` (n, p) to the nearest one of another group: (n,) float."""
+def _distances_between_groups(scores: np.ndarray, groups: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """From some `rows` (m,) of `scores` (n, p) to the nearest row of another group: (m,) float."""
     from sklearn.neighbors import NearestNeighbors
 
-    n_neighbours = min(NEIGHBOURS, len(scores))
-    search = NearestNeighbors(n_neighbors=n_neighbours, algorithm="brute").fit(scores)
-    distances, neighbours = search.kneighbors(scores)
-    distances[groups[neighbours] == groups[:, None]] = np.inf
+    search = NearestNeighbors(n_neighbors=min(NEIGHBOURS, len(scores)), algorithm="brute").fit(scores)
+    distances, neighbours = search.kneighbors(scores[rows])
+    distances[groups[neighbours] == groups[rows, None]] = np.inf
     nearest = distances.min(axis=1)
-    for group in np.unique(groups[np.isinf(nearest)]):
-        alone = np.isinf(nearest) & (groups == group)
+    for group in np.unique(groups[rows[np.isinf(nearest)]]):
+        alone = np.isinf(nearest) & (groups[rows] == group)
         others = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(scores[groups != group])
-        nearest[alone] = others.kneighbors(scores[alone])[0][:, 0]
+        nearest[alone] = others.kneighbors(scores[rows[alone]])[0][:, 0]
     return nearest
