@@ -157,7 +157,8 @@ def _agreement_text(data_dir: Path, images: pd.DataFrame, found: Cameras) -> lis
 def _sentence(out: Path, sheets_dir: Path, names: list[str], found: Cameras) -> str:
     sizes = np.bincount(found.cluster)
     kinds = found.kind if len(sizes) == 1 else f"{found.kind}s"
+    advice = "mend the CSV (in doubt merge: a group that is cut makes folds too kind)"
     return (
         f"Wrote {out}: {len(names):,} images in {len(sizes):,} {kinds}, {sizes.min():,} to {sizes.max():,} "
-        f"images each. Look at {sheets_dir}, mend the CSV, then: fishcli train --groups {out}"
+        f"images each. Look at {sheets_dir}, {advice}, then: fishcli train --groups {out}"
     )
