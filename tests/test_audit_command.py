@@ -122,6 +122,17 @@ def test_without_groups_nobody_knows(sheet, tmp_path, capsys):
     assert found["per_field"][0]["grouped_bits"] is None
 
 
+def test_one_group_is_none(sheet, tmp_path, capsys):
+    one = tmp_path / "one.csv"
+    pd.read_csv(sheet).assign(boat="Argo").to_csv(one, index=False)
+    told = {"fields": "camera", "permutations": 9}
+    text = audit.run(config(one, tmp_path, **told))
+    assert text.endswith("without groups nobody knows what of it survives on unseen ones.")
+    assert "one group only" in capsys.readouterr().err
+    with pytest.raises(FishError, match="no groups are known"):
+        audit.run(config(one, tmp_path, **told, fail_above_bits=0, on="grouped"))
+
+
 def test_what_the_user_says_of_a_field_is_kept(sheet, tmp_path):
     tags = tmp_path / "tags.csv"
     tags.write_text("field,at_test_time\ncamera,illegitimate\n")

@@ -30,7 +30,7 @@ from fishcli.dataset.folds import make_folds
 from fishcli.errors import FishError, LimitError
 from fishcli.features.store import FeatureStore
 from fishcli.files import write_json, write_text
-from fishcli.progress import say, table_text, track, warn
+from fishcli.progress import say, table_text, track
 from fishcli.report.audit_page import audit_page
 
 SCHEMA = 1
@@ -107,11 +107,9 @@ def _measure(config: AuditConfig, inputs: AuditInputs) -> _Core:
     class_names = pd.Series(np.array(inputs.table.class_names)[inputs.table.labels])
     folds = {"random": make_folds(class_names, None, config.folds, config.seed)}
     groups = inputs.table.groups
-    if groups is not None and groups.max() > 0:
+    if groups is not None:
         n_folds = min(config.folds, int(groups.max()) + 1)
         folds["grouped"] = make_folds(class_names, pd.Series(groups), n_folds, config.seed)
-    elif groups is not None:
-        warn("there is one group only, so nothing can be said of unseen ones")
     calls = [(section, kind) for section in inputs.sections for kind in folds]
     tables = {section: inputs.table.only(names) for section, names in inputs.sections.items()}
     held_out = [

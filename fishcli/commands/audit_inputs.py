@@ -76,6 +76,9 @@ def _from_sheet(config: AuditConfig, path: Path) -> AuditInputs:
 
 def _inputs(config: AuditConfig, source: Path, table: AuditTable, images: pd.DataFrame | None) -> AuditInputs:
     varies = [field.name for field in table.fields if len(table.columns[field.name].unique()) > 1]
+    if table.groups is not None and table.groups.max() == 0:
+        warn("there is one group only, so nothing can be said of unseen ones")
+        table = dataclasses.replace(table, groups=None)
     constant = [field.name for field in table.fields if field.name not in varies]
     if constant:
         say(f"the same in all rows, left out: {', '.join(constant)}")
