@@ -10,7 +10,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 from typer.core import TyperGroup
 
-from fishcli import __version__, configs
+from fishcli import __version__, audit_configs, configs
 from fishcli.errors import FishError, LimitError
 
 INTERRUPTED = 130
@@ -97,8 +97,8 @@ COMMANDS = {
     "predict": (configs.PredictConfig, "predict"),
     "ensemble": (configs.EnsembleConfig, "ensemble"),
     "score": (configs.ScoreConfig, "score"),
-    "audit-leakage": (configs.AuditConfig, "audit"),
-    "groups": (configs.GroupsConfig, "groups"),
+    "audit-leakage": (audit_configs.AuditConfig, "audit"),
+    "groups": (audit_configs.GroupsConfig, "groups"),
 }
 
 for _name, (_config_class, _module) in COMMANDS.items():

@@ -12,10 +12,10 @@ from fishcli.audit.gains import Gain
 from fishcli.audit.nulls import STATISTIC, Null
 from fishcli.audit.per_field import FieldGain
 from fishcli.audit.selftest import WORLDS, Check, check_worlds
+from fishcli.audit_configs import AuditConfig
 from fishcli.cli import app
 from fishcli.commands import audit
 from fishcli.commands.audit_text import selftest_text, sentence
-from fishcli.configs import AuditConfig
 from fishcli.errors import FishError
 
 

@@ -13,6 +13,7 @@ from fishcli.audit.per_field import FieldGain, gains_by_field, with_p_values
 from fishcli.audit.selftest import check_worlds
 from fishcli.audit.simulate import N_IMAGES
 from fishcli.audit.sizes import class_by_size
+from fishcli.audit_configs import AuditConfig
 from fishcli.commands.audit_features import (
     find_store,
     fish_or_background,
@@ -24,7 +25,6 @@ from fishcli.commands.audit_features import (
 from fishcli.commands.audit_inputs import AuditInputs, load_audit_inputs
 from fishcli.commands.audit_text import fields_text, gains_text, selftest_text, sentence
 from fishcli.commands.audit_twins import twins_of
-from fishcli.configs import AuditConfig
 from fishcli.dataset.fields import FIELDS
 from fishcli.dataset.folds import make_folds
 from fishcli.errors import FishError, LimitError

@@ -13,9 +13,9 @@ from fishcli.audit.painting import painted_features
 from fishcli.audit.per_field import FieldGain
 from fishcli.audit.seen import conditional_values, detectabilities
 from fishcli.audit.worlds import World, compare_worlds
+from fishcli.audit_configs import AuditConfig
 from fishcli.commands.audit_inputs import AuditInputs
 from fishcli.commands.upkeep import pick_store, reload_backbone
-from fishcli.configs import AuditConfig
 from fishcli.dataset.annotations import read_boxes
 from fishcli.dataset.fields import read_fields
 from fishcli.dataset.images import load_tests

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from fishcli.audit.table import AuditTable, audit_table
-from fishcli.configs import AuditConfig
+from fishcli.audit_configs import AuditConfig
 from fishcli.dataset.fields import SECTIONS, Field, pick_fields, read_fields, read_tags
 from fishcli.dataset.groups import load_groups
 from fishcli.dataset.images import load_train

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from fishcli.audit.cameras import Cameras, find_cameras, measure_agreement
+from fishcli.audit_configs import GroupsConfig
 from fishcli.commands.upkeep import Upkeep, bring_up_to_date, pick_store
-from fishcli.configs import GroupsConfig
 from fishcli.dataset.fields import read_fields
 from fishcli.dataset.groups import read_groups
 from fishcli.dataset.images import load_train
