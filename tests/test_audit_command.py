@@ -188,6 +188,16 @@ def test_with_features_and_boxes_it_says_what_a_model_sees(tiny_competition, tmp
     assert world["novelty"] is not None
 
 
+def test_a_truncated_photo_is_named_and_left_out_of_twins(tiny_competition, tmp_path, capsys):
+    data_dir = tiny_competition()
+    broken = sorted((data_dir / "train" / "ALB").iterdir())[0]
+    broken.write_bytes(broken.read_bytes()[:-40])
+    told = {"fields": "width", "folds": 3, "permutations": 1, "groups": "none"}
+    audit.run(AuditConfig(data_dir=data_dir, out=tmp_path / "audit", **told))
+    assert json.loads((tmp_path / "audit" / "audit.json").read_text())["twins"]["n_images"] == 23
+    assert f"left out of twins: ALB/{broken.name}" in capsys.readouterr().err
+
+
 def test_images_that_the_store_lacks_are_left_out_aloud(tiny_competition, tmp_path, capsys):
     data_dir = tiny_competition()
     compute(tmp_path, splits="train")

@@ -13,7 +13,9 @@ from fishcli.audit.twins import Photos, TwinPair, find_twins
 from fishcli.commands.audit_features import Cached, read_cached
 from fishcli.commands.audit_inputs import AuditInputs
 from fishcli.dataset.thumbnails import read_thumbnails
+from fishcli.errors import examples
 from fishcli.features.store import FeatureStore
+from fishcli.progress import warn
 from fishcli.report.contact_sheets import Shot, pair_sheet
 
 MAX_PAIRS = 8
@@ -63,6 +65,9 @@ def _photos(images: pd.DataFrame, split: str, cached: Cached | None) -> tuple[Ph
     """The photos that can be read, with features where they are cached; and their rows (m,)."""
     looks = read_thumbnails(images, split)
     readable = np.flatnonzero(looks.is_readable)
+    if len(readable) < len(images):
+        ids = list(images["image"][~looks.is_readable])
+        warn(f"{len(ids):,} images of {split} can't be decoded and are left out of twins: {examples(ids)}")
     if cached is None:
         return Photos(list(images["image"].iloc[readable]), looks.hashes[readable]), readable
     rows, _, places = np.intersect1d(readable, cached.rows, return_indices=True)
