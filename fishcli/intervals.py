@@ -8,6 +8,7 @@ import numpy as np
 FEW_GROUPS = 20  # under so many groups the interval is still too narrow, see paired_interval
 N_RESAMPLES = 4000
 BATCH_VALUES = 2_000_000  # drawn numbers that are in memory at a time
+MANY_IMAGES = 10_000  # the mean of so many is normal: drawing them takes seconds and says the same
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ def paired_interval(
     cases at 6 groups, 0.94 at 20 and 0.94 at 78 where the groups' effects were normal, and in 0.87, 0.88 and
     0.89 where they were skewed (lognormal). Drawing single images holds it in about half.
 
+    Many single images are not drawn: the interval is Student's, the same to within a hundredth or two.
+
     Args:
         difference: (n,) each image's loss under one model less its loss under the other, in nats.
         groups: (n,) the group of each image, or None where each image is drawn by itself.
@@ -56,6 +59,9 @@ def paired_interval(
     n_units = len(sums)
     if n_units < 2:
         return Interval(math.nan, math.nan)
+    if groups is None and n_units > MANY_IMAGES:
+        ends = t.interval(confidence, n_units - 1, sums.mean(), sums.std(ddof=1) / math.sqrt(n_units))
+        return Interval(float(ends[0]), float(ends[1]))
     wide = math.sqrt(n_units / (n_units - 1)) * t.ppf((1 + confidence) / 2, n_units - 1)
     found = bootstrap(
         (sums, counts),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fishcli.intervals import Interval, paired_interval
+from fishcli.intervals import MANY_IMAGES, Interval, paired_interval
 
 
 def grouped(seed, n_groups=30, spread=0.2, mean=0.05):
@@ -127,3 +127,12 @@ def test_neither_the_order_of_images_nor_the_names_of_groups_matter(seed, n_grou
 )
 def test_an_interval_around_0_is_noise(low, high, noise):
     assert Interval(low, high).is_noise is noise
+
+
+def test_many_images_get_the_interval_that_drawing_them_would_give():
+    few, many = (
+        paired_interval(np.random.default_rng(1).exponential(size=MANY_IMAGES + more) - 0.9, None)
+        for more in (0, 1)
+    )
+    assert width(many) == pytest.approx(width(few), rel=0.05)
+    assert many.low == pytest.approx(few.low, abs=0.003)

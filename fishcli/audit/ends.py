@@ -4,8 +4,11 @@ import math
 
 import numpy as np
 
-from fishcli.audit.gains import FEW, METHOD
-from fishcli.intervals import FEW_GROUPS, paired_interval
+from fishcli.intervals import FEW_GROUPS, MANY_IMAGES, paired_interval
+
+GROUPS = "95%, bootstrap of groups (expanded percentile, Hesterberg 2015)"
+IMAGES = f"95%, bootstrap of images (expanded percentile, Hesterberg 2015), Student's over {MANY_IMAGES:,}"
+FEW = "; too narrow under 20 groups, and there are {n}"
 
 
 def interval_ends(values: np.ndarray, groups: np.ndarray | None) -> tuple[float | None, float | None]:
@@ -17,6 +20,6 @@ def interval_ends(values: np.ndarray, groups: np.ndarray | None) -> tuple[float 
 def interval_method(groups: np.ndarray | None) -> str:
     """The method of `interval_ends` in words, with what is wrong with it for these groups."""
     if groups is None:
-        return METHOD.format(units="images")
+        return IMAGES
     n_groups = len(np.unique(groups))
-    return METHOD.format(units="groups") + (FEW.format(n=n_groups) if n_groups < FEW_GROUPS else "")
+    return GROUPS + (FEW.format(n=n_groups) if n_groups < FEW_GROUPS else "")

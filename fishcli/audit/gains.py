@@ -5,13 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fishcli.audit.ends import interval_ends, interval_method
 from fishcli.audit.learners import LEARNERS, cross_fit, learned
 from fishcli.audit.table import AuditTable
 from fishcli.dataset.classes import fold_priors, smoothed_prior
-from fishcli.intervals import FEW_GROUPS, paired_interval
-
-METHOD = "95%, bootstrap of {units} (expanded percentile, Hesterberg 2015)"
-FEW = "; too narrow under 20 groups, and there are {n}"
 
 
 @dataclass(frozen=True)
@@ -81,17 +78,15 @@ def measure_gain(table: AuditTable, fold: np.ndarray, fields: str, folds: str) -
     prior = fold_priors(table.labels, fold, table.n_classes)
     losses, prior_losses = (row_losses(table.labels, each) for each in (proba, prior))
     difference = (prior_losses - losses) / math.log(2)
-    interval = paired_interval(difference, groups)
-    units = "images" if groups is None else "groups"
-    few = FEW.format(n=n) if groups is not None and (n := len(np.unique(groups))) < FEW_GROUPS else ""
+    low, high = interval_ends(difference, groups)
     gain = Gain(
         fields=fields,
         folds=folds,
         log_loss=float(losses.mean() / math.log(2)),
         prior_log_loss=float(prior_losses.mean() / math.log(2)),
         bits=float(difference.mean()),
-        bits_low=None if math.isnan(interval.low) else interval.low,
-        bits_high=None if math.isnan(interval.high) else interval.high,
+        bits_low=low,
+        bits_high=high,
         share_of_prior=float(difference.sum() * math.log(2) / prior_losses.sum()),
         accuracy=float((proba.argmax(axis=1) == table.labels).mean()),
         majority=float(np.bincount(table.labels).max() / len(table.labels)),
@@ -100,7 +95,7 @@ def measure_gain(table: AuditTable, fold: np.ndarray, fields: str, folds: str) -
             name: float((prior_losses - row_losses(table.labels, each)).mean() / math.log(2))
             for name, each in by_learner.items()
         },
-        interval=METHOD.format(units=units) + few,
+        interval=interval_method(groups),
     )
     return HeldOut(gain, losses)
 

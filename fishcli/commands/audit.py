@@ -10,6 +10,7 @@ from fishcli import __version__
 from fishcli.audit.gains import Gain, HeldOut, label_entropy, measure_gain
 from fishcli.audit.nulls import Null, permute_groups, permute_images
 from fishcli.audit.per_field import FieldGain, gains_by_field, with_p_values
+from fishcli.audit.repeats import repeated_folds
 from fishcli.audit.selftest import check_worlds
 from fishcli.audit.simulate import N_IMAGES
 from fishcli.audit.sizes import class_by_size
@@ -22,7 +23,7 @@ from fishcli.commands.audit_features import (
     what_a_model_sees,
     worlds_of,
 )
-from fishcli.commands.audit_inputs import AuditInputs, load_audit_inputs
+from fishcli.commands.audit_inputs import AuditInputs, load_audit_inputs, usual_folds
 from fishcli.commands.audit_text import fields_text, gains_text, selftest_text, sentence
 from fishcli.commands.audit_twins import twins_of
 from fishcli.dataset.fields import FIELDS
@@ -105,11 +106,11 @@ def _check(config: AuditConfig, inputs: AuditInputs, store: FeatureStore | None)
 
 def _measure(config: AuditConfig, inputs: AuditInputs) -> _Core:
     class_names = pd.Series(np.array(inputs.table.class_names)[inputs.table.labels])
-    folds = {"random": make_folds(class_names, None, config.folds, config.seed)}
+    folds = {"random": make_folds(class_names, None, inputs.n_folds, config.seed)}
     groups = inputs.table.groups
     if groups is not None:
-        n_folds = min(config.folds, int(groups.max()) + 1)
-        folds["grouped"] = make_folds(class_names, pd.Series(groups), n_folds, config.seed)
+        n_folds = min(inputs.n_folds, int(groups.max()) + 1)
+        folds["grouped"] = repeated_folds(class_names, groups, n_folds, 1, config.seed)[0]
     calls = [(section, kind) for section in inputs.sections for kind in folds]
     tables = {section: inputs.table.only(names) for section, names in inputs.sections.items()}
     held_out = [
@@ -117,7 +118,7 @@ def _measure(config: AuditConfig, inputs: AuditInputs) -> _Core:
         for section, kind in track(calls, "fields together", "fit")
     ]
     headline = tables[calls[0][0]]
-    settings = (config.folds, config.permutations, config.seed)
+    settings = (inputs.n_folds, config.permutations, config.seed)
     tests = [permute_images(headline, *settings)]
     if "grouped" in folds:
         tests.append(permute_groups(headline, *settings))
@@ -137,7 +138,7 @@ def _metadata_part(config: AuditConfig, inputs: AuditInputs, core: _Core) -> dic
         "fishcli": __version__,
         "source": str(inputs.source),
         "seed": config.seed,
-        "n_folds": config.folds,
+        "n_folds": inputs.n_folds,
         "data": {
             "n_images": len(table.labels),
             "n_groups": None if table.groups is None else int(table.groups.max()) + 1,
@@ -180,5 +181,6 @@ def _list_fields() -> str:
 
 
 def _selftest(config: AuditConfig) -> str:
-    checks = check_worlds(config.simulations, N_IMAGES, config.folds, config.permutations, config.seed)
+    n_folds = config.folds or usual_folds(N_IMAGES)
+    checks = check_worlds(config.simulations, N_IMAGES, n_folds, config.permutations, config.seed)
     return selftest_text(checks)

@@ -76,7 +76,7 @@ def what_a_model_sees(
     utility = {field.field: field.random_bits for field in fields}
     detected = detectabilities(table, cached.features, fold[cached.rows], utility)
     headline = table.only(next(iter(inputs.sections.values())))
-    values = conditional_values(headline, cached.features, config.folds, config.seed)
+    values = conditional_values(headline, cached.features, inputs.n_folds, config.seed)
     return {
         "detectability": [dataclasses.asdict(each) for each in detected],
         "conditional_value": [dataclasses.asdict(each) for each in values],
@@ -123,6 +123,6 @@ def worlds_of(
         if train is not None and cached is not None:
             known = dataclasses.replace(known.rows(train.rows), features=train.features)
             unknown = dataclasses.replace(unknown.rows(cached.rows), features=cached.features)
-        worlds = compare_worlds(split, known, unknown, table.fields, config.folds, config.seed)
+        worlds = compare_worlds(split, known, unknown, table.fields, inputs.n_folds, config.seed)
         found.append(dataclasses.asdict(worlds))
     return found

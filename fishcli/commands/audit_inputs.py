@@ -15,6 +15,14 @@ from fishcli.dataset.sheets import read_sheet
 from fishcli.errors import FishError, examples
 from fishcli.progress import say, warn
 
+MANY_ROWS = 20_000
+"""From here on a learner gains nothing from 90% of the rows that it wouldn't from 80%."""
+
+
+def usual_folds(n_rows: int) -> int:
+    """How many folds, where nobody says: ten, so that nearly all rows teach, or five of many rows."""
+    return 10 if n_rows < MANY_ROWS else 5
+
 
 @dataclass(frozen=True)
 class AuditInputs:
@@ -26,6 +34,7 @@ class AuditInputs:
         sections: names of fields by what they are reported as, the headline first.
         constant: the fields that don't vary, and are left out.
         images: the readable training images in the same order; None for a table without photos.
+        n_folds: how many folds the rows are dealt into.
     """
 
     source: Path
@@ -33,6 +42,7 @@ class AuditInputs:
     sections: dict[str, list[str]]
     constant: list[str]
     images: pd.DataFrame | None
+    n_folds: int
 
 
 def load_audit_inputs(config: AuditConfig) -> AuditInputs:
@@ -93,7 +103,8 @@ def _inputs(config: AuditConfig, source: Path, table: AuditTable, images: pd.Dat
             f"{source}: no metadata varies, so there is nothing that could leak. Pick other --fields: see "
             "fishcli audit-leakage --list-fields."
         )
-    return AuditInputs(source, table.only(varies), sections, constant, images)
+    n_folds = config.folds or usual_folds(len(table.labels))
+    return AuditInputs(source, table.only(varies), sections, constant, images, n_folds)
 
 
 def _tagged(fields: list[Field], path: Path | None) -> list[Field]:
