@@ -74,6 +74,13 @@ class FeaturesConfig(StoreConfig):
     splits: Annotated[str | None, Option(help="Only these: train,test_stg1,...", show_default="all")] = None
     batch_size: Annotated[int, Option(help="Images a batch, and a chunk of a new store.", min=1)] = 32
     workers: Annotated[int | None, Option(help="Decoding threads.", min=1, show_default="cores")] = None
+    engine: Annotated[
+        Literal["auto", "tensorflow", "openvino"],
+        Option(help="What computes: auto is a GPU, else OpenVINO where installed, else TensorFlow."),
+    ] = "auto"
+    mixed_precision: Annotated[
+        bool, Option("--mixed-precision", help="float16 on a GPU, where that is faster.")
+    ] = False
     skip_unreadable: Annotated[
         bool, Option("--skip-unreadable", help="Go on without images that can't be read.")
     ] = False

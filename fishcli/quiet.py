@@ -40,8 +40,18 @@ def load_keras() -> ModuleType:
     return keras
 
 
+def load_openvino() -> ModuleType | None:
+    """Import OpenVINO without its telemetry, and return it; None where it is not installed."""
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # it reports each import
+    try:
+        import openvino
+    except ImportError:
+        return None
+    return openvino
+
+
 def load_cv2() -> ModuleType:
-    """Import OpenCV and return it.
+    """Import OpenCV for threads that each do their own work, and return it.
 
     Raises:
         FishError: the system lacks libGL, which opencv-python needs.
@@ -53,6 +63,7 @@ def load_cv2() -> ModuleType:
             f"OpenCV can't be imported ({error}). On Debian and Ubuntu: apt-get install libgl1. "
             "Without root: pip install --force-reinstall --no-deps opencv-python-headless."
         ) from None
+    cv2.setNumThreads(1)  # its own pool would fight with the threads that call it
     return cv2
 
 

@@ -1,6 +1,7 @@
 """Helpers that draw images and whole competitions, small enough for a test."""
 
 import json
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -18,6 +19,12 @@ SIZES = ((48, 64), (48, 80), (64, 64))
 """(height, width) of the tiny competition's cameras."""
 N_GROUPS = 4
 COLOURS = ((230, 40, 40), (40, 230, 40), (60, 60, 240), (230, 230, 40), (230, 40, 230), (40, 230, 230))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Tests, and the processes that they start, keep out of the user's cache."""
+    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
 
 
 def noise(size: tuple[int, int], seed: int = 0) -> np.ndarray:

@@ -21,6 +21,7 @@ from fishcli.audit.painting import (
 )
 from fishcli.dataset.annotations import BOX_COLUMNS
 from fishcli.features.backbones import Backbone
+from fishcli.features.engines import EngineChoice, load_engine
 from fishcli.features.recipe import Recipe
 from fishcli.features.views import LETTERBOX_COLOUR
 from fishcli.quiet import load_keras
@@ -100,7 +101,8 @@ def colours():
     images = keras.Input((32, 32, 3))
     model = keras.Model(images, keras.layers.AveragePooling2D(8)(images))
     recipe = Recipe("colours", "pool", "", (32, 32), "squash", "none", "", "pillow")
-    return Backbone(recipe, model, lambda pixels: pixels / 255.0)
+    backbone = Backbone(recipe, model, lambda pixels: pixels / 255.0)
+    return backbone, load_engine(backbone, EngineChoice("tensorflow"), 8)
 
 
 def competition(tmp_path, background_tells, n=48):
@@ -125,7 +127,7 @@ def competition(tmp_path, background_tells, n=48):
 @pytest.mark.parametrize("background_tells", [True, False])
 def test_a_leak_is_found_where_it_is(tmp_path, colours, background_tells):
     images, boxes, labels = competition(tmp_path, background_tells)
-    painted = painted_features(colours, images, boxes, batch_size=16)
+    painted = painted_features(*colours, images, boxes, batch_size=16)
     groups = np.arange(48) // 2
     found = measure_background(painted, labels, groups, {"random": groups % 4, "grouped": groups % 3})
     bits = {(each.folds, each.look): each.bits for each in found.looks}
@@ -145,10 +147,10 @@ def test_a_leak_is_found_where_it_is(tmp_path, colours, background_tells):
 def test_images_without_a_box_and_damaged_ones_are_left_out_and_counted(tmp_path, colours):
     images, boxes, _ = competition(tmp_path, True, 10)
     images.loc[3, "path"].write_bytes(b"no image")
-    painted = painted_features(colours, images, boxes[boxes["image"] != "5.png"], batch_size=4)
+    painted = painted_features(*colours, images, boxes[boxes["image"] != "5.png"], batch_size=4)
     assert painted.rows.tolist() == [0, 1, 2, 4, 6, 7, 8, 9]
     assert (painted.n_without_boxes, painted.n_unreadable) == (1, 1)
-    whole = painted_features(colours, images.drop(index=3), boxes, batch_size=32)
+    whole = painted_features(*colours, images.drop(index=3), boxes, batch_size=32)
     kept = [0, 1, 2, 3, 5, 6, 7, 8]
     for look, features in painted.by_look.items():
         np.testing.assert_allclose(features, whole.by_look[look][kept], atol=1e-3)
@@ -158,7 +160,7 @@ def test_images_without_a_box_and_damaged_ones_are_left_out_and_counted(tmp_path
 
 def test_no_boxes_at_all(tmp_path, colours):
     images, boxes, labels = competition(tmp_path, True, 4)
-    painted = painted_features(colours, images, boxes[:0])
+    painted = painted_features(*colours, images, boxes[:0])
     assert {look: each.shape for look, each in painted.by_look.items()} == {
         "photo": (0, 3),
         "background": (0, 3),

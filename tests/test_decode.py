@@ -135,3 +135,21 @@ def test_a_sideways_photo_with_odd_exif_is_turned_all_the_same(tmp_path):
     path = make_image(tmp_path / "a.jpg", pixels=smooth((24, 32)), exif=exif)
     assert decode(path).shape == (32, 24, 3)
     assert read_header(path) == (32, 24, "")
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+@pytest.mark.parametrize(
+    ("shortest_side", "factor"), [(None, 1), (120, 1), (61, 1), (60, 2), (31, 2), (30, 4), (15, 8), (1, 8)]
+)
+def test_a_jpeg_is_scaled_as_long_as_no_side_gets_too_short(tmp_path, shortest_side, factor, orientation):
+    upright = smooth((120, 160)) // 4 * 2
+    stored = upright if orientation == 1 else np.ascontiguousarray(np.rot90(upright, 1))
+    path = make_image(tmp_path / "a.jpg", pixels=stored, orientation=orientation, quality=100)
+    found = decode(path, shortest_side)
+    assert found.shape == (120 // factor, 160 // factor, 3)
+    means = upright.reshape(120 // factor, factor, 160 // factor, factor, 3).mean((1, 3))
+    assert np.abs(found - means).mean() < 2
+
+
+def test_other_formats_keep_their_size(tmp_path):
+    np.testing.assert_array_equal(decode(make_image(tmp_path / "a.png", pixels=PHOTO), 4), PHOTO)

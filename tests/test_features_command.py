@@ -12,6 +12,7 @@ from fishcli.cli import app
 from fishcli.commands import features, upkeep
 from fishcli.errors import FishError
 from fishcli.features import extract
+from fishcli.features.engines import Engine
 from fishcli.features.store import FeatureStore
 
 
@@ -89,7 +90,7 @@ def test_views_and_batch_size_do_not_change_the_store(root, tmp_path_factory):
 
 def test_a_full_disk_keeps_what_is_done_and_the_resumed_store_is_identical(reference, tmp_path, monkeypatch):
     write_competition(tmp_path / "data")
-    original, calls = extract._features_of, []
+    original, calls = extract._checked, []
 
     def full(*args):
         calls.append(1)
@@ -97,7 +98,7 @@ def test_a_full_disk_keeps_what_is_done_and_the_resumed_store_is_identical(refer
             raise OSError(28, "No space left on device", "chunk")
         return original(*args)
 
-    monkeypatch.setattr(extract, "_features_of", full)
+    monkeypatch.setattr(extract, "_checked", full)
     options = ["--data-dir", str(tmp_path / "data"), "--backbone", "fishnet"]
     options += ["--image-size", "64x64", "--batch-size", "8", "--views", "5", "--augment", "2"]
     result = CliRunner().invoke(app, ["features", *options])
@@ -210,7 +211,9 @@ def test_features_that_vanish_in_float16_are_refused(root, monkeypatch):
 
 def test_features_that_are_not_finite_are_refused(root, monkeypatch):
     shutil.rmtree(root / "data" / "features")
-    monkeypatch.setattr(extract, "compiled", lambda backbone: lambda images: np.full((8, 2, 2, 512), 1e6))
+    large = Engine("large", lambda images: np.full((len(images), 2, 2, 512), 1e6), 4, 1)
+    monkeypatch.setattr("fishcli.commands.upkeep.load_engine", lambda *args: large)
+    monkeypatch.setattr("fishcli.commands.upkeep.checked", lambda engine, *args: engine)
     with pytest.raises(FishError, match="not finite in float16"):
         compute(root)
 

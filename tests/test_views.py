@@ -14,6 +14,7 @@ from fishcli.features.views import (
     boxes_to_input,
     boxes_to_photo,
     first_views,
+    inputs_of_views,
     named_views,
     resize,
     view_prefixes,
@@ -222,3 +223,18 @@ def test_an_unknown_view_is_named_with_its_neighbour():
 )
 def test_view_prefixes(n_views, prefixes):
     assert view_prefixes(n_views) == prefixes
+
+
+@given(
+    st.tuples(st.integers(8, 70), st.integers(8, 70)),
+    st.tuples(st.integers(4, 40), st.integers(4, 40)),
+    st.sampled_from(RESIZE_POLICIES),
+)
+def test_all_views_from_one_scaling_are_the_views_scaled_one_by_one(size, input_size, policy):
+    y, x = np.mgrid[: size[0], : size[1]] / np.max(size)
+    photo = (np.stack([y, x, 1 - y * x], axis=2) * 255).astype(np.uint8)
+    found = inputs_of_views(photo, list(VIEWS), input_size, policy)
+    assert list(found) == list(VIEWS)
+    for name, view in VIEWS.items():
+        alone = resize(view.apply(photo), input_size, policy)
+        assert np.abs(found[name].astype(int) - alone).max() <= 2

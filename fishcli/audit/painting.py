@@ -1,7 +1,7 @@
 """Features of photos whose fish, or all but whose fish, is painted over."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from fishcli.dataset.annotations import BOX_COLUMNS
+from fishcli.features.ahead import in_pieces, map_ahead
 from fishcli.features.backbones import Backbone
 from fishcli.features.decode import UnreadableImageError, decode
-from fishcli.features.extract import compiled, map_ahead
+from fishcli.features.engines import Engine
 from fishcli.features.views import LETTERBOX_COLOUR, resize
 from fishcli.heads.inputs import pool_maps
 from fishcli.progress import bar
@@ -42,37 +43,50 @@ class PaintedFeatures:
 
 
 def painted_features(
-    backbone: Backbone, images: pd.DataFrame, boxes: pd.DataFrame, batch_size: int = 32
+    backbone: Backbone, engine: Engine, images: pd.DataFrame, boxes: pd.DataFrame, batch_size: int = 32
 ) -> PaintedFeatures:
     """Compute the pooled features of each photo that has a box, painted over in each way.
 
-    A photo is decoded once and painted in its own size, before it is resized as the backbone's recipe says.
+    A photo is decoded once and painted before it is resized as the backbone's recipe says.
     Memory holds a few batches of inputs, however many photos there are.
 
     Args:
         backbone: its maps are averaged over their places.
+        engine: computes them.
         images: `image`, `path`.
         boxes: as `read_boxes` returns them.
-        batch_size: photos that go through the backbone at a time.
+        batch_size: photos that are read at a time.
     """
     corners = {image: rows[BOX_COLUMNS].to_numpy() for image, rows in boxes.groupby("image")}
     ids, paths = list(images["image"]), list(images["path"])
     boxed = [row for row, image in enumerate(ids) if image in corners]
     batches = [boxed[start : start + batch_size] for start in range(0, len(boxed), batch_size)]
-    compute = compiled(backbone)
 
     def read(row: int) -> dict[str, np.ndarray] | None:
         return _inputs(paths[row], corners[ids[row]], backbone)
 
+    def pool(images: list[np.ndarray]) -> np.ndarray:
+        features = engine.compute(np.stack(images))
+        return (pool_maps(features) if features.ndim == 4 else features).astype(np.float32)
+
     rows: list[int] = []
     parts: dict[str, list[np.ndarray]] = {look: [] for look in PAINTERS}
-    with ThreadPoolExecutor(os.cpu_count()) as pool, bar(len(boxed), "painted photos", "img") as progress:
-        for batch, inputs in zip(batches, map_ahead(pool, read, batches), strict=True):
-            readable = [each for each in inputs if each is not None]
-            rows += [row for row, each in zip(batch, inputs, strict=True) if each is not None]
-            for look in PAINTERS if readable else ():
-                parts[look].append(_pooled(compute, [each[look] for each in readable], batch_size))
-            progress.update(len(batch))
+    with (
+        ThreadPoolExecutor(os.cpu_count()) as readers,
+        ThreadPoolExecutor(engine.n_threads) as computers,
+        bar(len(boxed), "painted photos", "img") as progress,
+    ):
+
+        def jobs() -> Iterator[tuple[str, list[list[np.ndarray]]]]:
+            for batch, inputs in map_ahead(readers, read, ((batch, batch) for batch in batches)):
+                readable = [each for each in inputs if each is not None]
+                rows.extend(row for row, each in zip(batch, inputs, strict=True) if each is not None)
+                for look in PAINTERS:
+                    yield look, in_pieces([each[look] for each in readable], engine.batch_size)
+                progress.update(len(batch))
+
+        for look, pooled in map_ahead(computers, pool, jobs()):
+            parts[look] += pooled
     nothing = [np.zeros((0, backbone.feature_shape[-1]), np.float32)]
     by_look = {look: np.concatenate(part or nothing) for look, part in parts.items()}
     by_look["boxes"] = np.array([box_columns(corners[ids[row]]) for row in rows], np.float32).reshape(-1, 7)
@@ -149,7 +163,7 @@ def box_columns(boxes: np.ndarray) -> np.ndarray:
 def _inputs(path: Path, boxes: np.ndarray, backbone: Backbone) -> dict[str, np.ndarray] | None:
     """The backbone's inputs by look; None where the photo can't be read."""
     try:
-        photo = decode(path)
+        photo = decode(path, max(backbone.recipe.image_size))
     except UnreadableImageError:
         return None
     recipe = backbone.recipe
@@ -157,16 +171,6 @@ def _inputs(path: Path, boxes: np.ndarray, backbone: Backbone) -> dict[str, np.n
         look: resize(paint(photo, boxes), recipe.image_size, recipe.resize)
         for look, paint in PAINTERS.items()
     }
-
-
-def _pooled(
-    compute: Callable[[np.ndarray], np.ndarray], inputs: list[np.ndarray], batch_size: int
-) -> np.ndarray:
-    """Pooled features (m, channels) float32 of m inputs, at most `batch_size`; a full batch goes in."""
-    batch = np.zeros((batch_size, *inputs[0].shape), np.uint8)
-    batch[: len(inputs)] = inputs
-    features = compute(batch)[: len(inputs)]
-    return (pool_maps(features) if features.ndim == 4 else features).astype(np.float32)
 
 
 def _inside(photo: np.ndarray, boxes: np.ndarray) -> np.ndarray:

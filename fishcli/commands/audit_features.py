@@ -19,10 +19,13 @@ from fishcli.commands.upkeep import pick_store, reload_backbone
 from fishcli.dataset.annotations import read_boxes
 from fishcli.dataset.fields import read_fields
 from fishcli.dataset.images import load_tests
+from fishcli.features.engines import EngineChoice, load_engine
 from fishcli.features.store import FeatureStore, list_stores
 from fishcli.features.views import first_views
 from fishcli.heads.inputs import in_parts, pool_maps, store_rows
 from fishcli.progress import say, track
+
+PAINTED_AT_ONCE = 32
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,9 @@ def fish_or_background(
     if not config.background or store is None or inputs.images is None:
         return None
     boxes = read_boxes(config.data_dir / "boxes", inputs.images)
-    painted = painted_features(reload_backbone(store), inputs.images, boxes)
+    backbone = reload_backbone(store)
+    engine = load_engine(backbone, EngineChoice(), PAINTED_AT_ONCE)
+    painted = painted_features(backbone, engine, inputs.images, boxes, PAINTED_AT_ONCE)
     found = measure_background(painted, inputs.table.labels, inputs.table.groups, folds)
     return dataclasses.asdict(found)
 

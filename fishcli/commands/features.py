@@ -8,6 +8,7 @@ from fishcli.dataset.images import load_tests, load_train
 from fishcli.errors import FishError, choose
 from fishcli.features.augment import augment_names
 from fishcli.features.backbones import BACKBONES, BackboneChoice, default_weights, load_backbone, weights_file
+from fishcli.features.engines import EngineChoice
 from fishcli.features.recipe import parse_image_size
 from fishcli.features.store import FeatureStore
 from fishcli.features.views import first_views, named_views
@@ -36,7 +37,8 @@ def run(config: FeaturesConfig) -> str:
     wanted = {
         split: (images, [*views, *copies] if split == "train" else views) for split, images in tables.items()
     }
-    upkeep = Upkeep(config.data_dir, config.batch_size, config.workers, config.skip_unreadable)
+    engine = EngineChoice(config.engine, config.mixed_precision)
+    upkeep = Upkeep(config.data_dir, config.batch_size, config.workers, config.skip_unreadable, engine)
     bring_up_to_date(store, wanted, upkeep, backbone)
     store.touch()
     return str(store.store_dir)

@@ -1,7 +1,6 @@
 """Bringing a feature store up to date; every command that reads features starts here."""
 
 import dataclasses
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +15,14 @@ from fishcli.errors import FishError, choose
 from fishcli.features.augment import PREFIX
 from fishcli.features.backbones import Backbone, BackboneChoice, load_backbone, load_tail, weights_file
 from fishcli.features.decode import UnreadableImageError, decode
-from fishcli.features.extract import SplitPlan, boxes_name, copies_made_by, extract
+from fishcli.features.engines import N_CHECKED, EngineChoice, checked, load_engine
+from fishcli.features.extract import extract
+from fishcli.features.photo_inputs import SplitPlan, boxes_name, copies_made_by, first_inputs
 from fishcli.features.store import FEATURE_BYTES, FeatureStore, list_stores
 from fishcli.files import digest
 from fishcli.progress import say, warn
+
+BEST_ENGINE = EngineChoice()
 
 
 @dataclass(frozen=True)
@@ -31,12 +34,14 @@ class Upkeep:
         batch_size: images a chunk of a new store.
         workers: decoding threads; None for one a core.
         skip_unreadable: go on without images that can't be read; None for what was chosen before.
+        engine: what computes.
     """
 
     data_dir: Path
     batch_size: int = 32
     workers: int | None = None
     skip_unreadable: bool | None = None
+    engine: EngineChoice = BEST_ENGINE
 
 
 def pick_store(stores_dir: Path, name: str | None) -> FeatureStore:
@@ -114,11 +119,16 @@ def bring_up_to_date(
     plans = [_plan(store, split, images, views, upkeep) for split, (images, views) in wanted.items()]
     todo = [plan for plan in plans if not _is_complete(store, plan)]
     if todo:
+        from joblib import cpu_count  # of this process, not of the machine
+
         backbone = backbone or reload_backbone(store)
         _announce(store, backbone, todo)
         store.sweep()
+        engine = load_engine(backbone, upkeep.engine, upkeep.batch_size)
+        first = first_inputs(todo[0], backbone, N_CHECKED)
+        engine = checked(engine, backbone, first, upkeep.batch_size)
         for plan in todo:
-            extract(store, backbone, plan, upkeep.batch_size, upkeep.workers or os.cpu_count() or 1)
+            extract(store, backbone, engine, plan, upkeep.batch_size, upkeep.workers or cpu_count())
     for split, (images, _) in wanted.items():
         store.set_unreadable(split, store.unreadable(split), upkeep.skip_unreadable)
         store.check_readable(split, set(images["image"]))

@@ -177,6 +177,14 @@ class FeatureStore:
         array = self.array(split, view)
         return {chunk for chunk in range(array.cdata_shape[0]) if not chunk_path(array, chunk).exists()}
 
+    def record_engine(self, split: str, view: str, chunks: set[int], engine: str) -> None:
+        """Note which engine makes some chunks of an array, in its engines.json, before they are computed."""
+        path = self.store_dir / split / view / "engines.json"
+        known = read_json(path) if path.exists() else {}
+        left = {name: [chunk for chunk in made if chunk not in chunks] for name, made in known.items()}
+        left[engine] = sorted([*left.get(engine, []), *chunks])
+        write_json(path, {name: made for name, made in sorted(left.items()) if made})
+
     def copies(self, split: str) -> list[str]:
         """The names of a split's augmented copies in order, complete or not."""
         names = [path.parent.name for path in (self.store_dir / split).glob("*/zarr.json")]

@@ -101,8 +101,42 @@ def resize(image: np.ndarray, input_size: tuple[int, int], policy: str) -> np.nd
 
     "squash" ignores the aspect, "letterbox" keeps it and pads, "crop" keeps it and cuts the middle out.
     """
-    new_height, new_width = _scaled_size(image.shape[0], image.shape[1], input_size, policy)
-    scaled = _scale(np.ascontiguousarray(image), new_height, new_width)
+    return next(iter(inputs_of_views(image, ["identity"], input_size, policy).values()))
+
+
+def inputs_of_views(
+    photo: np.ndarray, views: Sequence[str], input_size: tuple[int, int], policy: str
+) -> dict[str, np.ndarray]:
+    """A photo's inputs to the backbone by view, as `resize` makes them of the transformed photo.
+
+    The photo is scaled once, or twice where the input is no square and views lie on their side; what is
+    turned is small.
+
+    Args:
+        photo: (h, w, 3) uint8.
+        views: names of VIEWS.
+        input_size: (height, width), pixels.
+        policy: one of RESIZE_POLICIES.
+
+    Returns:
+        (*input_size, 3) uint8 each.
+    """
+    scaled: dict[tuple[int, int], np.ndarray] = {}
+    inputs = {}
+    for name in views:
+        view = VIEWS[name]
+        turned = photo.shape[1::-1] if view.transpose else photo.shape[:2]
+        size = _scaled_size(turned[0], turned[1], input_size, policy)
+        size = size[::-1] if view.transpose else size
+        if size not in scaled:
+            scaled[size] = _scale(np.ascontiguousarray(photo), *size)
+        inputs[name] = _place(view.apply(scaled[size]), input_size, policy)
+    return inputs
+
+
+def _place(scaled: np.ndarray, input_size: tuple[int, int], policy: str) -> np.ndarray:
+    """Pad or cut a scaled image to the input's size."""
+    new_height, new_width = scaled.shape[:2]
     top, left = (input_size[0] - new_height) // 2, (input_size[1] - new_width) // 2
     if policy == "letterbox":
         padded = np.empty((*input_size, 3), np.uint8)

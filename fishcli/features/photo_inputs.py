@@ -1,0 +1,98 @@
+"""What the backbone gets of a photo: decoded once, then brought to its size under each view."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from fishcli.features.augment import PREFIX, augment, augmentation_digest
+from fishcli.features.backbones import Backbone
+from fishcli.features.decode import UnreadableImageError, decode
+from fishcli.features.views import boxes_to_input, inputs_of_views, resize
+
+N_TRIED = 32
+"""So many images are looked at for some that can be read."""
+
+
+@dataclass(frozen=True)
+class SplitPlan:
+    """What to compute of one split.
+
+    Attributes:
+        split: "train" or a test folder's name.
+        views: names of views and of augmented copies.
+        images: the image ids, in the order of the store's list.
+        paths: the file of each image; None where it is gone.
+        boxes: for augmented copies, the boxes (n, m, 4) that move with the pixels, fractions of the photo;
+            None where the data set has none.
+        boxes_sha256: identifies them.
+    """
+
+    split: str
+    views: list[str]
+    images: list[str]
+    paths: list[Path | None]
+    boxes: np.ndarray | None = None
+    boxes_sha256: str = ""
+
+    def boxes_of(self, row: int) -> np.ndarray:
+        """The boxes (m, 4) of an image, m = 0 where the data set has none."""
+        return np.zeros((0, 4), np.float32) if self.boxes is None else self.boxes[row]
+
+
+def boxes_name(copy: str) -> str:
+    """The name under which an augmented copy's boxes stand in the store."""
+    return f"{copy}_boxes"
+
+
+def copies_made_by(plan: SplitPlan) -> str:
+    """What augmented copies depend on besides the recipe: the augmentation and the boxes it moved."""
+    return f"albumentations {augmentation_digest()}, boxes {plan.boxes_sha256}"
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """One image's inputs to the backbone and, for augmented copies, its boxes there, by view name.
+
+    `decode_s` and `views_s` are the seconds that they took.
+    """
+
+    pixels: dict[str, np.ndarray]
+    boxes: dict[str, np.ndarray]
+    decode_s: float
+    views_s: float
+
+
+def read_inputs(plan: SplitPlan, row: int, views: list[str], backbone: Backbone) -> Inputs | str:
+    """Decode an image once and make the inputs of all `views`; or say why it can't be read."""
+    path, recipe = plan.paths[row], backbone.recipe
+    if path is None:
+        return "the file is missing"
+    started = time.perf_counter()
+    try:
+        photo = decode(path, max(recipe.image_size))
+    except UnreadableImageError as error:
+        return str(error)
+    decoded = time.perf_counter()
+    plain = [view for view in views if not view.startswith(PREFIX)]
+    pixels, boxes = inputs_of_views(photo, plain, recipe.image_size, recipe.resize), {}
+    copies = [view for view in views if view.startswith(PREFIX)]
+    if copies:
+        upright = resize(photo, recipe.image_size, recipe.resize)
+        boxes_here = plan.boxes_of(row)
+        sizes = np.repeat([photo.shape[:2]], len(boxes_here), axis=0)
+        placed = boxes_to_input(boxes_here, sizes, recipe.image_size, recipe.resize)
+        for copy in copies:
+            pixels[copy], boxes[copy] = augment(upright, placed, plan.images[row], copy)
+    return Inputs(pixels, boxes, decoded - started, time.perf_counter() - decoded)
+
+
+def first_inputs(plan: SplitPlan, backbone: Backbone, n_wanted: int) -> np.ndarray:
+    """The inputs of the first images that can be read: (n, h, w, 3) uint8, n at most `n_wanted`."""
+    found: list[np.ndarray] = []
+    for row in range(min(N_TRIED, len(plan.paths))):
+        inputs = read_inputs(plan, row, ["identity"], backbone)
+        if isinstance(inputs, Inputs) and len(found) < n_wanted:
+            found.append(inputs.pixels["identity"])
+    return np.array(found, np.uint8)
