@@ -1,0 +1,193 @@
+"""One contender of `features.py`, which starts this and tells it when to go over the files."""
+
+import importlib.util
+import resource
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from features import BATCH, SIDE, TIMM_NAMES
+
+from fishcli.features.backbones import Backbone, BackboneChoice, load_backbone
+from fishcli.features.engines import EngineChoice, load_engine
+from fishcli.features.extract import extract
+from fishcli.features.photo_inputs import SplitPlan, read_inputs
+from fishcli.features.store import FeatureStore
+from fishcli.features.views import first_views
+from fishcli.quiet import load_keras
+
+N_WORKERS = 2
+
+
+class AbsentError(Exception):
+    """A contender that can't take part; the message says why."""
+
+
+def fishcli(backbone: Backbone, folder: Path, engine: str = "auto", n_views: int = 1) -> Callable[[], None]:
+    from joblib import cpu_count
+
+    store = FeatureStore.create(folder / f"{engine}-{n_views}", backbone.recipe, "random")
+    made = load_engine(backbone, EngineChoice(engine), BATCH)
+    plan = plan_of(folder, first_views(n_views))
+
+    def run() -> None:
+        shutil.rmtree(store.store_dir / "train", ignore_errors=True)
+        extract(store, backbone, made, plan, BATCH, cpu_count())
+
+    return run
+
+
+def in_memory(backbone: Backbone, folder: Path) -> Callable[[], None]:
+    engine, plan = load_engine(backbone, EngineChoice(), BATCH), plan_of(folder, first_views(1))
+    inputs = [read_inputs(plan, row, plan.views, backbone) for row in range(len(plan.paths))]
+    pixels = np.stack([each.pixels["identity"] for each in inputs if not isinstance(each, str)])
+    size = engine.batch_size
+    parts = [pixels[start : start + size] for start in range(0, len(pixels), size)]
+
+    def run() -> None:
+        with ThreadPoolExecutor(engine.n_threads) as pool:
+            list(pool.map(engine.compute, parts))
+
+    return run
+
+
+def plan_of(folder: Path, views: list[str]) -> SplitPlan:
+    paths = sorted((folder / "train").rglob("*.jpg"))
+    return SplitPlan("train", views, [path.name for path in paths], list(paths))
+
+
+def keras_batches(folder: Path) -> Any:
+    """As tutorials read images."""
+    keras = load_keras()
+    paths = sorted((folder / "train").rglob("*.jpg"))
+    for start in range(0, len(paths), BATCH):
+        images = [
+            keras.utils.load_img(path, target_size=(SIDE, SIDE)) for path in paths[start : start + BATCH]
+        ]
+        yield np.stack([keras.utils.img_to_array(image) for image in images])
+
+
+def keras_loop(backbone: Backbone, folder: Path) -> Callable[[], None]:
+    def run() -> None:
+        for batch in keras_batches(folder):
+            backbone.model.predict(backbone.preprocess(batch), verbose=0)
+
+    return run
+
+
+def keras_dataset(backbone: Backbone, folder: Path) -> Callable[[], None]:
+    keras = load_keras()
+
+    def run() -> None:
+        images = keras.utils.image_dataset_from_directory(
+            folder / "train", labels=None, image_size=(SIDE, SIDE), batch_size=BATCH, shuffle=False, verbose=0
+        )
+        backbone.model.predict(images.map(backbone.preprocess).prefetch(2), verbose=0)
+
+    return run
+
+
+def onnx_runtime(backbone: Backbone, folder: Path) -> Callable[[], None]:
+    require("onnxruntime", "tf2onnx")
+    import onnxruntime
+
+    path = folder / "backbone.onnx"
+    backbone.model.export(path, format="onnx", verbose=False)
+    session = onnxruntime.InferenceSession(path)
+    (name,) = (each.name for each in session.get_inputs())
+
+    def run() -> None:
+        for batch in keras_batches(folder):
+            session.run(None, {name: np.asarray(backbone.preprocess(batch), np.float32)})
+
+    return run
+
+
+def torch_timm(backbone: Backbone, folder: Path) -> Callable[[], None]:
+    require("torch", "timm", "torchvision")
+    import timm
+    import torch
+    from PIL import Image
+
+    paths = sorted((folder / "train").rglob("*.jpg"))
+
+    class Photos(torch.utils.data.Dataset):
+        def __len__(self) -> int:
+            return len(paths)
+
+        def __getitem__(self, row: int) -> Any:
+            image = Image.open(paths[row]).convert("RGB").resize((SIDE, SIDE), Image.Resampling.BILINEAR)
+            return torch.from_numpy(np.array(image)).permute(2, 0, 1).float() / 127.5 - 1
+
+    name = backbone.recipe.backbone
+    model = timm.create_model(TIMM_NAMES.get(name, name), pretrained=False, num_classes=0).eval()
+    loader = torch.utils.data.DataLoader(Photos(), batch_size=BATCH, num_workers=N_WORKERS)
+
+    def run() -> None:
+        with torch.inference_mode():
+            for batch in loader:
+                model.forward_features(batch).numpy()
+
+    return run
+
+
+def require(*modules: str) -> None:
+    for module in modules:
+        if importlib.util.find_spec(module) is None:
+            raise AbsentError(f"{module} is not installed")
+
+
+def gflop(backbone: Backbone) -> float:
+    """GFLOP of one image, a multiplication and an addition counted as two, by TensorFlow's profiler."""
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    image = tf.TensorSpec((1, SIDE, SIDE, 3), tf.float32)
+    graph = convert_variables_to_constants_v2(tf.function(backbone.model).get_concrete_function(image)).graph
+    options = tf.compat.v1.profiler.ProfileOptionBuilder.float_operation()
+    options["output"] = "none"
+    return tf.compat.v1.profiler.profile(graph, options=options).total_float_ops / 1e9
+
+
+def main() -> None:
+    name, network, folder = sys.argv[1], sys.argv[2], Path(sys.argv[3])
+    answers, sys.stdout = sys.stdout, sys.stderr  # Keras prints there
+    weights = folder / "random.weights.h5"
+    if name == "weights":  # made once: to make them takes more memory than to use them
+        load_backbone(BackboneChoice(network, "random", (SIDE, SIDE))).model.save_weights(weights)
+        return
+    backbone = load_backbone(BackboneChoice(network, str(weights), (SIDE, SIDE)))
+    contenders = {
+        "fishcli": lambda: fishcli(backbone, folder),
+        "tensorflow": lambda: fishcli(backbone, folder, "tensorflow"),
+        "views": lambda: fishcli(backbone, folder, n_views=8),
+        "memory": lambda: in_memory(backbone, folder),
+        "keras": lambda: keras_loop(backbone, folder),
+        "dataset": lambda: keras_dataset(backbone, folder),
+        "onnx": lambda: onnx_runtime(backbone, folder),
+        "timm": lambda: torch_timm(backbone, folder),
+    }
+    try:
+        run = contenders[name]()
+        run()  # traces, compiles, fills caches
+    except AbsentError as error:
+        print(f"absent {error}", file=answers, flush=True)
+        return
+    print(f"ready {gflop(backbone) if name == 'fishcli' else 0}", file=answers, flush=True)
+    for line in sys.stdin:
+        if line.strip() == "stop":
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            print(peak / (1024 if sys.platform != "darwin" else 1024**2), file=answers, flush=True)
+            return
+        started = time.perf_counter()
+        run()
+        print(time.perf_counter() - started, file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main()
