@@ -53,7 +53,9 @@ format: $(INSTALLED) ## let ruff rewrite the code
 	$(BIN)/ruff format .
 
 bench: $(INSTALLED) ## run the benchmarks that need no data (minutes)
-	$(BIN)/python benchmarks/memory.py
+	$(BIN)/python benchmarks/features.py
+	$(BIN)/python benchmarks/prediction.py
+	$(BIN)/python benchmarks/scaling.py
 	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/kills.py
 
