@@ -10,7 +10,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 from typer.core import TyperGroup
 
-from fishcli import __version__, audit_configs, configs
+from fishcli import __version__, audit_configs, configs, seeing_configs
 from fishcli.errors import FishError, LimitError
 
 INTERRUPTED = 130
@@ -99,6 +99,11 @@ COMMANDS = {
     "score": (configs.ScoreConfig, "score"),
     "audit-leakage": (audit_configs.AuditConfig, "audit"),
     "groups": (audit_configs.GroupsConfig, "groups"),
+    "heatmap": (seeing_configs.HeatmapConfig, "heatmap"),
+    "report": (seeing_configs.ReportConfig, "report"),
+    "runs": (seeing_configs.RunsConfig, "leaderboard"),
+    "summary": (seeing_configs.SummaryConfig, "summary"),
+    "data": (seeing_configs.PictureConfig, "data"),
 }
 
 for _name, (_config_class, _module) in COMMANDS.items():
