@@ -12,8 +12,9 @@ import pytest
 from fake_audit import NASTY, picture, rich_audit
 
 from fishcli.report import audit_plots
-from fishcli.report.audit_page import NARROW, WIDE, audit_page
+from fishcli.report.audit_page import audit_page
 from fishcli.report.cells import bits, number, p_value
+from fishcli.report.page import NARROW, WIDE
 from fishcli.report.panels import short, signed
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}
@@ -243,9 +244,12 @@ def test_pyplot_is_not_needed():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_the_template_is_packed():
-    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))
-    assert "report/templates/audit.html" in project["tool"]["setuptools"]["package-data"]["fishcli"]
+def test_the_templates_are_packed():
+    root = Path(__file__).parents[1]
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    patterns = project["tool"]["setuptools"]["package-data"]["fishcli"]
+    packed = {path.name for pattern in patterns for path in (root / "fishcli").glob(pattern)}
+    assert {"page.html", "table.html", "audit.html"} <= packed
 
 
 PLOTS = {
