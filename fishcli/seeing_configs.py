@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from typer import Argument, Option
 
@@ -28,6 +28,21 @@ class RunsConfig:
     """List the runs, best first; `runs rm RUN` removes one."""
 
     models_dir: Annotated[Path, Option(help="The runs' folder.")] = Path("models")
+    sort: Annotated[
+        Literal["grouped", "random", "iou", "seconds", "date", "name"],
+        Option(help="By the loss on grouped or random folds, box IoU, seconds, date (newest first), name."),
+    ] = "grouped"
+    json: Annotated[bool, Option("--json", help="A list of all that is known of each run.")] = False
+    csv: Annotated[bool, Option("--csv", help="The same as CSV.")] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemoveConfig:
+    """Remove runs, after asking."""
+
+    runs: Annotated[list[str], Argument(metavar="RUN ...", help="Names of runs, or of comparisons.")]
+    models_dir: Annotated[Path, Option(help="The runs' folder.")] = Path("models")
+    yes: Annotated[bool, Option("--yes", help="Don't ask.")] = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +50,18 @@ class SummaryConfig(RunConfig):
     """The layers of a run's head, their shapes and parameters."""
 
     run: Annotated[str, Argument(metavar="RUN", help="The run's name.")]
+    plot: Annotated[
+        Path | None, Option(help="Draw the layers into this .png, .svg or .pdf; needs graphviz and pydot.")
+    ] = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class PictureConfig(DataConfig):
     """Picture the competition before any model: counts, sizes, boxes, broken files, contact sheets."""
+
+    groups: Annotated[
+        str, Option(help="Boats, cameras, videos: auto (groups.csv), none, size, or a CSV.")
+    ] = "auto"
+    out: Annotated[Path, Option(help="The folder for data.html, images.csv and contact sheets.")] = Path(
+        "data_picture"
+    )
