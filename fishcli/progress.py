@@ -164,7 +164,7 @@ def _narrowed(columns: list[list[str]], limits: list[int], width: int) -> list[i
         for (name, *cells), limit in zip(columns, limits, strict=True)
     ]
     least = [
-        min(limit, NARROWEST) if any(" " in cell for cell in column[1:]) else limit
+        min(limit, max(NARROWEST, *map(_least, column)))
         for column, limit in zip(columns, limits, strict=True)
     ]
     while _total(limits) > width and limits != least:

@@ -4,6 +4,8 @@ import csv
 import dataclasses
 import io
 import json
+import re
+import textwrap
 from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
@@ -87,7 +89,8 @@ def _sort_key(sort: str) -> Callable[[Entry], Any]:
             found = [None if iou is None else -iou for iou in ious[:1]]
         newest = max(line.finished or "" for line in entry.values())
         dates = [-ord(letter) for letter in newest] if sort == "date" else []
-        return [(value is None, value or 0.0) for value in found], dates, _name(entry)
+        natural = [int(part) if part.isdecimal() else part for part in re.split("([0-9]+)", _name(entry))]
+        return [(value is None, value or 0.0) for value in found], dates, natural
 
     return key
 
@@ -128,6 +131,7 @@ def _table(entries: list[Entry]) -> str:
         notes.append(f"no better than the class prior: {examples(useless, 5)}")
     if left_out:
         notes.append(f"no room for {', '.join(left_out)}: a wider window, --json and --csv have them")
+    notes = notes if width is None else [textwrap.fill(note, width) for note in notes]
     return "\n".join([table_text(rows), "", *notes])
 
 
