@@ -14,6 +14,17 @@ class HeatmapConfig(RunConfig):
     """Draw where a run looks: class maps over photos, and their share inside the fish's box."""
 
     run: Annotated[str, Argument(metavar="RUN", help="The run's name.")]
+    images: Annotated[list[str] | None, Argument(metavar="IMAGE ...", help="Training images to draw.")] = None
+    worst: Annotated[
+        int | None,
+        Option(help="Draw the N images that are predicted worst.", min=1, show_default="20, without IMAGES"),
+    ] = None
+    class_name: Annotated[
+        str | None, Option("--class", metavar="C", help="Draw images of this class only.", show_default="all")
+    ] = None
+    out: Annotated[
+        Path | None, Option(help="The pictures' folder.", show_default="MODELS_DIR/RUN/heatmaps")
+    ] = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,144 @@
+"""`fishcli heatmap`: class maps over photos, and how much of them lies on the fish."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from fishcli.commands.class_map_mass import mass_of, summarise
+from fishcli.commands.map_drawings import caption_of, draw_images
+from fishcli.commands.map_inputs import VIEW, MapInputs, load_map_inputs
+from fishcli.commands.runs import METRICS, pick_run
+from fishcli.commands.upkeep import Upkeep, bring_up_to_date
+from fishcli.dataset.annotations import BOX_COLUMNS
+from fishcli.dataset.boxes import box_iou, target_boxes
+from fishcli.dataset.images import load_train
+from fishcli.dataset.names import NameIndex
+from fishcli.errors import FishError, choose, examples
+from fishcli.files import read_json, whole_file, write_csv
+from fishcli.progress import say, table_text
+from fishcli.report.contact_sheets import MAX_PHOTOS, Shot, pair_sheet, write_sheet
+from fishcli.scoring.metrics import log_losses
+from fishcli.seeing_configs import HeatmapConfig
+
+USUAL_WORST = 20
+
+
+def run(config: HeatmapConfig) -> str:
+    """Draw images and measure all boxed ones; returns the tables, a sentence and the pictures' folder."""
+    if config.images and (config.worst is not None or config.class_name is not None):
+        raise FishError("IMAGES are drawn whatever they are: leave out --worst and --class, or the images.")
+    this_run = pick_run(config.models_dir, config.run)
+    inputs = load_map_inputs(this_run, config)
+    bring_up_to_date(inputs.store, {"train": (load_train(config.data_dir), [VIEW])}, Upkeep(config.data_dir))
+    images = _chosen(config, inputs)
+    out = config.out or this_run.run_dir / "heatmaps"
+    _draw(inputs, images, out)
+    text = _measured(inputs, images, out) if inputs.boxes else ""
+    if not inputs.boxes:
+        say(f"no boxes in {config.data_dir / 'boxes'}, so nobody knows how much of the maps lies on the fish")
+    return "\n".join([*([text] if text else []), str(out)])
+
+
+def _chosen(config: HeatmapConfig, inputs: MapInputs) -> list[str]:
+    """The images to draw: those named, or the ones that were predicted worst, worst first."""
+    if config.images:
+        found, unknown = NameIndex(inputs.images.index).find_all(config.images, "IMAGES")
+        if unknown:
+            raise FishError(
+                f"the run {inputs.run.name} was trained on no image named {examples(unknown)}. Name training "
+                "images, which are drawn by the head of the fold that has not seen them."
+            )
+        return list(dict.fromkeys(found[name] for name in config.images))
+    badness = pd.Series(_badness(inputs), index=inputs.images.index)
+    if config.class_name is not None:
+        name = choose(config.class_name, inputs.run.class_names, "class")
+        badness = badness[inputs.images["class_name"] == name]
+    worst = badness.dropna().sort_values(ascending=False, kind="stable")
+    return list(worst.index[: config.worst or USUAL_WORST])
+
+
+def _badness(inputs: MapInputs) -> np.ndarray:
+    """How wrong each prediction is (n,): its log loss or, with one class only, its box; NaN where unknown."""
+    if inputs.proba.shape[1] > 1:
+        return log_losses(inputs.images["label"].to_numpy(), inputs.proba)
+    ids, found = list(inputs.images.index), inputs.predicted_boxes()
+    true = [
+        pd.DataFrame(boxes, columns=BOX_COLUMNS).assign(image=image) for image, boxes in inputs.boxes.items()
+    ]
+    wanted = target_boxes(pd.concat(true), ids, "largest")
+    predicted = np.stack([found.get(image, np.full(4, np.nan)) for image in ids])
+    return 1.0 - box_iou(wanted, predicted)
+
+
+def _draw(inputs: MapInputs, images: Sequence[str], out: Path) -> None:
+    """Write a PNG an image, named as the image is, and a contact sheet of them."""
+    smalls: dict[str, Image.Image] = {}
+    for drawn in draw_images(inputs, images):
+        with whole_file(out / f"{drawn.image}.png") as partial:
+            drawn.picture.save(partial, format="PNG")
+        smalls[drawn.image] = drawn.small
+    shown = [image for image in images if image in smalls][:MAX_PHOTOS]
+    rows = inputs.rows(shown).tolist()
+    paths = [inputs.images["path"].iloc[row] for row in rows]
+    pairs = [
+        (Shot(path, ""), Shot(path, "", smalls[image])) for path, image in zip(paths, shown, strict=True)
+    ]
+    title = f"{inputs.run.name}: {inputs.method}, out of fold ({inputs.kind} folds)"
+    sheet = pair_sheet(pairs, [caption_of(inputs, row) for row in rows], title)
+    write_sheet(out / "contact_sheet.png", sheet)
+    say(f"{len(smalls):,} pictures and contact_sheet.png in {out}")
+
+
+def _measured(inputs: MapInputs, images: Sequence[str], out: Path) -> str:
+    """Measure the share of mass inside boxes; write it and return its tables and a sentence."""
+    mass = mass_of(inputs)
+    summary = summarise(mass)
+    write_csv(out / "mass.csv", mass)
+    write_csv(out / "mass_means.csv", summary)
+    drawn = mass[mass["image"].isin(list(images))].drop(columns="fold")
+    tables = [_printed(drawn)] if len(drawn) else []
+    for by in ("class", "group"):
+        rows = summary[summary["by"] == by]
+        if len(rows):
+            kept = rows.drop(columns=["by", "low", "high"]).rename(columns={"name": by, "n_images": "images"})
+            tables.append(_printed(kept))
+    return "\n\n".join([*tables, sentence(inputs, summary, len(mass))])
+
+
+def _printed(table: pd.DataFrame) -> str:
+    return table_text(table.rename(columns={"share": "in boxes", "class_name": "class"}))
+
+
+def sentence(inputs: MapInputs, summary: pd.DataFrame, n_boxed: int) -> str:
+    """What the means over all images say, beside the run's loss and the prior's."""
+    all_images = summary.iloc[0]
+    maps = f"{inputs.method} maps" if inputs.method in ("Grad-CAM", "CAM", "attention") else "maps"
+    text = (
+        f"Of {inputs.run.name}'s {maps}, {all_images['share']:.1%} lies in the true boxes, which are "
+        f"{all_images['area']:.1%} of the area, and {all_images['elsewhere']:.1%} would lie in other photos' "
+        f"boxes ({all_images['n_images']:,} images"
+    )
+    if n_boxed > all_images["n_images"]:
+        text += f"; {n_boxed - all_images['n_images']:,} more have a map that is nowhere positive"
+    text += "). "
+    if np.isnan(all_images["low"]):
+        return text + _worth(inputs)
+    lead = f"95%: {all_images['low']:+.1%} to {all_images['high']:+.1%}"
+    if all_images["low"] > 0:
+        text += f"It looks at the fish more than at places where fish lie in other photos ({lead}). "
+    elif all_images["high"] < 0:
+        text += f"It looks past the fish ({lead}). "
+    else:
+        text += f"No sign that it looks at the fish ({lead}). "
+    return text + _worth(inputs)
+
+
+def _worth(inputs: MapInputs) -> str:
+    metrics = read_json(inputs.run.run_dir / METRICS)
+    if "log_loss" not in metrics:
+        return f"({inputs.kind} folds.)"
+    loss, prior = metrics["log_loss"], metrics["prior_log_loss"]
+    return f"Log loss {loss:.4f} ({inputs.kind} folds; class prior {prior:.4f})."
