@@ -4,6 +4,7 @@ import base64
 import io
 
 MAX_BYTES = 2_500_000
+PHOTO_SIDE = 1100
 
 
 def embedded(png: bytes) -> str:
@@ -26,6 +27,22 @@ def embedded(png: bytes) -> str:
         if jpeg.tell() <= MAX_BYTES:
             return _uri("jpeg", jpeg.getvalue())
         side = side * 3 // 4
+
+
+def small_photo(picture: bytes) -> str:
+    """A photo as a data URI: a JPEG that is PHOTO_SIDE pixels long at most.
+
+    Args:
+        picture: the bytes of a JPEG or PNG file.
+    """
+    from PIL import Image
+
+    with Image.open(io.BytesIO(picture)) as image:
+        photo = image.convert("RGB")
+    photo.thumbnail((PHOTO_SIDE, PHOTO_SIDE))
+    jpeg = io.BytesIO()
+    photo.save(jpeg, "JPEG", quality=80)
+    return _uri("jpeg", jpeg.getvalue())
 
 
 def _uri(kind: str, picture: bytes) -> str:
