@@ -83,10 +83,10 @@ def _sort_key(sort: str) -> Callable[[Entry], Any]:
             kinds = (sort, "random" if sort == "grouped" else "grouped")
             found = [entry[kind].log_loss if kind in entry else None for kind in kinds]
         elif sort == "seconds":
-            found = [sum(line.seconds or 0.0 for line in entry.values())]
+            found = [_first(entry).seconds]
         elif sort == "iou":
-            ious = [entry[kind].box_iou for kind in ("grouped", "random") if kind in entry]
-            found = [None if iou is None else -iou for iou in ious[:1]]
+            iou = _first(entry).box_iou
+            found = [None if iou is None else -iou]
         newest = max(line.finished or "" for line in entry.values())
         dates = [-ord(letter) for letter in newest] if sort == "date" else []
         natural = [int(part) if part.isdecimal() else part for part in re.split("([0-9]+)", _name(entry))]
@@ -136,7 +136,7 @@ def _table(entries: list[Entry]) -> str:
 
 
 def _row(entry: Entry, kinds: list[str]) -> dict[str, object]:
-    any_run = next(iter(entry.values()))
+    first = _first(entry)
     row: dict[str, object] = {"run": _name(entry)}
     for kind in kinds:
         line = entry.get(kind)
@@ -148,11 +148,16 @@ def _row(entry: Entry, kinds: list[str]) -> dict[str, object]:
     finished = max(line.finished or "" for line in entry.values())
     return {
         **row,
-        **{name: getattr(any_run, name) for name in ("head", "metadata", "boxes", "backbone", "views")},
-        "seconds": round(sum(line.seconds or 0.0 for line in entry.values())),
+        **{name: getattr(first, name) for name in ("head", "metadata", "boxes", "backbone", "views")},
+        "seconds": round(first.seconds or 0.0),
         "date": finished[:10],
-        "data": (any_run.dataset or "")[:N_DIGEST],
+        "data": (first.dataset or "")[:N_DIGEST],
     }
+
+
+def _first(entry: Entry) -> RunLine:
+    """The run on grouped folds, where there is one."""
+    return entry["grouped"] if "grouped" in entry else entry["random"]
 
 
 def _is_useless(line: RunLine) -> bool:
