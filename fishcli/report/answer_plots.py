@@ -104,7 +104,7 @@ def reliability_diagram(content: tuple[Bins, Bins | None], width: float) -> "Fig
     left = np.minimum((bins.confidence * 10).astype(int), 9) / 10
     amounts.bar(left, bins.counts, 0.1, align="edge", color=ACCENT, edgecolor=BACK, linewidth=0.8)
     amounts.set_ylabel("images", color=DIM, fontsize=size)
-    amounts.yaxis.set_majorround_ticks(round_ticks(5, is_whole=True, prune="lower"))
+    amounts.yaxis.set_major_locator(round_ticks(5, is_whole=True, prune="lower"))
     return figure
 
 
