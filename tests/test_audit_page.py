@@ -69,7 +69,7 @@ def page(html):
 def bare_audit():
     """An audit of a table with one column, without groups, sizes, features, boxes or a test set."""
     audit = rich_audit(grouped=False)
-    nothing = dict.fromkeys(["class_by_size", "seen", "background", "twins", "worlds"])
+    nothing = dict.fromkeys(["class_by_size", "seen", "class_maps", "background", "twins", "worlds"])
     return {**audit, **nothing, "nulls": [], "per_field": audit["per_field"][:1]}
 
 
@@ -186,7 +186,7 @@ def test_it_stays_small():
 def test_what_is_missing_is_said(page, bare_page):
     assert "Skipped" not in page.said()
     assert not bare_page.all("img")
-    assert bare_page.said("p").count("Skipped: ") == 7
+    assert bare_page.said("p").count("Skipped: ") == 8
     assert not re.findall(r"None|nan\b", bare_page.said())
     assert "No groups are known" in bare_page.said("p")
     assert "grouped folds" not in bare_page.said("li")

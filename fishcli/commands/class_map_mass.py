@@ -17,7 +17,8 @@ from fishcli.progress import say
 
 N_OTHERS = 8
 """Other photos whose boxes a map is held against, to see what its place alone would reach."""
-COLUMNS = ["image", "class_name", "group", "fold", "share", "area", "elsewhere"]
+MEANS = ["share", "area", "elsewhere"]
+COLUMNS = ["image", "class_name", "group", "fold", *MEANS]
 
 
 def class_map_mass(run: Run, config: RunConfig) -> pd.DataFrame | None:
@@ -90,21 +91,22 @@ def summarise(mass: pd.DataFrame) -> pd.DataFrame:
         area) and, of all only, `low` and `high`: the 95% interval of `share` less `elsewhere`, groups being
         resampled where they are known, else images.
     """
-    known = mass[mass["share"].notna()]
+    known = mass.dropna(subset=["share"])
     parts = [("all", "", known)]
     for by, column in (("class", "class_name"), ("group", "group")):
         if (known[column] != "").any():
             parts += [(by, str(name), part) for name, part in known.groupby(column)]
     rows = []
     for by, name, part in parts:
-        means = part[["share", "area", "elsewhere"]].mean()
+        means = part[MEANS].mean()
         rows.append(
             {"by": by, "name": name, "n_images": len(part), **means, "times": means["share"] / means["area"]}
         )
     summary = pd.DataFrame(rows)
-    units = known["group"].to_numpy() if (known["group"] != "").all() else None
-    interval = paired_interval((known["share"] - known["elsewhere"]).to_numpy(), units)
-    summary.loc[0, ["low", "high"]] = [interval.low, interval.high]
+    compared = known.dropna(subset=["elsewhere"])
+    units = compared["group"].to_numpy() if (compared["group"] != "").all() else None
+    interval = paired_interval((compared["share"] - compared["elsewhere"]).to_numpy(), units)
+    summary.loc[0, ["low", "high"]] = [interval.low, interval.high] if len(compared) else np.nan
     return summary
 
 

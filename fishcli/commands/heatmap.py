@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from fishcli.commands.class_map_mass import mass_of, summarise
+from fishcli.commands.class_map_mass import MEANS, mass_of, summarise
 from fishcli.commands.map_drawings import caption_of, draw_images
 from fishcli.commands.map_inputs import VIEW, MapInputs, load_map_inputs
 from fishcli.commands.runs import METRICS, pick_run
@@ -114,31 +114,28 @@ def _printed(table: pd.DataFrame) -> str:
 
 def sentence(inputs: MapInputs, summary: pd.DataFrame, n_boxed: int) -> str:
     """What the means over all images say, beside the run's loss and the prior's."""
-    all_images = summary.iloc[0]
-    maps = f"{inputs.method} maps" if inputs.method in ("Grad-CAM", "CAM", "attention") else "maps"
+    means = summary.iloc[0]
+    n_left_out = n_boxed - int(means["n_images"])
+    nowhere = f"{n_left_out:,} images are left out: their map is nowhere positive. " if n_left_out else ""
+    if n_left_out == n_boxed:
+        return nowhere + _worth(inputs)
+    share, area, elsewhere = (means[name] for name in MEANS)
+    maps = "maps" if inputs.method in ("class maps", "box") else f"{inputs.method} maps"
     text = (
-        f"Of {inputs.run.name}'s {maps}, {all_images['share']:.1%} lies in the true boxes, which are "
-        f"{all_images['area']:.1%} of the area, and {all_images['elsewhere']:.1%} would lie in other photos' "
-        f"boxes ({all_images['n_images']:,} images"
+        f"{share:.1%} of {inputs.run.name}'s {maps} lies in the true boxes, {share / area:.1f} times their "
+        f"share of the area ({area:.1%})"
     )
-    if n_boxed > all_images["n_images"]:
-        text += f"; {n_boxed - all_images['n_images']:,} more have a map that is nowhere positive"
-    text += "). "
-    if np.isnan(all_images["low"]):
-        return text + _worth(inputs)
-    lead = f"95%: {all_images['low']:+.1%} to {all_images['high']:+.1%}"
-    if all_images["low"] > 0:
-        text += f"It looks at the fish more than at places where fish lie in other photos ({lead}). "
-    elif all_images["high"] < 0:
-        text += f"It looks past the fish ({lead}). "
-    else:
-        text += f"No sign that it looks at the fish ({lead}). "
-    return text + _worth(inputs)
+    if elsewhere > 0:
+        text += (
+            f" and {share / elsewhere:.1f} times what lies in the boxes of other photos ({elsewhere:.1%}; "
+            f"lead {share - elsewhere:+.1%}, 95% {means['low']:+.1%} to {means['high']:+.1%})"
+        )
+    return f"{text}. {nowhere}{_worth(inputs)}"
 
 
 def _worth(inputs: MapInputs) -> str:
     metrics = read_json(inputs.run.run_dir / METRICS)
     if "log_loss" not in metrics:
-        return f"({inputs.kind} folds.)"
+        return f"Folds: {inputs.kind}."
     loss, prior = metrics["log_loss"], metrics["prior_log_loss"]
     return f"Log loss {loss:.4f} ({inputs.kind} folds; class prior {prior:.4f})."

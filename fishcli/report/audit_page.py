@@ -57,6 +57,7 @@ def _tables(audit: dict[str, Any]) -> dict[str, Table]:
         "fields": (audit["per_field"], audit_tables.field_table),
         "detectability": (seen.get("detectability"), seen_tables.detectability_table),
         "conditional": (seen.get("conditional_value"), seen_tables.conditional_table),
+        "class_maps": (audit["class_maps"], seen_tables.class_maps_table),
         "looks": (background.get("looks"), seen_tables.background_table),
         "twins": (twins, twin_tables.twins_table),
         "twin_cost": (twins.get("cost"), twin_tables.twin_cost_table),
