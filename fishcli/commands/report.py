@@ -6,10 +6,9 @@ import numpy as np
 
 from fishcli import __version__
 from fishcli.commands import report_measures as measures
-from fishcli.commands.class_map_mass import draw_heatmap
 from fishcli.commands.command_lines import command_line, features_config, train_config
 from fishcli.commands.report_inputs import Answers, read_answers
-from fishcli.commands.report_mistakes import describe_mistakes, surest_mistakes
+from fishcli.commands.report_mistakes import describe_mistakes, small_heatmaps, surest_mistakes
 from fishcli.commands.run_gap import find_sibling, measure_gap, sibling_command
 from fishcli.commands.runs import METRICS, Run, pick_run
 from fishcli.errors import FishError
@@ -43,7 +42,7 @@ def gather(this_run: Run, config: ReportConfig) -> RunFacts:
     gap, gap_note, gap_command = _gap(this_run, config, sibling, answers)
     bins, raw_bins = measures.reliability_bins(this_run, answers, metrics.get("temperature", 1.0))
     rows = surest_mistakes(answers)
-    heatmaps = draw_heatmap(this_run, config, [str(image) for image in answers.images[rows]])
+    heatmaps = small_heatmaps(this_run, config, answers.images[rows].tolist())
     looked, looked_lead = measures.where_it_looks(this_run, config, answers)
     has_iou = ~np.isnan(answers.ious)
     facts, commands, commands_note = _reproduce(this_run, config)

@@ -4,16 +4,23 @@ import io
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
+from fishcli.commands.map_drawings import draw_images
+from fishcli.commands.map_inputs import load_map_inputs
 from fishcli.commands.report_inputs import Answers
+from fishcli.commands.runs import Run
+from fishcli.configs import RunConfig
 from fishcli.dataset.annotations import BOX_COLUMNS
 from fishcli.dataset.file_facts import DAMAGE
 from fishcli.dataset.thumbnails import read_small
+from fishcli.errors import FishError
+from fishcli.progress import say
 from fishcli.report.heatmaps import Boxes, overlay
 from fishcli.report.run_facts import Mistake
 
 N_MISTAKES = 8
-PHOTO = (640, 640)  # pixels, width and height at most
+PHOTO = (420, 300)  # pixels, width and height at most: about twice what the page shows
 
 
 def surest_mistakes(answers: Answers) -> np.ndarray:
@@ -34,6 +41,18 @@ def surest_mistakes(answers: Answers) -> np.ndarray:
         )
         rows = rows[~kinds.duplicated().to_numpy()]
     return rows[:N_MISTAKES]
+
+
+def small_heatmaps(run: Run, config: RunConfig, images: list[str]) -> dict[str, bytes]:
+    """A small JPEG of the map of each image's answer over its photo; none where the run can't be drawn."""
+    if not images or not (config.data_dir / "train").is_dir():
+        return {}
+    try:
+        inputs = load_map_inputs(run, config)
+    except FishError as error:
+        say(f"the report is written without heatmaps: {error}")
+        return {}
+    return {drawn.image: _jpeg(drawn.small) for drawn in draw_images(inputs, images)}
 
 
 def describe_mistakes(answers: Answers, rows: np.ndarray, heatmaps: dict[str, bytes]) -> list[Mistake]:
@@ -66,7 +85,10 @@ def _photo(answers: Answers, row: int) -> bytes | None:
         return None
     photo.thumbnail(PHOTO)
     mine = answers.all_boxes[answers.all_boxes["image"] == answers.images[row]]
+    return _jpeg(overlay(photo, None, Boxes(mine[BOX_COLUMNS].to_numpy(np.float64), answers.boxes[row])))
+
+
+def _jpeg(picture: Image.Image) -> bytes:
     jpeg = io.BytesIO()
-    boxes = Boxes(mine[BOX_COLUMNS].to_numpy(np.float64), answers.boxes[row])
-    overlay(photo, None, boxes).save(jpeg, "JPEG", quality=82)
+    picture.save(jpeg, "JPEG", quality=82)
     return jpeg.getvalue()

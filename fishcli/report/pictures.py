@@ -4,7 +4,6 @@ import base64
 import io
 
 MAX_BYTES = 2_500_000
-PHOTO_SIDE = 1100
 
 
 def embedded(png: bytes) -> str:
@@ -29,20 +28,9 @@ def embedded(png: bytes) -> str:
         side = side * 3 // 4
 
 
-def small_photo(picture: bytes) -> str:
-    """A photo as a data URI: a JPEG that is PHOTO_SIDE pixels long at most.
-
-    Args:
-        picture: the bytes of a JPEG or PNG file.
-    """
-    from PIL import Image
-
-    with Image.open(io.BytesIO(picture)) as image:
-        photo = image.convert("RGB")
-    photo.thumbnail((PHOTO_SIDE, PHOTO_SIDE))
-    jpeg = io.BytesIO()
-    photo.save(jpeg, "JPEG", quality=80)
-    return _uri("jpeg", jpeg.getvalue())
+def embedded_jpeg(jpeg: bytes) -> str:
+    """The bytes of a JPEG file as a data URI."""
+    return _uri("jpeg", jpeg)
 
 
 def _uri(kind: str, picture: bytes) -> str:

@@ -98,7 +98,7 @@ class Mistake:
         image: its id.
         said: what is wrong, in a line.
         detail: what else there is to know of it.
-        photo: a JPEG or PNG, None where it can't be read.
+        photo: a small JPEG, None where it can't be read.
         heatmap: likewise, None where there is none.
     """
 

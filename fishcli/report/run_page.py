@@ -7,15 +7,15 @@ from fishcli.report import answer_plots, run_plots, run_tables
 from fishcli.report.cells import Table, ends
 from fishcli.report.page import fit, render, twice_drawn
 from fishcli.report.panels import signed
-from fishcli.report.pictures import small_photo
-from fishcli.report.run_facts import Looked, Part, RunFacts
+from fishcli.report.pictures import embedded_jpeg
+from fishcli.report.run_facts import Part, RunFacts
 from fishcli.report.run_plots import Rows
 
 if TYPE_CHECKING:
     from markupsafe import Markup
     from matplotlib.figure import Figure
 
-FOLDS_SAID = {"grouped": "on groups it has not seen", "random": "on random folds"}
+FOLDS_SAID = {"grouped": "On groups it has not seen (grouped folds)", "random": "On random folds"}
 
 
 def run_page(facts: RunFacts) -> str:
@@ -39,7 +39,7 @@ def run_page(facts: RunFacts) -> str:
             (
                 each,
                 {
-                    name: small_photo(getattr(each, name))
+                    name: embedded_jpeg(getattr(each, name))
                     for name in ("photo", "heatmap")
                     if getattr(each, name)
                 },
@@ -51,16 +51,16 @@ def run_page(facts: RunFacts) -> str:
 
 def _sentence(facts: RunFacts) -> str:
     """What the run is worth, in one sentence with its folds and what there is to beat."""
-    where, scores = FOLDS_SAID[facts.folds].capitalize(), facts.scores
+    where, scores = FOLDS_SAID[facts.folds], facts.scores
     if "log_loss" not in scores:
         if "box_iou" not in scores:
-            return f"{where} ({facts.folds} folds), nothing of {facts.name} could be measured."
+            return f"{where}, nothing of {facts.name} could be measured."
         return (
-            f"{where} ({facts.folds} folds), the boxes of {facts.name} overlap the true ones by "
+            f"{where}, the boxes of {facts.name} overlap the true ones by "
             f"{scores['box_iou']:.2f} (mean IoU); the mean box alone by {scores['mean_box_iou']:.2f}."
         )
     loss, prior = scores["log_loss"], scores["prior_log_loss"]
-    said = f"{where} ({facts.folds} folds), {facts.name} has a log loss of {loss:.3f}; "
+    said = f"{where}, {facts.name} has a log loss of {loss:.3f}; "
     if loss >= prior:
         said += f"the class prior alone has {prior:.3f}, so it is worse than knowing nothing."
     else:
@@ -100,7 +100,7 @@ def _figures(facts: RunFacts) -> "dict[str, Markup]":
         "class": _score_rows(facts.by_class),
         "group": _score_rows(facts.by_group),
         "fold": _score_rows(facts.by_fold),
-        "looked": _looked_rows([*facts.looked.get("all", []), *facts.looked.get("class", [])]),
+        "looked": _looked_rows(facts),
     }
     matrix = ([name for name, _ in facts.class_counts], facts.confusion) if facts.has_classes else None
     measure = "log_loss" if facts.has_classes else "box_iou"
@@ -139,7 +139,9 @@ def _score_rows(parts: list[Part]) -> Rows | None:
     return None
 
 
-def _looked_rows(parts: list[Looked]) -> Rows | None:
+def _looked_rows(facts: RunFacts) -> Rows | None:
+    """The share of maps inside the boxes beside the boxes' share of the photo: of all, then by class."""
+    parts = [*facts.looked.get("all", []), *(facts.looked.get("class", []) if facts.has_classes else [])]
     if not parts:
         return None
     return Rows(
@@ -147,7 +149,7 @@ def _looked_rows(parts: list[Looked]) -> Rows | None:
         notes=[f"{part.n_images:,} image{'s' * (part.n_images != 1)}" for part in parts],
         values=[part.share for part in parts],
         references=[part.area for part in parts],
-        label="share of the class map inside the boxes",
+        label="share of the map inside the true boxes",
         lower_is_better=False,
         is_share=True,
     )

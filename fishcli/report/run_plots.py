@@ -20,7 +20,7 @@ from fishcli.report.panels import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-N_ROWS = 40
+N_ROWS = 30
 STEP = 24  # CSS pixels a row
 CURVES_SAID = {"loss": "whole loss, weighted", "class": "class loss", "box": "box loss"}
 
