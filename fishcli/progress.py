@@ -217,7 +217,8 @@ def _cell(value: object) -> str:
 def _is_right(column: list[str]) -> bool:
     """Whether a column, its heading first, is one of numbers: a word among them may sum them up."""
     known = [cell for cell in column[1:] if cell not in ("-", "")]
-    return sum(NUMBER.fullmatch(cell) is not None for cell in known) > len(known) / 2
+    n_numbers = sum(NUMBER.fullmatch(cell) is not None for cell in known)
+    return n_numbers > 0 and 2 * n_numbers >= len(known)
 
 
 def _wrapped(text: str, limit: int) -> list[str]:

@@ -205,8 +205,8 @@ def _notes(known: Competition, classes: list[dict[str, Any]]) -> list[str]:
             )
         if len(classes) > 1 and groups["n_of_one_class"] > MOST * groups["n"]:
             notes.append(
-                f"{groups['n_of_one_class']:,} of {groups['n']:,} groups have one class only. On random folds, "
-                "who recognises the group knows the answer: believe grouped folds."
+                f"{groups['n_of_one_class']:,} of {groups['n']:,} groups have one class only. On random "
+                "folds, who recognises the group knows the answer: believe grouped folds."
             )
         if groups["n_of_one_size"] == groups["n"] and len(set(size_keys(known.images))) > 1:
             notes.append(
@@ -221,11 +221,11 @@ def _notes(known: Competition, classes: list[dict[str, Any]]) -> list[str]:
                 "new cameras: believe grouped folds."
             )
     if boxes is not None:
-        width, height = round(INPUT * boxes["width"]), round(INPUT * boxes["height"])
+        pixels = f"{round(INPUT * boxes['width'])} x {round(INPUT * boxes['height'])}"
         advice = ". A larger --image-size shows more of it." if boxes["area"] < SMALL else "."
         notes.append(
-            f"Half of the boxes take less than {boxes['area']:.1%} of their photo: the median one is {width} "
-            f"x {height} pixels of a {INPUT} x {INPUT} input{advice}"
+            f"Half of the boxes take less than {boxes['area']:.1%} of their photo: the median one is "
+            f"{pixels} pixels of a {INPUT} x {INPUT} input{advice}"
         )
     n_broken = len(_broken(known))
     if n_broken:

@@ -104,9 +104,9 @@ def _table(entries: list[Entry]) -> str:
     if n_data == 1:
         shown.discard("data")
     same = {}
-    for name in SAME:
-        values = {row[name] for row in rows} - ({None} if name in BASELINES else set())
-        if name in shown and len(rows) > 1 and len(values) == 1:
+    for name in SAME if len(rows) > 1 else ():
+        values = {row.get(name) for row in rows} - ({None} if name in BASELINES else set())
+        if name in shown and len(values) == 1:
             same[name] = values.pop()
             shown.discard(name)
     rows = [{name: value for name, value in row.items() if name in shown} for row in rows]
@@ -132,7 +132,7 @@ def _table(entries: list[Entry]) -> str:
     if left_out:
         notes.append(f"no room for {', '.join(left_out)}: a wider window, --json and --csv have them")
     notes = notes if width is None else [textwrap.fill(note, width) for note in notes]
-    return "\n".join([table_text(rows), "", *notes])
+    return "\n".join([table_text(rows, width), "", *notes])
 
 
 def _row(entry: Entry, kinds: list[str]) -> dict[str, object]:

@@ -64,10 +64,14 @@ def _content(path: Path, known: list[str], models_dir: Path) -> str:
 def _ask(n: int) -> None:
     """Go on if a person says so."""
     what = "it" if n == 1 else f"all {n:,}"
-    if not sys.stdin.isatty():
+    if not _can_ask():
         raise FishError(f"nobody to ask whether to remove {what}: pass --yes. Nothing was removed.")
     if not typer.confirm(f"Remove {what} for good?", err=True):
         raise FishError("nothing was removed.")
+
+
+def _can_ask() -> bool:
+    return sys.stdin.isatty()
 
 
 def _remove(path: Path) -> None:

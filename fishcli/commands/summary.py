@@ -13,7 +13,7 @@ from fishcli.progress import table_text
 from fishcli.seeing_configs import SummaryConfig
 
 PLOTS = (".png", ".svg", ".pdf")
-DOTS = 200
+DOTS = 120
 """Dots an inch of a plot: text stays legible in a tall one."""
 
 
@@ -160,3 +160,5 @@ def _plot(head: FoldHead, path: Path, this_run: Run) -> None:
             "--plot draws with Graphviz, which is not there. Install both parts: pip install pydot, and the "
             "program dot: apt-get install graphviz (macOS: brew install graphviz). Or leave --plot out."
         ) from None
+    except (AssertionError, OSError) as error:  # what pydot says of a dot that fails
+        raise FishError(f"--plot {path}: Graphviz failed ({error}). Try another ending.") from None

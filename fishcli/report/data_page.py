@@ -70,11 +70,12 @@ def _figures(found: dict[str, Any]) -> dict[str, Any]:
 
 def _places_said(cover: list[list[float]]) -> str:
     """Where boxes lie, in words."""
-    highest, row, column = max((share, i, j) for i, each in enumerate(cover) for j, share in enumerate(each))
-    across, down = (column + 0.5) / len(cover[0]), (row + 0.5) / len(cover)
+    shares = [(share, i, j) for i, row in enumerate(cover) for j, share in enumerate(row)]
+    highest, place, column = max(shares)
+    across, down = (column + 0.5) / len(cover[0]), (place + 0.5) / len(cover)
     return (
-        f"Where boxes lie in the photo. The place that most cover, {highest:.0%} of them, is {across:.0%} from "
-        f"the left and {down:.0%} from the top."
+        f"Where boxes lie in the photo. The place that most cover, {highest:.0%} of them, is {across:.0%} "
+        f"from the left and {down:.0%} from the top."
     )
 
 
