@@ -23,7 +23,7 @@ def confusion_matrix(content: tuple[list[str], np.ndarray], width: float) -> "Fi
     names, counts = frequent(*content, 12 if width < NARROW else 24)
     left = [short(name, 11 if width < NARROW else 24) for name in names]
     size = text_size(width)
-    before = max(text_width(name, size) for name in left) + 9
+    before = max(text_width(name, size) for name in left) + 13
     cell = min((width - before - 4) / len(names), 68)
     is_turned = max(text_width(name, size) for name in left) > cell - 4
     above = (max(text_width(name, size) for name in left) if is_turned else size) + 12

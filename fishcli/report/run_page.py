@@ -8,7 +8,7 @@ from fishcli.report.cells import Table, ends
 from fishcli.report.page import fit, render, twice_drawn
 from fishcli.report.panels import signed
 from fishcli.report.pictures import embedded_jpeg
-from fishcli.report.run_facts import Part, RunFacts
+from fishcli.report.run_facts import Gap, Part, RunFacts
 from fishcli.report.run_plots import Rows
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def run_page(facts: RunFacts) -> str:
         "run.html",
         facts=facts,
         sentence=_sentence(facts),
+        gap_said=_gap_said(facts.gap) if facts.gap else "",
         tables=_tables(facts),
         figures=_figures(facts),
         majority=max(count for _, count in facts.class_counts) / facts.scores["n_images"],
@@ -70,6 +71,17 @@ def _sentence(facts: RunFacts) -> str:
     if facts.folds == "random" and facts.gap is not None:
         said += f" On unseen groups the same settings have {facts.gap.losses['grouped']:.3f}."
     return said
+
+
+def _gap_said(gap: Gap) -> str:
+    """What the gap between random and grouped folds means, by its interval."""
+    span = ends(gap.low, gap.high)
+    said = f"From random to grouped folds: {signed(gap.difference)}{f' (95%: {span})' if span else ''}. "
+    if gap.low is None or gap.high is None or gap.low <= 0 <= gap.high:
+        return said + "That may be chance: no gap is shown, nor is it shown that there is none."
+    if gap.low > 0:
+        return said + "The random-fold score owes that to groups it has seen: do not expect it on new ones."
+    return said + "Grouped folds are the easier ones here, which is rare: look at the folds."
 
 
 def _in_points(low: float | None, high: float | None) -> str:
