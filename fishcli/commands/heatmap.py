@@ -8,7 +8,7 @@ import pandas as pd
 from PIL import Image
 
 from fishcli.commands.class_map_mass import MEANS, mass_of, summarise
-from fishcli.commands.map_drawings import caption_of, draw_images
+from fishcli.commands.map_drawings import draw_images, prediction_said
 from fishcli.commands.map_inputs import VIEW, MapInputs, load_map_inputs
 from fishcli.commands.runs import METRICS, pick_run
 from fishcli.commands.upkeep import Upkeep, bring_up_to_date
@@ -84,10 +84,11 @@ def _draw(inputs: MapInputs, images: Sequence[str], out: Path) -> None:
     rows = inputs.rows(shown).tolist()
     paths = [inputs.images["path"].iloc[row] for row in rows]
     pairs = [
-        (Shot(path, ""), Shot(path, "", smalls[image])) for path, image in zip(paths, shown, strict=True)
+        (Shot(path, image), Shot(path, prediction_said(inputs, row), smalls[image]))
+        for path, image, row in zip(paths, shown, rows, strict=True)
     ]
     title = f"{inputs.run.name}: {inputs.method}, out of fold ({inputs.kind} folds)"
-    sheet = pair_sheet(pairs, [caption_of(inputs, row) for row in rows], title)
+    sheet = pair_sheet(pairs, [], title)
     write_sheet(out / "contact_sheet.png", sheet)
     say(f"{len(smalls):,} pictures and contact_sheet.png in {out}")
 
@@ -120,7 +121,7 @@ def sentence(inputs: MapInputs, summary: pd.DataFrame, n_boxed: int) -> str:
     if n_left_out == n_boxed:
         return nowhere + _worth(inputs)
     share, area, elsewhere = (means[name] for name in MEANS)
-    maps = "maps" if inputs.method in ("class maps", "box") else f"{inputs.method} maps"
+    maps = "maps" if inputs.method in ("class maps", "box gradients") else f"{inputs.method} maps"
     text = (
         f"{share:.1%} of {inputs.run.name}'s {maps} lies in the true boxes, {share / area:.1f} times their "
         f"share of the area ({area:.1%})"

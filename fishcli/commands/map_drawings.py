@@ -4,16 +4,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from fishcli.commands.map_inputs import MapInputs, maps_of
 from fishcli.dataset.file_facts import DAMAGE
 from fishcli.dataset.images import FORMATS, upright_rgb
 from fishcli.features.photo_grids import share_in_boxes, spread
+from fishcli.heads.class_maps import OF_NO_CLASS
 from fishcli.progress import warn
+from fishcli.report.contact_sheets import PAIR_CELL
 from fishcli.report.heatmaps import Boxes, Panel, heatmap_picture, overlay
-
-SMALL = (600, 424)  # pixels, at most, of the overlay that goes onto a contact sheet
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Drawn:
     Attributes:
         image: its id.
         picture: the photo at its own resolution under its maps, captioned.
-        small: the first map over a small photo, without words.
+        small: the first map over the photo as small as on a contact sheet, without words.
     """
 
     image: str
@@ -39,7 +39,7 @@ def draw_images(inputs: MapInputs, images: Sequence[str]) -> Iterator[Drawn]:
     """
     rows = inputs.rows(images)
     labels = [inputs.proba[rows].argmax(axis=1), inputs.images["label"].to_numpy()[rows]]
-    has_class = inputs.method not in ("attention", "box")
+    has_class = inputs.method not in OF_NO_CLASS
     boxes = inputs.predicted_boxes()
     for image, maps in maps_of(inputs, images, labels if has_class else labels[:1]):
         row = int(inputs.rows([image])[0])
@@ -56,9 +56,10 @@ def draw_images(inputs: MapInputs, images: Sequence[str]) -> Iterator[Drawn]:
             Panel(title, _spread(inputs, image, values, photo.size))
             for title, values in zip(titles, shown, strict=True)
         ]
-        caption = [caption_of(inputs, row), *_mass_said(inputs, image, maps[-1], around)]
-        small = photo.copy()
-        small.thumbnail(SMALL)
+        where = f"{image}, fold {inputs.images['fold'].iloc[row]} ({inputs.kind} folds)"
+        said = [where, prediction_said(inputs, row)]
+        caption = [": ".join(filter(None, said)), *_mass_said(inputs, image, maps[-1], around)]
+        small = ImageOps.contain(photo, PAIR_CELL)
         yield Drawn(
             image,
             heatmap_picture(photo, panels, around, caption),
@@ -66,16 +67,15 @@ def draw_images(inputs: MapInputs, images: Sequence[str]) -> Iterator[Drawn]:
         )
 
 
-def caption_of(inputs: MapInputs, row: int) -> str:
-    """What the run said of an image out of fold, beside the prior."""
-    image, name = inputs.images.index[row], inputs.images["class_name"].iloc[row]
-    where = f"{image}, fold {inputs.images['fold'].iloc[row]} ({inputs.kind} folds)"
+def prediction_said(inputs: MapInputs, row: int) -> str:
+    """What the run said of an image out of fold, beside the prior; "" where there is one class only."""
     if inputs.proba.shape[1] == 1:
-        return where
+        return ""
+    name = inputs.images["class_name"].iloc[row]
     predicted, true = int(inputs.proba[row].argmax()), int(inputs.images["label"].iloc[row])
     said = f"{inputs.run.class_names[predicted]} {_odds(inputs, row, predicted)}"
-    right = "rightly" if predicted == true else f"but it is {name} {_odds(inputs, row, true)}"
-    return f"{where}: predicted {said}, {right}"
+    right = "rightly" if predicted == true else f"is {name} {_odds(inputs, row, true)}"
+    return f"predicted {said}, {right}"
 
 
 def _odds(inputs: MapInputs, row: int, label: int) -> str:
@@ -86,7 +86,7 @@ def _titles(inputs: MapInputs, row: int) -> list[str]:
     """A title for each map that is shown."""
     if inputs.method == "attention":
         return ["Attention, of no class"]
-    if inputs.method == "box":
+    if inputs.method == "box gradients":
         return ["What moves the box"]
     names, method = inputs.run.class_names, inputs.method
     method = method if method != "class maps" else "Class map"
@@ -115,7 +115,7 @@ def _mass_said(inputs: MapInputs, image: str, values: np.ndarray, boxes: Boxes) 
         said = []
     else:
         share, area = share_in_boxes(values, inputs.grid(image, values), boxes.true)
-        whose = "the map" if inputs.method in ("attention", "box") else "the true class's map"
+        whose = "the map" if inputs.method in OF_NO_CLASS else "the true class's map"
         mass = f"nothing of {whose}, it is nowhere positive" if np.isnan(share) else f"{share:.0%} of {whose}"
         said = [f"inside the true boxes: {mass}, {area:.0%} of the area"]
     text = "; ".join([*said, *legend])

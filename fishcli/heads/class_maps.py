@@ -18,8 +18,9 @@ METHODS = {
     "CAM": "the class's weights times the features of each place (Zhou 2016)",
     "Grad-CAM": "the class score's mean gradients times the features of each place (Selvaraju 2017)",
     "attention": "how much each place weighs, whatever the class",
-    "box": "gradients times features of each place, of the box: there is one class only",
+    "box gradients": "gradients times features of each place, of the box: there is one class only",
 }
+OF_NO_CLASS = ("attention", "box gradients")
 
 
 def map_method(head: str, pooling: str, n_classes: int) -> str:
@@ -39,7 +40,7 @@ def map_method(head: str, pooling: str, n_classes: int) -> str:
             "Train one with --head gap, or see fishcli train --help for the others."
         )
     if n_classes == 1:
-        return "box"
+        return "box gradients"
     if head in ("fcn", "allconv"):
         return "class maps"
     if head == "attention":
@@ -54,7 +55,7 @@ def class_maps(
 
     A place's value is what it adds to the class's score, before the softmax, less what it adds to all
     classes' scores on average, which the softmax does not see. Biases, such as the class prior, belong to no
-    place and are left out. Maps of "attention" and "box" are of no class and nowhere negative.
+    place and are left out. Maps of OF_NO_CLASS are of no class and nowhere negative.
 
     For a head whose score is linear in the averaged features, Grad-CAM is CAM (Selvaraju 2017, section 3.1),
     so both come from the gradient; there the mean over the map, plus a constant, is the class's score.
@@ -74,10 +75,10 @@ def class_maps(
         "CAM": _from_weights,
         "Grad-CAM": _from_gradients,
         "attention": _attention,
-        "box": _from_gradients,
+        "box gradients": _from_gradients,
     }
     maps = np.mean([makers[method](head, features, images, labels) for head in members], axis=0)
-    if method not in ("attention", "box"):
+    if method not in OF_NO_CLASS:
         maps[members[0].counts[labels] == 0] = np.nan
     return maps
 

@@ -13,7 +13,7 @@ COLOURS = "inferno"
 """Matplotlib's, but for its dark end, which would pass for shadow; near 0 the map fades into the photo."""
 DARKEST = 0.4
 GREY = 0.65  # how grey the photo is made, so that its own colours don't pass for the map's
-STRONGEST = 0.85  # opacity where the map is highest
+STRONGEST = 0.7  # opacity where the map is highest
 UNSEEN = 0.25  # brightness of what a crop cut off
 MIN_TEXT, TEXT_SHARE = 12, 1 / 42  # pixels, and of the photo's width
 
@@ -48,16 +48,19 @@ def heatmap_picture(
     font, line = ImageFont.load_default(size), round(size * 1.5)
     gap = line // 2
     width = len(panels) * (photo.width + gap) - gap
-    lines = [part for text in caption for part in _wrapped(text, font, width - 2 * gap)]
+    lines = [
+        (part, INK if i == 0 else FAINT)
+        for i, text in enumerate(caption)
+        for part in _wrapped(text, font, width - 2 * gap)
+    ]
     picture = Image.new("RGB", (width, photo.height + (1 + len(lines)) * line + gap), PAPER)
     draw = ImageDraw.Draw(picture)
     for i, panel in enumerate(panels):
         left = i * (photo.width + gap)
         draw.text((left + gap, line / 2), panel.title, INK, font, anchor="lm")
         picture.paste(overlay(photo, panel.values, boxes), (left, line))
-    for i, text in enumerate(lines):
-        middle = photo.height + line * (i + 1.5) + gap / 2
-        draw.text((gap, middle), text, INK if i == 0 else FAINT, font, anchor="lm")
+    for i, (text, ink) in enumerate(lines):
+        draw.text((gap, photo.height + line * (i + 1.5) + gap / 2), text, ink, font, anchor="lm")
     return picture
 
 
@@ -111,12 +114,15 @@ def _dashes(
 
 
 def _wrapped(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: float) -> list[str]:
-    """`text` in lines of at most `width` pixels, broken between words."""
+    """`text` in lines of at most `width` pixels, broken between words where there are any."""
     lines = [""]
     for word in text.split(" "):
-        longer = f"{lines[-1]} {word}".strip()
-        if lines[-1] and font.getlength(longer) > width:
-            lines.append(word)
-        else:
-            lines[-1] = longer
+        if lines[-1] and font.getlength(f"{lines[-1]} {word}") > width:
+            lines.append("")
+        lines[-1] += f" {word}" if lines[-1] else word
+        while len(lines[-1]) > 1 and font.getlength(lines[-1]) > width:
+            n = next(
+                n for n in range(len(lines[-1]), 0, -1) if n == 1 or font.getlength(lines[-1][:n]) <= width
+            )
+            lines[-1:] = [lines[-1][:n], lines[-1][n:]]
     return lines
