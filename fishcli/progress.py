@@ -25,7 +25,7 @@ Item = TypeVar("Item")
 RED, YELLOW = 31, 33
 LINE_SECONDS, N_LINES = 15.0, 10
 """Where bars can't move, a line comes after so many seconds, and about so many in all."""
-APART, NARROWEST = 2, 14
+APART, NARROWEST = 2, 24
 """Characters between the columns of a table, and of a column of words that is wrapped."""
 NUMBER = re.compile(r"[+-]?[\d,]*\.?\d+%?")
 
