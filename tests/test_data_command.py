@@ -73,6 +73,14 @@ def test_damaged_files_are_listed_with_why(nasty):
     assert set(table["split"]) == {"train", "test"}
 
 
+def test_both_mosaics_have_the_colours_of_one_legend(nasty):
+    facts = _facts(nasty[0] / "data")
+    totals = [np.sum(facts[name]["counts"], axis=0).tolist() for name in ("class_by_size", "class_by_group")]
+    assert totals == [[8, 8, 8], [8, 8, 8]]
+    assert facts["class_by_size"]["classes"] == facts["class_by_group"]["classes"]
+    assert "unreadable" in facts["class_by_size"]["sizes"]
+
+
 def test_every_class_has_a_contact_sheet_of_its_readable_photos(nasty):
     page = _parsed(nasty[2])
     sheets = [each for each in page.iter("ul") if each.attrib.get("class") == "sheet"]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fishcli.audit.sizes import class_by, class_by_size
+from fishcli.audit.sizes import class_by
 from fishcli.dataset.annotations import BOX_COLUMNS
 from fishcli.dataset.boxes import box_area, target_boxes
 from fishcli.dataset.classes import smoothed_prior
@@ -57,7 +57,7 @@ def facts_of(known: Competition) -> dict[str, Any]:
         "n_sizes": len(set(size_keys(readable))),
         "prior_log_loss": float(-(counts / counts.sum()) @ np.log(prior)),
         "classes": classes,
-        "class_by_size": class_by_size(readable, N_SIZES) if _shares_sizes(readable) else None,
+        "class_by_size": _class_by_size(images) if _shares_sizes(readable) else None,
         "class_by_group": (
             class_by(images["group"], images["class_name"], "group", N_GROUPS) if "group" in images else None
         ),
@@ -73,6 +73,12 @@ def facts_of(known: Competition) -> dict[str, Any]:
 def _readable(images: pd.DataFrame) -> pd.DataFrame:
     """Images whose header tells their size."""
     return images[images["width"] > 0]
+
+
+def _class_by_size(images: pd.DataFrame) -> dict[str, Any]:
+    """Unreadable ones are a size of their own: all classes keep their counts, and with them their colours."""
+    keys = pd.Series(size_keys(images), index=images.index)
+    return class_by(keys.where(images["width"] > 0, "unreadable"), images["class_name"], "size", N_SIZES)
 
 
 def _shares_sizes(readable: pd.DataFrame) -> bool:
@@ -139,7 +145,7 @@ def _groups(images: pd.DataFrame) -> dict[str, Any] | None:
     if "group" not in images:
         return None
     sizes = (
-        images.assign(size=size_keys(images))
+        images.assign(size=pd.Series(size_keys(images), index=images.index).where(images["width"] > 0))
         .groupby("group")
         .agg(n=("image", "size"), n_sizes=("size", "nunique"), n_classes=("class_name", "nunique"))
     )

@@ -19,6 +19,7 @@ def data_page(facts: Mapping[str, Any], sheets: Sequence[tuple[str, list[tuple[s
     """
     found = fit(dict(facts))
     by_size, by_group = found["class_by_size"], found["class_by_group"]
+    # One for both: they have the same classes and counts, hence the same colours.
     legend = audit_plots.class_legend(by_size or by_group) if by_size or by_group else []
     return render(
         "data.html",
@@ -33,6 +34,7 @@ def data_page(facts: Mapping[str, Any], sheets: Sequence[tuple[str, list[tuple[s
         },
         figures=_figures(found),
         n_listed=N_BROKEN,
+        groups_said=_groups_said(found["groups"]) if found["groups"] else "",
         tests_said=", ".join(f"{split} {n:,}" for split, n in found["n_tests"].items()),
     )
 
@@ -66,6 +68,17 @@ def _figures(found: dict[str, Any]) -> dict[str, Any]:
             classes,
         )
     return figures
+
+
+def _groups_said(groups: dict[str, Any]) -> str:
+    """How large groups are and how many are alike inside."""
+    smallest, largest = groups["smallest"], groups["largest"]
+    sizes = f"{smallest:,} to {largest:,} images, median {groups['median']:,.0f}"
+    return (
+        f"Of {f'{smallest:,} images each' if smallest == largest else sizes}. "
+        f"{groups['n_of_one_size'] or 'None'} with one image size, "
+        f"{groups['n_of_one_class'] or 'none'} with one class."
+    )
 
 
 def _places_said(cover: list[list[float]]) -> str:
