@@ -103,8 +103,8 @@ def _from_weights(
     weights = np.zeros((len(head.counts), n_channels))
     if classifier is not None:
         coefficients = classifier.coef_[:, :n_channels] / head.model["scaler"].scale_
-        # Of two classes, scikit-learn keeps the second one's only.
-        coefficients = np.vstack([-coefficients, coefficients]) if len(coefficients) == 1 else coefficients
+        if len(coefficients) == 1:  # of two classes, scikit-learn keeps what tells the second from the first
+            coefficients = np.vstack([-coefficients, coefficients]) / 2
         weights[head.model["classes"]] = coefficients - coefficients.mean(axis=0)
     return np.einsum("nhwc,nc->nhw", features.astype(np.float64), weights[labels])
 
