@@ -120,16 +120,6 @@ def test_the_gap_is_read_by_its_interval(ends, said):
     assert said in _gap_said(gap)
 
 
-def test_without_a_sibling_the_command_stands_there():
-    facts = rich_run(
-        gap=None, gap_note="No such run. This makes one:", gap_command="fishcli train --groups none"
-    )
-    found = Page(run_page(facts))
-    assert "No such run. This makes one:" in found.said("p")
-    assert "fishcli train --groups none" in found.said("span")
-    assert "Random to grouped folds" not in found.said("p")
-
-
 def test_what_a_run_of_one_class_can_not_have_is_left_out(bare_html):
     found = Page(bare_html)
     assert "Confusion matrix" not in found.said("h2")
@@ -146,10 +136,6 @@ def test_it_stays_small():
     made = run_page(rich_run(n_classes=120, n_groups=3000))
     assert len(made.encode("utf-8")) < MAX_BYTES
     assert "The first 200 of 3,000; oof.csv has all." in Page(made).said("p")
-
-
-def test_the_same_run_gives_the_same_page(html):
-    assert run_page(rich_run()) == html
 
 
 def test_characters_that_no_page_may_hold_are_replaced():

@@ -94,7 +94,7 @@ def _gap(
     """The gap between random and grouped folds; where there is none, why, and the command that makes one."""
     if len(this_run.class_names) == 1:
         return None, "There is one class, so there is no log loss to compare.", ""
-    gap = None if sibling is None else measure_gap(this_run, sibling)
+    gap = None if sibling is None else measure_gap(this_run, sibling, config)
     if gap is not None:
         return gap, "", ""
     if answers.groups is None:

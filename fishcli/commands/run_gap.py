@@ -39,7 +39,7 @@ def find_sibling(run: Run, config: RunConfig) -> Run | None:
     return None
 
 
-def measure_gap(run: Run, sibling: Run) -> Gap | None:
+def measure_gap(run: Run, sibling: Run, config: RunConfig) -> Gap | None:
     """The gap between two runs on the same images; None where their images are not the same."""
     by_kind = {kind_of(each): each for each in (run, sibling)}
     tables = {kind: plain_oof(each).set_index("image") for kind, each in by_kind.items()}
@@ -57,7 +57,7 @@ def measure_gap(run: Run, sibling: Run) -> Gap | None:
         for kind, table in tables.items()
     }
     return Gap(
-        sibling=_shown(sibling.run_dir, run.run_dir.parent),
+        sibling=sibling.run_dir.relative_to(config.models_dir).as_posix(),
         losses={kind: log_loss(labels, each) for kind, each in proba.items()},
         priors={kind: log_loss(labels, each) for kind, each in priors.items()},
         accuracies={kind: accuracy(labels, each) for kind, each in proba.items()},
@@ -116,8 +116,3 @@ def _is_alike(run: Run, other: Run) -> bool:
 def _without_groups(run: Run) -> Run:
     settings = {**run.settings, "groups": ""}
     return dataclasses.replace(run, run_dir=Path(), targets="", settings=settings)
-
-
-def _shown(run_dir: Path, beside: Path) -> str:
-    """A run's name, with its comparison's where it lies in one."""
-    return run_dir.name if run_dir.parent == beside else f"{run_dir.parent.name}/{run_dir.name}"
