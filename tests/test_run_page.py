@@ -92,7 +92,10 @@ def test_the_headline_names_its_folds_and_the_prior(page):
     [
         ({"lead": (0.02, 0.31)}, "10% of that is explained."),
         ({"scores": {**rich_run().scores, "log_loss": 2.2}}, "so it is worse than knowing nothing."),
-        ({"folds": "random"}, "On unseen groups the same settings have 1.900."),
+        (
+            {"folds": "random"},
+            "On unseen groups (grouped folds) the same settings have 1.900, the prior 2.100.",
+        ),
     ],
 )
 def test_the_headline_says_what_the_loss_is_worth(changes, said):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def confusion_matrix(content: tuple[list[str], np.ndarray], width: float) -> "Figure":
-    """Images by class (row) and most probable class (column): the darker, the more of the row.
+    """Images by class (row) and most probable class (column): the stronger the colour, the more of the row.
 
     Args:
         content: the classes' names, and counts (C, C). Of many classes, the frequent ones are drawn.

@@ -69,7 +69,10 @@ def _sentence(facts: RunFacts) -> str:
         is_noise = facts.lead[0] is None or facts.lead[0] <= 0
         said += ", which may be chance." if is_noise else "."
     if facts.folds == "random" and facts.gap is not None:
-        said += f" On unseen groups the same settings have {facts.gap.losses['grouped']:.3f}."
+        grouped, prior = (each["grouped"] for each in (facts.gap.losses, facts.gap.priors))
+        said += (
+            f" On unseen groups (grouped folds) the same settings have {grouped:.3f}, the prior {prior:.3f}."
+        )
     return said
 
 
