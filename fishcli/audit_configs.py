@@ -40,6 +40,11 @@ class AuditConfig(StoreConfig):
             show_default="the newest",
         ),
     ] = None
+    run: Annotated[
+        str | None,
+        Option(help="RUN: how much of its class maps lies in the boxes.", show_default="none"),
+    ] = None
+    models_dir: Annotated[Path, Option(help="Of --run: the runs' folder.")] = Path("models")
     background: Annotated[
         bool,
         Option("--background", help="Paint fish over and see what the rest tells; needs boxes and features."),

@@ -10,8 +10,9 @@ from typing import Annotated, Any, get_type_hints
 import typer
 from typer.core import TyperGroup
 
-from fishcli import __version__, audit_configs, configs
+from fishcli import __version__, audit_configs, configs, seeing_configs
 from fishcli.errors import FishError, LimitError
+from fishcli.progress import RED, marked, set_quiet
 
 INTERRUPTED = 130
 MENDED_BY_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
@@ -21,8 +22,16 @@ MENDED_BY_ROOM_ADVICE = (
 )
 
 
+QUIET_HELP = "No progress on stderr; warnings and errors stay."
+
+
 class FishGroup(TyperGroup):
     """Turns the errors that a user can mend into one line on stderr and the exit code."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command that `args` begin with; some have two words."""
+        two = " ".join(args[:2])
+        return super().resolve_command(ctx, [two, *args[2:]] if two in self.commands else args)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
@@ -31,13 +40,12 @@ class FishGroup(TyperGroup):
         except FishError as error:
             if isinstance(error, LimitError):
                 typer.echo(error.result)
-            typer.echo(f"Error: {error}", err=True)
+            typer.echo(f"{marked('Error:', RED)} {error}", err=True)
             sys.exit(error.exit_code)
         except OSError as error:
             advice = "" if error.errno not in MENDED_BY_ROOM else MENDED_BY_ROOM_ADVICE
-            typer.echo(
-                f"Error: {error.strerror or error}: {error.filename or 'while writing'}.{advice}", err=True
-            )
+            said = f"{error.strerror or error}: {error.filename or 'while writing'}.{advice}"
+            typer.echo(f"{marked('Error:', RED)} {said}", err=True)
             sys.exit(1)
         except KeyboardInterrupt:
             typer.echo("Interrupted. What is finished is kept; run the command again to go on.", err=True)
@@ -65,8 +73,10 @@ def main(
         bool,
         typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit."),
     ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", envvar="FISHCLI_QUIET", help=QUIET_HELP)] = False,
 ) -> None:
     """From a folder of photos to a submission CSV, honest about unseen groups."""
+    set_quiet(quiet)
 
 
 def _command(config_class: type, module: str) -> Callable[..., None]:
@@ -75,7 +85,9 @@ def _command(config_class: type, module: str) -> Callable[..., None]:
     The workflow is imported only when the command runs, so that --help stays light.
     """
 
-    def command(**options: Any) -> None:
+    def command(quiet: bool, **options: Any) -> None:
+        if quiet:
+            set_quiet(True)
         result = importlib.import_module(f"fishcli.commands.{module}").run(config_class(**options))
         typer.echo(result)
 
@@ -83,8 +95,10 @@ def _command(config_class: type, module: str) -> Callable[..., None]:
     fields = sorted(
         inspect.signature(config_class).parameters.values(), key=lambda each: each.name not in own
     )
-    command.__signature__ = inspect.Signature(list(fields))  # type: ignore[attr-defined]
-    command.__annotations__ = get_type_hints(config_class, include_extras=True)
+    kind = Annotated[bool, typer.Option("--quiet", "-q", help=QUIET_HELP)]
+    quiet = inspect.Parameter("quiet", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=kind)
+    command.__signature__ = inspect.Signature([*fields, quiet])  # type: ignore[attr-defined]
+    command.__annotations__ = {**get_type_hints(config_class, include_extras=True), "quiet": kind}
     command.__doc__ = config_class.__doc__
     return command
 
@@ -99,6 +113,12 @@ COMMANDS = {
     "score": (configs.ScoreConfig, "score"),
     "audit-leakage": (audit_configs.AuditConfig, "audit"),
     "groups": (audit_configs.GroupsConfig, "groups"),
+    "heatmap": (seeing_configs.HeatmapConfig, "heatmap"),
+    "report": (seeing_configs.ReportConfig, "report"),
+    "runs": (seeing_configs.RunsConfig, "leaderboard"),
+    "runs rm": (seeing_configs.RemoveConfig, "remove_runs"),
+    "summary": (seeing_configs.SummaryConfig, "summary"),
+    "data": (seeing_configs.PictureConfig, "data"),
 }
 
 for _name, (_config_class, _module) in COMMANDS.items():

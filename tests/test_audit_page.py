@@ -12,8 +12,9 @@ import pytest
 from fake_audit import NASTY, picture, rich_audit
 
 from fishcli.report import audit_plots
-from fishcli.report.audit_page import NARROW, WIDE, audit_page
+from fishcli.report.audit_page import audit_page
 from fishcli.report.cells import bits, number, p_value
+from fishcli.report.page import NARROW, WIDE
 from fishcli.report.panels import short, signed
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}
@@ -68,7 +69,7 @@ def page(html):
 def bare_audit():
     """An audit of a table with one column, without groups, sizes, features, boxes or a test set."""
     audit = rich_audit(grouped=False)
-    nothing = dict.fromkeys(["class_by_size", "seen", "background", "twins", "worlds"])
+    nothing = dict.fromkeys(["class_by_size", "seen", "class_maps", "background", "twins", "worlds"])
     return {**audit, **nothing, "nulls": [], "per_field": audit["per_field"][:1]}
 
 
@@ -185,7 +186,7 @@ def test_it_stays_small():
 def test_what_is_missing_is_said(page, bare_page):
     assert "Skipped" not in page.said()
     assert not bare_page.all("img")
-    assert bare_page.said("p").count("Skipped: ") == 7
+    assert bare_page.said("p").count("Skipped: ") == 8
     assert not re.findall(r"None|nan\b", bare_page.said())
     assert "No groups are known" in bare_page.said("p")
     assert "grouped folds" not in bare_page.said("li")
@@ -243,9 +244,12 @@ def test_pyplot_is_not_needed():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_the_template_is_packed():
-    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))
-    assert "report/templates/audit.html" in project["tool"]["setuptools"]["package-data"]["fishcli"]
+def test_the_templates_are_packed():
+    root = Path(__file__).parents[1]
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    patterns = project["tool"]["setuptools"]["package-data"]["fishcli"]
+    packed = {path.name for pattern in patterns for path in (root / "fishcli").glob(pattern)}
+    assert {"page.html", "table.html", "audit.html"} <= packed
 
 
 PLOTS = {

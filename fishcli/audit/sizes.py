@@ -1,5 +1,6 @@
-"""Which classes come in which image sizes."""
+"""Which classes come in which image sizes, and in which groups."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
@@ -17,11 +18,16 @@ def class_by_size(images: pd.DataFrame, n_sizes: int = 12) -> dict[str, Any]:
     Returns:
         `sizes` and `classes`, names, and `counts`, a list a size of a count a class.
     """
-    keys = pd.Series(size_keys(images), index=images.index)
-    frequent = keys.value_counts().index[:n_sizes]
-    n_others = keys.nunique() - len(frequent)
-    others = f"{n_others} other size{'s' if n_others > 1 else ''}"
-    table = pd.crosstab(keys.where(keys.isin(frequent), others), images["class_name"])
-    sizes = [*frequent, *([others] if n_others else [])]
-    counts = table.loc[sizes].to_numpy().tolist()
-    return {"sizes": sizes, "classes": list(table.columns), "counts": counts}
+    return class_by(size_keys(images), images["class_name"], "size", n_sizes)
+
+
+def class_by(keys: Iterable[str], class_names: pd.Series, noun: str, n_rows: int) -> dict[str, Any]:
+    """`class_by_size` by other keys, one for each of `class_names`; `noun` is what a key is."""
+    named = pd.Series(list(keys), index=class_names.index)
+    frequent = named.value_counts().index[:n_rows]
+    n_others = named.nunique() - len(frequent)
+    others = f"{n_others} other {noun}{'s' if n_others > 1 else ''}"
+    table = pd.crosstab(named.where(named.isin(frequent), others), class_names)
+    rows = [*frequent, *([others] if n_others else [])]
+    counts = table.loc[rows].to_numpy().tolist()
+    return {"sizes": rows, "classes": list(table.columns), "counts": counts}

@@ -24,6 +24,7 @@ from fishcli.commands.audit_features import (
     worlds_of,
 )
 from fishcli.commands.audit_inputs import AuditInputs, load_audit_inputs, usual_folds
+from fishcli.commands.audit_maps import maps_of_a_run
 from fishcli.commands.audit_text import fields_text, gains_text, selftest_text, sentence
 from fishcli.commands.audit_twins import twins_of
 from fishcli.dataset.fields import FIELDS
@@ -76,6 +77,7 @@ def run(config: AuditConfig) -> str:
     audit = {
         **_metadata_part(config, inputs, core),
         "seen": what_a_model_sees(config, inputs, cached, fold, core.fields),
+        "class_maps": maps_of_a_run(config),
         "background": fish_or_background(config, inputs, store, core.folds),
         "twins": twins,
         "worlds": worlds_of(config, inputs, tests, store, cached),
@@ -97,6 +99,8 @@ def _check(config: AuditConfig, inputs: AuditInputs, store: FeatureStore | None)
     """Refuse what can't be done before anything slow."""
     if config.fail_above_bits is not None and config.on == "grouped" and inputs.table.groups is None:
         raise FishError("--on grouped: no groups are known. Pass --groups, or --on random.")
+    if config.run is not None and config.table is not None:
+        raise FishError("--run is of photos: leave out --table, or --run.")
     if config.background and (store is None or not (config.data_dir / "boxes").is_dir()):
         raise FishError(
             "--background paints photos and computes their features: it needs boxes in "

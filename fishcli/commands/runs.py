@@ -161,11 +161,13 @@ def list_runs(models_dir: Path) -> list[Path]:
 
 
 def pick_run(models_dir: Path, name: str | None) -> Run:
-    """The run of that name, or the newest that is complete.
+    """The run of that name, or the newest that is complete; "compare/x" is the run x of a comparison.
 
     Raises:
         FishError: there is none, or it is not complete.
     """
+    if name is not None:
+        models_dir, name = (models_dir / name).parent, Path(name).name
     run_dirs = list_runs(models_dir)
     if not run_dirs:
         raise FishError(f"no runs in {models_dir}. Train one first: fishcli train.")

@@ -206,3 +206,19 @@ def boxes_to_photo(
     """Boxes (n, 4) of the resized `view` of photos of `image_sizes` (n, 2) as fractions of the photo."""
     seen = boxes_from_input(boxes, VIEWS[view].sizes(image_sizes), input_size, policy)
     return VIEWS[view].invert_boxes(seen)
+
+
+def edges_to_photo(
+    rows: np.ndarray,
+    columns: np.ndarray,
+    image_size: tuple[int, int],
+    input_size: tuple[int, int],
+    policy: str,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where horizontal lines (h,) and vertical lines (w,) of the input lie in a photo of `image_size`.
+
+    All are fractions. Not clipped: a letterbox's padding lies below 0 and above 1, and under a crop the
+    photo's own edges lie outside of the input's.
+    """
+    scale, offset = _scale_and_offset(np.array([image_size]), input_size, policy)
+    return (rows - offset[0, 1]) / scale[0, 1], (columns - offset[0, 0]) / scale[0, 0]

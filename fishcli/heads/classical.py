@@ -52,7 +52,7 @@ class ClassicalHead(FoldHead):
         Means and scales of the scaler; coefficients and intercepts; support vectors' coordinates and dual
         coefficients; 2 for each calibrated class; nodes of trees.
         """
-        return sum(_count_numbers(self.model[part]) for part in ("scaler", "classifier", "boxes"))
+        return sum(count_numbers(self.model[part]) for part in ("scaler", "classifier", "boxes"))
 
     def save(self, path: Path) -> None:
         """Write a .skops file: a zip of arrays and JSON, not pickles, which can run any code."""
@@ -168,13 +168,13 @@ def _make_rows(
     )
 
 
-def _count_numbers(fitted: Any) -> int:
+def count_numbers(fitted: Any) -> int:
     """How many numbers scikit-learn fitted, as `n_parameters` counts them; 0 for None."""
     if hasattr(fitted, "calibrated_classifiers_"):
         calibrated = fitted.calibrated_classifiers_
-        return sum(_count_numbers(each.estimator) + 2 * len(each.calibrators) for each in calibrated)
+        return sum(count_numbers(each.estimator) + 2 * len(each.calibrators) for each in calibrated)
     if hasattr(fitted, "estimators_"):
-        return sum(_count_numbers(each) for each in fitted.estimators_)
+        return sum(count_numbers(each) for each in fitted.estimators_)
     if hasattr(fitted, "tree_"):
         return int(fitted.tree_.node_count)
     arrays = ("mean_", "scale_", "support_vectors_", "dual_coef_", "coef_", "intercept_")

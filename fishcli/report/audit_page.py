@@ -1,22 +1,17 @@
 """The page of an audit: one HTML file that opens from disk, by day and by night, on a phone too."""
 
-import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from fishcli.report import audit_plots, audit_tables, seen_tables, twin_tables
-from fishcli.report.cells import Table, number, percent
-from fishcli.report.inline_svg import inline_svg
+from fishcli.report.cells import Table
+from fishcli.report.page import fit, render, twice_drawn
 from fishcli.report.panels import p_text, signed
 from fishcli.report.pictures import embedded
 
 if TYPE_CHECKING:
     from markupsafe import Markup
     from matplotlib.figure import Figure
-
-WIDE, NARROW = 860, 350  # CSS pixels: a figure where the window is wide, and on a phone
-# Control characters and lone surrogates are no HTML; marks of direction in a name would turn the text around.
-UNFIT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 
 
 def audit_page(audit: dict[str, Any], pictures: Mapping[str, bytes] | None = None) -> str:
@@ -26,18 +21,9 @@ def audit_page(audit: dict[str, Any], pictures: Mapping[str, bytes] | None = Non
         audit: the content of audit.json, schema 1.
         pictures: PNG files by what they show: "twins", a contact sheet.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("fishcli.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(number=number, signed=signed, percent=percent)
-    audit = _fit(audit)
-    return environment.get_template("audit.html").render(
+    audit = fit(audit)
+    return render(
+        "audit.html",
         audit=audit,
         headline=_headline(audit["gains"]),
         tables=_tables(audit),
@@ -56,15 +42,6 @@ def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [] if value is None else [value]
 
 
-def _fit(value: Any) -> Any:
-    """The same JSON value without characters that no HTML page may hold."""
-    if isinstance(value, str):
-        return UNFIT.sub("\ufffd", value)
-    if isinstance(value, dict):
-        return {_fit(key): _fit(each) for key, each in value.items()}
-    return [_fit(each) for each in value] if isinstance(value, list | tuple) else value
-
-
 def _headline(gains: list[dict[str, Any]]) -> dict[str, dict[str, Any] | None]:
     """The gains of the fields that the audit is about, by kind of folds; None where there are none."""
     found = {row["folds"]: row for row in gains if row["fields"] == gains[0]["fields"]}
@@ -80,6 +57,7 @@ def _tables(audit: dict[str, Any]) -> dict[str, Table]:
         "fields": (audit["per_field"], audit_tables.field_table),
         "detectability": (seen.get("detectability"), seen_tables.detectability_table),
         "conditional": (seen.get("conditional_value"), seen_tables.conditional_table),
+        "class_maps": (audit["class_maps"], seen_tables.class_maps_table),
         "looks": (background.get("looks"), seen_tables.background_table),
         "twins": (twins, twin_tables.twins_table),
         "twin_cost": (twins.get("cost"), twin_tables.twin_cost_table),
@@ -110,21 +88,10 @@ def _figures(audit: dict[str, Any]) -> "dict[str, Markup]":
         "seen": (seen, audit_plots.utility_by_detectability, _seen_said),
     }
     return {
-        name: _figure(name, said(content), draw, content)
+        name: twice_drawn(name, said(content), draw, content)
         for name, (content, draw, said) in known.items()
         if content
     }
-
-
-def _figure(name: str, alt: str, draw: "Callable[[Any, float], Figure]", content: Any) -> "Markup":
-    """A plot twice, of which the page shows the one that fits the window."""
-    from markupsafe import Markup
-
-    drawn = [
-        f'<div class="{kind}">{inline_svg(draw(content, width), f"{name}-{kind}", alt)}</div>'
-        for kind, width in (("wide", WIDE), ("narrow", NARROW))
-    ]
-    return Markup("\n".join(drawn))
 
 
 def _mosaic_said(table: dict[str, Any]) -> str:

@@ -26,10 +26,12 @@ class Shot:
     Attributes:
         path: its file.
         caption: what stands below it, three lines at most; of a longer one, the end.
+        drawn: what is shown instead of the file.
     """
 
     path: Path
     caption: str
+    drawn: Image.Image | None = None
 
 
 def contact_sheet(shots: Sequence[Shot], title: str, columns: int = 8) -> Image.Image:
@@ -82,7 +84,7 @@ def _sheet(
 def _place(sheet: Image.Image, shot: Shot, corner: tuple[int, int], cell: tuple[int, int]) -> None:
     """Put a photo into its cell, whole and in its own shape; a grey field where it can't be read."""
     try:
-        photo = read_small(shot.path, cell)
+        photo = shot.drawn or read_small(shot.path, cell)
     except DAMAGE:
         sheet.paste(BLANK, (*corner, corner[0] + cell[0], corner[1] + cell[1]))
         return

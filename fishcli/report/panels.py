@@ -79,6 +79,13 @@ def width_of(panel: "Axes") -> float:
     return float(figure_of(panel).get_size_inches()[0] * 72)
 
 
+def round_ticks(n: int, is_whole: bool = False, prune: str | None = None) -> Any:
+    """Ticks at round numbers, about `n` of them; "lower" leaves out the one that meets the other axis."""
+    from matplotlib.ticker import MaxNLocator
+
+    return MaxNLocator(n, integer=is_whole, prune=prune)
+
+
 def bare(panel: "Axes", size: float) -> None:
     """Leave of a panel's frame the bottom, with quiet ticks."""
     panel.spines[["left", "right", "top"]].set_visible(False)

@@ -28,5 +28,10 @@ def embedded(png: bytes) -> str:
         side = side * 3 // 4
 
 
+def embedded_jpeg(jpeg: bytes) -> str:
+    """The bytes of a JPEG file as a data URI."""
+    return _uri("jpeg", jpeg)
+
+
 def _uri(kind: str, picture: bytes) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(picture).decode('ascii')}"

@@ -48,6 +48,20 @@ def conditional_table(values: list[dict[str, Any]]) -> Table:
     return Table("What metadata add to the image", headings, rows)
 
 
+def class_maps_table(maps: dict[str, Any]) -> Table:
+    """How much of a run's class maps lies in the true boxes, over all images and by class."""
+    headings = ["class", "images", "in the boxes", "the boxes’ area", "in other photos’ boxes"]
+    rows = [
+        [
+            Cell(row.get("name", "all")),
+            Cell(f"{row['n_images']:,}"),
+            *(percent(row[name]) for name in ("share", "area", "elsewhere")),
+        ]
+        for row in [maps, *maps["by_class"]]
+    ]
+    return Table("Where a run looks", headings, rows)
+
+
 def background_table(looks: list[dict[str, Any]]) -> Table:
     """What each version of the photos tells of the label."""
     headings = ["look", "folds", "gain, bits", "of prior", "log loss", "prior", "accuracy"]

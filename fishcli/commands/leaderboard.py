@@ -1,0 +1,214 @@
+"""`fishcli runs`: the leaderboard, from the runs' files alone and without a heavy import."""
+
+import csv
+import dataclasses
+import io
+import json
+import re
+import textwrap
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
+
+from fishcli.commands.run_files import RunLine, find_runs, read_run
+from fishcli.errors import FishError, examples
+from fishcli.progress import table_text, table_width, terminal_width
+from fishcli.seeing_configs import RunsConfig
+
+NOT_WRITTEN = ("same_but_folds",)
+OPTIONAL = (
+    *("seconds", "views", "date", "boxes", "metadata", "mean box's (random)", "mean box's (grouped)"),
+    *("box IoU (random)", "box IoU (grouped)", "backbone", "prior (random)", "prior (grouped)", "head"),
+)
+"""Columns in the order in which they are left out where a terminal is too narrow."""
+BASELINES = tuple(f"{what} ({kind})" for what in ("prior", "mean box's") for kind in ("grouped", "random"))
+SAME = ("backbone", "head", "metadata", "boxes", "views", *BASELINES)
+"""Columns that are said once, below the table, where all rows that have them have the same in them."""
+N_DIGEST = 6
+
+Entry = dict[str, RunLine]
+"""A line of the leaderboard: a run, or two that differ only by their folds, by kind of folds."""
+
+
+def run(config: RunsConfig) -> str:
+    """Read all runs; returns the table, JSON or CSV.
+
+    Raises:
+        FishError: no runs.
+    """
+    if config.json and config.csv:
+        raise FishError("--json and --csv are two forms of the same. Choose one.")
+    names = find_runs(config.models_dir) if config.models_dir.is_dir() else []
+    if not names:
+        raise FishError(f"no runs in {config.models_dir}. Train one first: fishcli train.")
+    lines = [read_run(config.models_dir, name) for name in names]
+    complete = [line for line in lines if line.status == "complete"]
+    entries = sorted(pair_runs(complete), key=_sort_key(config.sort))
+    others = [line for line in lines if line.status != "complete"]
+    if config.json or config.csv:
+        rows = [
+            _as_row(line, entry)
+            for entry in entries
+            for line in sorted(entry.values(), key=lambda x: x.folds or "")
+        ]
+        rows += [_as_row(line, {}) for line in others]
+        return json.dumps(rows, indent=2, allow_nan=False) if config.json else _csv(rows)
+    parts = [_table(entries)] if entries else []
+    return "\n\n".join([*parts, *([_others_text(others)] if others else [])])
+
+
+def pair_runs(lines: list[RunLine]) -> list[Entry]:
+    """Put a run on grouped and one on random folds of a folder together where all else is the same.
+
+    Where there are several of a kind nobody knows which belong together: then each stands alone.
+    """
+    alike: dict[Any, list[RunLine]] = defaultdict(list)
+    for line in lines:
+        alike[line.name.rpartition("/")[0], line.same_but_folds].append(line)
+    entries = []
+    for members in alike.values():
+        by_kind = {line.folds or "": line for line in members}
+        entries += (
+            [by_kind] if len(by_kind) == len(members) else [{line.folds or "": line} for line in members]
+        )
+    return entries
+
+
+def _sort_key(sort: str) -> Callable[[Entry], Any]:
+    """What entries are sorted by: those that lack it come last, by name."""
+
+    def key(entry: Entry) -> Any:
+        found: list[float | None] = []
+        if sort in ("grouped", "random"):
+            kinds = (sort, "random" if sort == "grouped" else "grouped")
+            found = [entry[kind].log_loss if kind in entry else None for kind in kinds]
+        elif sort == "seconds":
+            found = [_first(entry).seconds]
+        elif sort == "iou":
+            iou = _first(entry).box_iou
+            found = [None if iou is None else -iou]
+        newest = max(line.finished or "" for line in entry.values())
+        dates = [-ord(letter) for letter in newest] if sort == "date" else []
+        natural = [int(part) if part.isdecimal() else part for part in re.split("([0-9]+)", _name(entry))]
+        return [(value is None, value or 0.0) for value in found], dates, natural
+
+    return key
+
+
+def _table(entries: list[Entry]) -> str:
+    """The table for the screen, as wide as the terminal allows, and what stands in all its rows below it."""
+    kinds = [kind for kind in ("grouped", "random") if any(kind in entry for entry in entries)]
+    n_data = len({line.dataset for entry in entries for line in entry.values()})
+    rows = [_row(entry, kinds) for entry in entries]
+    shown = {name for name in rows[0] if any(row[name] is not None for row in rows)}
+    if n_data == 1:
+        shown.discard("data")
+    same = {}
+    for name in SAME if len(rows) > 1 else ():
+        values = {row.get(name) for row in rows} - ({None} if name in BASELINES else set())
+        if name in shown and len(values) == 1:
+            same[name] = values.pop()
+            shown.discard(name)
+    rows = [{name: value for name, value in row.items() if name in shown} for row in rows]
+    width, left_out = terminal_width(), []
+    for name in OPTIONAL:
+        if width is not None and table_width(rows) > width and name in rows[0]:
+            left_out.append(name)
+            rows = [{key: value for key, value in row.items() if key != name} for row in rows]
+    notes = [f"{len(entries):,} lines, of {sum(map(len, entries)):,} runs"]
+    if same:
+        notes.append("in all lines: " + "; ".join(f"{name} {_said(value)}" for name, value in same.items()))
+    notes.append(
+        f"log loss and IoU out of fold, on {' and '.join(kinds)} folds, of the plain photo; prior: the class "
+        "prior's loss"
+    )
+    if any(len(entry) > 1 for entry in entries):
+        notes.append("{a,b}: two runs that differ only by their folds, a's grouped, b's random")
+    if n_data > 1:
+        notes.append(f"{n_data} data sets: compare losses within one only")
+    useless = [line.name for entry in entries for line in entry.values() if _is_useless(line)]
+    if useless:
+        notes.append(f"no better than the class prior: {examples(useless, 5)}")
+    if left_out:
+        notes.append(f"no room for {', '.join(left_out)}: a wider window, --json and --csv have them")
+    notes = notes if width is None else [textwrap.fill(note, width) for note in notes]
+    return "\n".join([table_text(rows, width), "", *notes])
+
+
+def _row(entry: Entry, kinds: list[str]) -> dict[str, object]:
+    first = _first(entry)
+    row: dict[str, object] = {"run": _name(entry)}
+    for kind in kinds:
+        line = entry.get(kind)
+        row[kind] = None if line is None else line.log_loss
+        row[f"prior ({kind})"] = None if line is None else line.prior_log_loss
+    for kind in kinds:
+        row[f"box IoU ({kind})"] = entry[kind].box_iou if kind in entry else None
+        row[f"mean box's ({kind})"] = entry[kind].mean_box_iou if kind in entry else None
+    finished = max(line.finished or "" for line in entry.values())
+    return {
+        **row,
+        **{name: getattr(first, name) for name in ("head", "metadata", "boxes", "backbone", "views")},
+        "seconds": round(first.seconds or 0.0),
+        "date": finished[:10],
+        "data": (first.dataset or "")[:N_DIGEST],
+    }
+
+
+def _first(entry: Entry) -> RunLine:
+    """The run on grouped folds, where there is one."""
+    return entry["grouped"] if "grouped" in entry else entry["random"]
+
+
+def _is_useless(line: RunLine) -> bool:
+    loss, prior = line.log_loss, line.prior_log_loss
+    return loss is not None and prior is not None and loss >= prior
+
+
+def _name(entry: Entry) -> str:
+    """A run's name; those of two as a shell expands them, the grouped one first: gap-{grouped,random}-0."""
+    names = [entry[kind].name for kind in ("grouped", "random") if kind in entry]
+    if len(names) == 1:
+        return names[0]
+    one, other = names
+    shorter = min(len(one), len(other))
+    head = next((k for k in range(shorter) if one[k] != other[k]), shorter)
+    tail = next((k for k in range(shorter - head) if one[-1 - k] != other[-1 - k]), shorter - head)
+    # Whole words are easier to read than what is left of them.
+    while head and one[head - 1].isalnum():
+        head -= 1
+    while tail and one[len(one) - tail].isalnum():
+        tail -= 1
+    middles = ",".join(name[head : len(name) - tail] for name in names)
+    return f"{one[:head]}{{{middles}}}{one[len(one) - tail :]}"
+
+
+def _as_row(line: RunLine, entry: Entry) -> dict[str, Any]:
+    """A run with all that is known of it, and the name of the run that it is paired with."""
+    values = {key: value for key, value in dataclasses.asdict(line).items() if key not in NOT_WRITTEN}
+    pair = next((other.name for other in entry.values() if other is not line), None)
+    return {**values, "paired_with": pair}
+
+
+def _csv(rows: list[dict[str, Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().rstrip("\n")
+
+
+def _others_text(lines: list[RunLine]) -> str:
+    """What is not complete, each with why."""
+    said = []
+    for line in lines:
+        advice = (
+            "" if line.status == "unreadable" else f" Go on: fishcli train --name {line.name.split('/')[-1]}"
+        )
+        end = ", with its options." if advice else ""
+        said.append(f"{line.status}: {line.name}: {line.problem}{advice}{end}")
+    return "\n".join(said)
+
+
+def _said(value: object) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else str(value)

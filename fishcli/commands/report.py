@@ -1,0 +1,128 @@
+"""`fishcli report`: one HTML page about a run."""
+
+import dataclasses
+
+import numpy as np
+
+from fishcli import __version__
+from fishcli.commands import report_measures as measures
+from fishcli.commands.command_lines import command_line, features_config, train_config
+from fishcli.commands.report_inputs import Answers, read_answers
+from fishcli.commands.report_mistakes import describe_mistakes, small_heatmaps, surest_mistakes
+from fishcli.commands.run_gap import find_sibling, measure_gap, sibling_command
+from fishcli.commands.runs import METRICS, Run, pick_run
+from fishcli.errors import FishError
+from fishcli.features.store import FeatureStore
+from fishcli.files import read_json, write_text
+from fishcli.heads.choices import default_of, flag
+from fishcli.report.run_facts import Gap, RunFacts
+from fishcli.report.run_page import run_page
+from fishcli.seeing_configs import ReportConfig
+
+PAGE = "report.html"
+
+
+def run(config: ReportConfig) -> str:
+    """Write the page into the run's folder; returns its path."""
+    this_run = pick_run(config.models_dir, config.run)
+    path = this_run.run_dir / PAGE
+    write_text(path, run_page(gather(this_run, config)))
+    return str(path)
+
+
+def gather(this_run: Run, config: ReportConfig) -> RunFacts:
+    """Measure all that the page of a run shows.
+
+    Raises:
+        FishError: the competition's images are others than the run's, or a file of the run is damaged.
+    """
+    metrics = read_json(this_run.run_dir / METRICS)
+    sibling = find_sibling(this_run, config) if len(this_run.class_names) > 1 else None
+    answers = read_answers(this_run, config, sibling)
+    gap, gap_note, gap_command = _gap(this_run, config, sibling, answers)
+    bins, raw_bins = measures.reliability_bins(this_run, answers, metrics.get("temperature", 1.0))
+    rows = surest_mistakes(answers)
+    heatmaps = small_heatmaps(this_run, config, answers.images[rows].tolist())
+    looked, looked_lead = measures.where_it_looks(this_run, config, answers)
+    has_iou = ~np.isnan(answers.ious)
+    facts, commands, commands_note = _reproduce(this_run, config)
+    kept = [read_json(this_run.fold_path(k, ".json")) for k in range(this_run.settings["folds"])]
+    counts = np.bincount(answers.labels, minlength=len(this_run.class_names)).tolist()
+    return RunFacts(
+        name=this_run.name,
+        source=str(config.data_dir),
+        folds=metrics["folds"],
+        n_groups=None if answers.groups is None else len(np.unique(answers.groups)),
+        groups_from=answers.groups_from,
+        class_counts=list(zip(this_run.class_names, counts, strict=True)),
+        scores={name: value for name, value in metrics.items() if name not in ("by_fold", "by_views")},
+        lead=measures.lead_over_prior(answers),
+        by_class=measures.class_parts(answers),
+        by_group=measures.group_parts(answers),
+        by_fold=measures.fold_parts(answers),
+        by_views=metrics["by_views"],
+        confusion=measures.confusion(answers),
+        bins=bins,
+        raw_bins=raw_bins,
+        curves=[measures.mean_curves(each["losses"]) for each in kept],
+        gap=gap,
+        gap_note=gap_note,
+        gap_command=gap_command,
+        ious=(answers.ious[has_iou], answers.mean_ious[has_iou]) if has_iou.any() else None,
+        boxes_note=answers.boxes_note,
+        looked=looked,
+        looked_lead=looked_lead,
+        mistakes=describe_mistakes(answers, rows, heatmaps),
+        settings={
+            flag(name): (str(value), value == default_of(name))
+            for name, value in this_run.settings.items()
+            if name != "copies"
+        },
+        facts={
+            **facts,
+            "Parameters of a head": f"{max(each['n_parameters'] for each in kept):,}",
+            "Seconds of training": f"{sum(each['seconds'] for each in kept):,.1f}",
+        },
+        commands=commands,
+        commands_note=commands_note,
+    )
+
+
+def _gap(
+    this_run: Run, config: ReportConfig, sibling: Run | None, answers: Answers
+) -> tuple[Gap | None, str, str]:
+    """The gap between random and grouped folds; where there is none, why, and the command that makes one."""
+    if len(this_run.class_names) == 1:
+        return None, "There is one class, so there is no log loss to compare.", ""
+    gap = None if sibling is None else measure_gap(this_run, sibling, config)
+    if gap is not None:
+        return gap, "", ""
+    if answers.groups is None:
+        note = "No groups are known. Write groups.csv (fishcli groups finds cameras), then train on them:"
+        return None, note, sibling_command(this_run, config)[1]
+    return None, *sibling_command(this_run, config)
+
+
+def _reproduce(this_run: Run, config: ReportConfig) -> tuple[dict[str, str], list[str], str]:
+    """What defines a run besides its options, the command lines that make it again, and what else to know."""
+    facts = {
+        "fishcli": __version__,
+        "Features": this_run.store,
+        "Augmented copies": str(this_run.settings["copies"]),
+        "Images, sha256": this_run.dataset,
+        "Folds, groups and boxes, sha256": this_run.targets,
+    }
+    train = command_line("train", train_config(this_run, config))
+    try:
+        store = FeatureStore(config.stores_dir / this_run.store)
+    except FishError:
+        note = (
+            f"The features are not in {config.stores_dir}, so what made them is known by their name only. "
+            "Name their folder with --features-dir."
+        )
+        return facts, [train], note
+    recipe = dataclasses.asdict(store.recipe)
+    height, width = recipe.pop("image_size")
+    recipe = {"image_size": f"{height}x{width} (height x width)", "weights": store.weights, **recipe}
+    facts |= {name.replace("_", " ").capitalize(): str(value) for name, value in recipe.items()}
+    return facts, [command_line("features", features_config(this_run, config, store)), train], ""

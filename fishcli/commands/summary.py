@@ -1,0 +1,164 @@
+"""`fishcli summary`: what a run's head is made of."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+from fishcli.commands.runs import Run, pick_run
+from fishcli.errors import FishError, examples
+from fishcli.files import read_json, whole_file
+from fishcli.heads.classical import ClassicalHead, count_numbers
+from fishcli.heads.trained import FoldHead, KerasHead
+from fishcli.progress import table_text
+from fishcli.seeing_configs import SummaryConfig
+
+PLOTS = (".png", ".svg", ".pdf")
+DOTS = 120
+"""Dots an inch of a plot: text stays legible in a tall one."""
+
+
+def run(config: SummaryConfig) -> str:
+    """Read the head of the first fold; returns its layers, or what scikit-learn fitted, as a table.
+
+    Raises:
+        FishError: no such run, a damaged one; a plot that can't be drawn.
+    """
+    if config.plot is not None and config.plot.suffix.lower() not in PLOTS:
+        raise FishError(f"--plot {config.plot}: expected a file name that ends in {', '.join(PLOTS)}.")
+    this_run = pick_run(config.models_dir, config.run)
+    head = this_run.load_fold(0)[0]
+    if isinstance(head, KerasHead):
+        table, end = _layers(head.model), _counts(head.model)
+    else:
+        assert isinstance(head, ClassicalHead)
+        table, end = _fitted_parts(head), f"{head.n_parameters:,} numbers fitted by scikit-learn"
+    parts = [_about(this_run, head), table_text(table), end]
+    if config.plot is not None:
+        _plot(head, config.plot, this_run)
+        parts.append(str(config.plot))
+    return "\n\n".join(parts)
+
+
+def _about(this_run: Run, head: FoldHead) -> str:
+    """What the head is of and what goes into it."""
+    settings, encoder = this_run.settings, head.encoder
+    kept = [read_json(this_run.fold_path(k, ".json")) for k in range(settings["folds"])]
+    seconds = sum(each["seconds"] for each in kept)
+    heads = "" if settings["seeds"] == 1 else f" x {settings['seeds']} seeds"
+    size = sum(
+        this_run.model_path(k, member).stat().st_size
+        for k in range(settings["folds"])
+        for member in range(settings["seeds"])
+    )
+    metadata = "no metadata"
+    if encoder.n_columns:
+        sizes = f", sizes {examples(encoder.vocabulary, 6)}" if encoder.vocabulary else ""
+        metadata = f"metadata in {encoder.n_columns} columns ({encoder.kind}{sizes})"
+    return "\n".join(
+        [
+            f"run {this_run.name}: head {settings['head']} on {this_run.store}",
+            f"{len(this_run.class_names)} classes: {examples(this_run.class_names, 12)}",
+            f"{settings['folds']} folds{heads}, trained in {seconds:,.0f} s, {size / 2**20:,.1f} MiB",
+            f"the head of fold 0, {metadata}:",
+        ]
+    )
+
+
+def _layers(model: Any) -> list[dict[str, object]]:
+    """A row a layer, and the layers that it comes after; the layers of a model inside stand below it."""
+    sources = {each["name"]: _histories(each["inbound_nodes"]) for each in model.get_config()["layers"]}
+    rows: list[dict[str, object]] = []
+    for layer in model.operations:
+        after = ", ".join(dict.fromkeys(sources.get(layer.name, [])))
+        rows += [_layer(layer, layer.name, after)]
+        rows += [_layer(inner, f"- {inner.name}", "") for inner in getattr(layer, "layers", [])]
+    return rows
+
+
+def _layer(layer: Any, name: str, after: str) -> dict[str, object]:
+    outputs = layer.output if isinstance(layer.output, list | tuple) else [layer.output]
+    shapes = [" x ".join(map(str, each.shape[1:])) for each in outputs]  # without the batch
+    n_parameters = int(layer.count_params()) if hasattr(layer, "count_params") else 0
+    return {
+        "layer": name,
+        "kind": type(layer).__name__,
+        "output": ", ".join(shapes),
+        "parameters": n_parameters,
+        "after": after,
+    }
+
+
+def _histories(config: Any) -> list[str]:
+    """The layers whose outputs a part of a Keras model's config names."""
+    if isinstance(config, dict):
+        own = [config["keras_history"][0]] if "keras_history" in config else []
+        return own + [name for value in config.values() for name in _histories(value)]
+    return [name for each in config for name in _histories(each)] if isinstance(config, list | tuple) else []
+
+
+def _counts(model: Any) -> str:
+    """How many parameters there are, and how many of them training moves."""
+    trained = sum(math.prod(weight.shape) for weight in model.trainable_weights)
+    total = int(model.count_params())
+    still = total - trained
+    return (
+        f"{total:,} parameters: {trained:,} trained, {still:,} not (statistics of batch norm, frozen layers)"
+    )
+
+
+def _fitted_parts(head: ClassicalHead) -> list[dict[str, object]]:
+    """A row for each thing that scikit-learn fitted."""
+    model = head.model
+    what = {
+        "scaler": f"mean and scale of each of {model['scaler'].n_features_in_:,} pooled features",
+        "classifier": f"{len(model['classes'])} classes: {_said(model['classifier'])}",
+        "boxes": f"4 corners: {_said(model['boxes'])}",
+    }
+    return [
+        {
+            "part": part,
+            "kind": type(model[part]).__name__,
+            "what": said,
+            "numbers": count_numbers(model[part]),
+        }
+        for part, said in what.items()
+        if model[part] is not None
+    ]
+
+
+def _said(fitted: Any) -> str:
+    """What an estimator of `heads.estimators` is, in words."""
+    kind = type(fitted).__name__
+    if kind == "LogisticRegression":
+        return f"multinomial, L2 penalty, C = {fitted.C:g} by inner folds"
+    if kind in ("Ridge", "RidgeCV"):
+        alpha = fitted.alpha_ if kind == "RidgeCV" else fitted.alpha
+        return f"linear, L2 penalty {alpha:g} by inner folds"
+    if kind.startswith("RandomForest"):
+        depth = max(tree.get_depth() for tree in fitted.estimators_)
+        return f"{len(fitted.estimators_)} trees, {depth} levels at most"
+    if kind.startswith("MultiOutput"):
+        what = "for each against the rest, calibrated by a sigmoid" if kind.endswith("Classifier") else "each"
+        return f"a support vector machine (RBF kernel) {what}"
+    return "nothing to learn from"
+
+
+def _plot(head: FoldHead, path: Path, this_run: Run) -> None:
+    """Draw a Keras head by Graphviz."""
+    if not isinstance(head, KerasHead):
+        raise FishError(
+            f"--plot: the head {this_run.settings['head']} is fitted by scikit-learn and has no layers to "
+            "draw. Leave --plot out."
+        )
+    from keras.utils import plot_model
+
+    try:
+        with whole_file(path) as partial:
+            plot_model(head.model, str(partial), show_shapes=True, show_layer_names=True, dpi=DOTS)
+    except ImportError:
+        raise FishError(
+            "--plot draws with Graphviz, which is not there. Install both parts: pip install pydot, and the "
+            "program dot: apt-get install graphviz (macOS: brew install graphviz). Or leave --plot out."
+        ) from None
+    except (AssertionError, OSError) as error:  # what pydot says of a dot that fails
+        raise FishError(f"--plot {path}: Graphviz failed ({error}). Try another ending.") from None
