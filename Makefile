@@ -33,9 +33,14 @@ demo: $(INSTALLED) ## draw a competition and run the whole pipeline on it
 	$(RUN) compare $(MODELS) --heads linear,gap --metadata none,size --boxes none
 	$(RUN) predict $(SUBMISSIONS) --run gap --tta 2
 	$(RUN) ensemble $(SUBMISSIONS) gap dense --tta 2 --name blend
-	$(RUN) audit-leakage $(PLACES) --out $(DEMO)/audit
+	$(RUN) audit-leakage $(MODELS) --run gap --out $(DEMO)/audit
 	$(RUN) score $(DEMO)/submissions/blend_stg1.csv --solution $(DEMO)/data/solution.csv $(PLACES)
 	$(RUN) score $(DEMO)/submissions/blend_stg2.csv --solution $(DEMO)/data/solution.csv $(PLACES)
+	$(RUN) data $(PLACES) --out $(DEMO)/data_picture
+	$(RUN) heatmap $(MODELS) gap --worst 12
+	$(RUN) report $(MODELS) compare/gap-none-none-grouped-0
+	$(RUN) report $(MODELS) gap
+	$(RUN) runs --models-dir $(DEMO)/models
 	@echo "The submission: $(DEMO)/submissions/blend_stg1.csv and blend_stg2.csv"
 
 test: $(INSTALLED) ## lint, type-check and run the tests

@@ -96,6 +96,7 @@ def onnx_runtime(backbone: Backbone, folder: Path) -> Callable[[], None]:
     require("onnxruntime", "tf2onnx")
     import onnxruntime
 
+    backbone.model(np.zeros((1, SIDE, SIDE, 3), np.float32))  # Keras exports what was called once
     path = folder / "backbone.onnx"
     backbone.model.export(path, format="onnx", verbose=False)
     session = onnxruntime.InferenceSession(path)

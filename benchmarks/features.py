@@ -66,7 +66,6 @@ def main() -> None:
     parser.add_argument("--contenders", nargs="+", default=list(CONTENDERS), choices=list(CONTENDERS))
     parser.add_argument("--rounds", type=int, default=3)
     args = parser.parse_args()
-    print(f"matrix multiplication in float32: {sgemm():,.0f} GFLOP/s")
     for backbone in args.backbones:
         with tempfile.TemporaryDirectory() as folder:
             compare(backbone, args.contenders, args.rounds, Path(folder))
@@ -92,6 +91,7 @@ def compare(backbone: str, names: list[str], n_rounds: int, folder: Path) -> Non
     subprocess.run(
         [sys.executable, WORKER, "weights", backbone, str(folder)], check=True, capture_output=True
     )
+    multiplication = sgemm()
     crew = {name: Contender(name, backbone, folder) for name in names}
     rounds: dict[str, list[float]] = {name: [] for name in crew}
     for _ in range(n_rounds):
@@ -115,7 +115,9 @@ def compare(backbone: str, names: list[str], n_rounds: int, folder: Path) -> Non
         share = rate["fishcli"] / rate["memory"]
         print(f"  end to end over the engine in memory: {share:.2f} (aim for heavy nets 0.95)")
         flops = some.gflop * rate["memory"]
-        print(f"  the engine in memory: {flops:,.0f} GFLOP/s, {flops / sgemm():.2f} of the multiplication's")
+        print(
+            f"  in memory, of matrix multiplication's rate: {flops:,.0f} GFLOP/s, {flops / multiplication:.2f} of {multiplication:,.0f}"
+        )
     if "views" in rate and "fishcli" in rate:
         print(f"  8 views take {rate['fishcli'] / rate['views']:.2f} times as long as 1 (aim 6.5)")
 

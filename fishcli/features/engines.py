@@ -16,6 +16,8 @@ from fishcli.quiet import load_openvino
 ENGINES = ("auto", "tensorflow", "openvino")
 TOLERANCE = 1e-3
 """The most by which an engine in float32 may differ from Keras, relative to the features' scale."""
+OUTPUT = {"Identity", "Identity:0"}
+"""What TensorFlow calls the result of a function."""
 N_CHECKED = 8
 """So many images are computed by Keras too."""
 
@@ -177,6 +179,11 @@ def _converted(openvino: Any, backbone: Backbone) -> Any:
             warn(f"{path} is damaged ({_first_line(error)}) and made again")
     images = tf.TensorSpec((1, *backbone.recipe.image_size, 3), tf.uint8)
     model = openvino.convert_model(_graph(backbone).get_concrete_function(images))
+    # Activations with gradients of their own (swish) become results too, computed and turned around in vain.
+    features = [each for each in model.get_results() if OUTPUT & each.input_value(0).get_names()]
+    model = openvino.Model(features, model.get_parameters())
+    if len(features) != 1:
+        raise RuntimeError(f"the converted graph has {len(features)} results named as its output")
     try:
         with whole_file(path) as partial:
             openvino.save_model(model, partial, compress_to_fp16=False)
