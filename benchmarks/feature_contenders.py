@@ -160,7 +160,9 @@ def main() -> None:
     answers, sys.stdout = sys.stdout, sys.stderr  # Keras prints there
     weights = folder / "random.weights.h5"
     if name == "weights":  # made once: to make them takes more memory than to use them
-        load_backbone(BackboneChoice(network, "random", (SIDE, SIDE))).model.save_weights(weights)
+        backbone = load_backbone(BackboneChoice(network, "random", (SIDE, SIDE)))
+        backbone.model.save_weights(weights)
+        print(gflop(backbone), file=answers)
         return
     backbone = load_backbone(BackboneChoice(network, str(weights), (SIDE, SIDE)))
     contenders = {
@@ -179,7 +181,7 @@ def main() -> None:
     except AbsentError as error:
         print(f"absent {error}", file=answers, flush=True)
         return
-    print(f"ready {gflop(backbone) if name == 'fishcli' else 0}", file=answers, flush=True)
+    print("ready", file=answers, flush=True)
     for line in sys.stdin:
         if line.strip() == "stop":
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

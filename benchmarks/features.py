@@ -88,9 +88,8 @@ def compare(backbone: str, names: list[str], n_rounds: int, folder: Path) -> Non
     paths[0].parent.mkdir(parents=True)
     with ThreadPoolExecutor() as pool:
         list(pool.map(write_photo, paths))
-    subprocess.run(
-        [sys.executable, WORKER, "weights", backbone, str(folder)], check=True, capture_output=True
-    )
+    made = [sys.executable, WORKER, "weights", backbone, str(folder)]
+    gflop = float(subprocess.run(made, check=True, capture_output=True, text=True).stdout)
     multiplication = sgemm()
     crew = {name: Contender(name, backbone, folder) for name in names}
     rounds: dict[str, list[float]] = {name: [] for name in crew}
@@ -99,7 +98,6 @@ def compare(backbone: str, names: list[str], n_rounds: int, folder: Path) -> Non
             if not contender.absent:
                 rounds[name].append(n_images / contender.seconds())
     rate = {name: median(rates) for name, rates in rounds.items() if rates}
-    some = next(iter(crew.values()))
     print(f"\n{backbone}, {SIDE}x{SIDE}, {n_images} JPEG files around 1280x720, {n_rounds} rounds, medians")
     if "keras" in rate and "fishcli" in rate:
         print(f"  against the Keras loop: {rate['fishcli'] / rate['keras']:.2f}x (aim {AIMS[backbone]}x)")
@@ -114,10 +112,9 @@ def compare(backbone: str, names: list[str], n_rounds: int, folder: Path) -> Non
     if "memory" in rate and "fishcli" in rate:
         share = rate["fishcli"] / rate["memory"]
         print(f"  end to end over the engine in memory: {share:.2f} (aim for heavy nets 0.95)")
-        flops = some.gflop * rate["memory"]
-        print(
-            f"  in memory, of matrix multiplication's rate: {flops:,.0f} GFLOP/s, {flops / multiplication:.2f} of {multiplication:,.0f}"
-        )
+        flops = gflop * rate["memory"]
+        said = f"{flops:,.0f} GFLOP/s, {flops / multiplication:.2f} of {multiplication:,.0f}"
+        print(f"  in memory, of matrix multiplication's rate: {said}")
     if "views" in rate and "fishcli" in rate:
         print(f"  8 views take {rate['fishcli'] / rate['views']:.2f} times as long as 1 (aim 6.5)")
 
@@ -134,8 +131,7 @@ class Contender:
             text=True,
         )
         first = self._line()
-        self.absent = first.removeprefix("absent ") if not first.startswith("ready") else ""
-        self.gflop = 0.0 if self.absent else float(first.split()[1])
+        self.absent = first.removeprefix("absent ") if first != "ready" else ""
 
     def seconds(self) -> float:
         return float(self._ask("go"))

@@ -16,8 +16,8 @@ from fishcli.quiet import load_openvino
 ENGINES = ("auto", "tensorflow", "openvino")
 TOLERANCE = 1e-3
 """The most by which an engine in float32 may differ from Keras, relative to the features' scale."""
-OUTPUT = {"Identity", "Identity:0"}
-"""What TensorFlow calls the result of a function."""
+OUTPUT = "fishcli_features"
+"""What the graph's result is called."""
 N_CHECKED = 8
 """So many images are computed by Keras too."""
 
@@ -123,7 +123,8 @@ def _graph(backbone: Backbone) -> Any:
 
     @tf.function(reduce_retracing=True)
     def run(images: Any) -> Any:
-        return backbone.model(backbone.preprocess(tf.cast(images, tf.float32)), training=False)
+        features = backbone.model(backbone.preprocess(tf.cast(images, tf.float32)), training=False)
+        return tf.identity(features, name=OUTPUT)
 
     return run
 
@@ -180,10 +181,10 @@ def _converted(openvino: Any, backbone: Backbone) -> Any:
     images = tf.TensorSpec((1, *backbone.recipe.image_size, 3), tf.uint8)
     model = openvino.convert_model(_graph(backbone).get_concrete_function(images))
     # Activations with gradients of their own (swish) become results too, computed and turned around in vain.
-    features = [each for each in model.get_results() if OUTPUT & each.input_value(0).get_names()]
-    model = openvino.Model(features, model.get_parameters())
-    if len(features) != 1:
-        raise RuntimeError(f"the converted graph has {len(features)} results named as its output")
+    features = [each for each in model.get_results() if f"{OUTPUT}:0" in each.input_value(0).get_names()]
+    if not features:
+        raise RuntimeError("the converted graph has lost its output")
+    model = openvino.Model(features[:1], model.get_parameters())  # two results of one name are one tensor
     try:
         with whole_file(path) as partial:
             openvino.save_model(model, partial, compress_to_fp16=False)
