@@ -16,7 +16,7 @@ from fishcli.errors import examples
 from fishcli.features.store import FeatureStore
 from fishcli.features.views import boxes_to_photo, first_views
 from fishcli.files import write_csv
-from fishcli.heads.inputs import store_rows
+from fishcli.heads.inputs import pool_maps, store_rows
 from fishcli.heads.trained import FoldHead
 from fishcli.progress import bar, say, warn
 from fishcli.scoring.calibration import with_temperature
@@ -142,6 +142,8 @@ def _predict_images(
     boxes = np.zeros((len(heads), len(seen), 4))
     for view in views if len(seen) else []:
         features = store.read(split, view, rows[readable])
+        if features.ndim == 4 and all(head.takes_pooled for members in heads for head in members):
+            features = pool_maps(features)  # once for all folds
         for k, members in enumerate(heads):
             for head in members:
                 share = 1 / (len(views) * len(members))
