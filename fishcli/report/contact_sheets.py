@@ -98,11 +98,15 @@ def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 
 def _wrapped(text: str, width: int) -> list[str]:
-    """`text` in lines of at most `width` pixels; the last ones, and three dots, where there are too many."""
+    """`text` in lines of at most `width` pixels, cut at spaces where there are any.
+
+    The last ones, and three dots, where there are too many.
+    """
     font = _font(TEXT)
     lines = [""]
     for letter in text:
         if lines[-1] and font.getlength(lines[-1] + letter) > width:
-            lines.append("")
+            head, _, word = lines[-1].rpartition(" ")
+            lines[-1:] = [head, word] if head else [lines[-1], ""]
         lines[-1] += letter
     return lines if len(lines) <= MAX_LINES else ["...", *lines[1 - MAX_LINES :]]
