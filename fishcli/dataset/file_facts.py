@@ -1,7 +1,6 @@
 """What one image file says of itself: its encoding, its EXIF and a look at a small thumbnail."""
 
 import re
-import struct
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -10,16 +9,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from fishcli.dataset.images import EXIF_ORIENTATION, FORMATS
+from fishcli.dataset.images import DAMAGE, EXIF_ORIENTATION, FORMATS
+from fishcli.dataset.names import harmless
 from fishcli.files import digest
 
 Facts = dict[str, float | str]
-
-DAMAGE = (
-    *(OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError, MemoryError),
-    *(TypeError, LookupError, ArithmeticError, struct.error),  # tags of a wrong type or length
-)
-"""What Pillow raises on damaged files. Not all: a renamed attribute of Pillow's must not pass for damage."""
 
 THUMBNAIL = (64, 64)
 GREY_TOLERANCE = 2
@@ -53,11 +47,10 @@ def read_facts(path: Path, names: Collection[str]) -> Facts:
     with suppress(*DAMAGE):
         if "modified" in names:
             facts["modified"] = path.stat().st_mtime
-        if readers:
-            with Image.open(path, formats=FORMATS) as image:
-                for read in readers:
-                    with suppress(*DAMAGE):  # each by itself, so that the other parts still count
-                        facts |= read(image)
+        while readers:  # opened anew after a failure, which can leave half an image that looks whole
+            with Image.open(path, formats=FORMATS) as image, suppress(*DAMAGE):
+                while readers:
+                    facts |= readers.pop(0)(image)
     return {name: fact for name, fact in facts.items() if name in names}
 
 
@@ -96,9 +89,9 @@ def _taken(image: Image.Image) -> Facts:
 
 
 def _text(value: object) -> str:
-    """An EXIF text up to its end mark, stripped; "" for anything else, as damaged files have it."""
+    """An EXIF text up to its end mark, made harmless; "" for anything else, as damaged files have it."""
     text = value.decode("latin-1") if isinstance(value, bytes) else value
-    return text.split("\0")[0].strip() if isinstance(text, str) else ""
+    return harmless(text.split("\0")[0]) if isinstance(text, str) else ""
 
 
 def _thumbnail(image: Image.Image) -> Facts:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from fishcli.dataset.metadata import size_keys
-from fishcli.dataset.names import NameIndex
+from fishcli.dataset.names import NameIndex, check_names
 from fishcli.errors import FishError, examples
 from fishcli.files import read_csv
 from fishcli.progress import say, warn
@@ -65,6 +65,7 @@ def read_groups(path: Path, train: pd.DataFrame) -> pd.Series:
         raise FishError(
             f"{path}, line {row.index[0] + 2}: {row.iloc[0]!r} stands there a second time. Keep one line."
         )
+    check_names(table["group"].unique(), str(path))
     groups = pd.Series(list(table["group"]), index=pd.Index(images, name="image"), name="group")
     missing = [image for image in train["image"] if image not in groups.index or groups[image] == ""]
     if missing:

@@ -1,6 +1,7 @@
 """The images of a competition: their ids, classes and sizes, read from folders and file headers."""
 
 import os
+import struct
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,7 +10,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image, UnidentifiedImageError
 
-from fishcli.dataset.names import IMAGE_SUFFIXES, NameIndex
+from fishcli.dataset.names import IMAGE_SUFFIXES, NameIndex, check_names
 from fishcli.errors import FishError, examples
 from fishcli.files import digest, read_csv
 from fishcli.progress import track, warn
@@ -20,6 +21,12 @@ FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF")
 # Both once, here: in the threads that open images neither is safe.
 Image.init()
 warnings.filterwarnings("ignore", module="PIL")
+
+DAMAGE = (
+    *(OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError, MemoryError),
+    *(TypeError, LookupError, ArithmeticError, struct.error),  # tags of a wrong type or length
+)
+"""What Pillow raises on damaged files. Not all: a renamed attribute of Pillow's must not pass for damage."""
 
 EXIF_ORIENTATION = 0x0112
 TURNS = {
@@ -101,7 +108,9 @@ def read_header(path: Path) -> tuple[int, int, str]:
             is_sideways = image.format != "TIFF" and image.getexif().get(EXIF_ORIENTATION, 1) in (5, 6, 7, 8)
     except UnidentifiedImageError:
         return 0, 0, "no image format is recognised in it"
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+    except FileNotFoundError:
+        return 0, 0, "the file is missing"
+    except DAMAGE as error:
         return 0, 0, f"its header can't be read ({error})"
     return (width, height, "") if is_sideways else (height, width, "")
 
@@ -117,14 +126,30 @@ def upright_rgb(image: Image.Image) -> Image.Image:
 
 
 def _image_paths(split_dir: Path) -> dict[str, Path]:
-    """Image id -> path of every image file below `split_dir`; hidden files are no images."""
-    paths = {}
+    """Image id -> path of every image file below `split_dir`; hidden files are no images.
+
+    Links are followed, wherever they lead: large sets are often linked in. But no folder is walked twice, or
+    a link to a folder above itself would have no end.
+
+    Raises:
+        FishError: a name that `check_names` refuses, or a pipe, socket or device, which could block for ever.
+    """
+    paths, walked = {}, set()
     for folder, folders, files in os.walk(split_dir, followlinks=True):
+        status = Path(folder).stat()
+        if (status.st_dev, status.st_ino) in walked:
+            warn(f"{folder} leads to a folder that was read already: left out.")
+            folders.clear()
+            continue
+        walked.add((status.st_dev, status.st_ino))
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in files:
             path = Path(folder, name)
             if path.suffix.lower() in IMAGE_SUFFIXES and not name.startswith("."):
+                if path.exists() and not path.is_file():
+                    raise FishError(f"{path} is a pipe, a socket or a device; expected a file. Remove it.")
                 paths[path.relative_to(split_dir).as_posix()] = path
+    check_names(paths, str(split_dir))
     return dict(sorted(paths.items()))
 
 
@@ -133,7 +158,7 @@ def _read_headers(paths: dict[str, Path], split: str) -> pd.DataFrame:
     with ThreadPoolExecutor() as pool:
         headers = list(track(pool.map(read_header, paths.values()), f"headers of {split}", "img", len(paths)))
     table = pd.DataFrame(headers, columns=["height", "width", "problem"])
-    table["n_bytes"] = [path.stat().st_size for path in paths.values()]
+    table["n_bytes"] = [path.stat().st_size if path.exists() else 0 for path in paths.values()]
     return table.assign(image=list(paths), path=pd.Series(list(paths.values()), dtype=object))
 
 
@@ -179,6 +204,7 @@ def _labels_from_csv(data_dir: Path, paths: dict[str, Path]) -> pd.DataFrame:
     if (table["label"] == "").any():
         line = int((table["label"] == "").idxmax()) + 2
         raise FishError(f"{csv_path}, line {line}: the label is empty. Write a class name there.")
+    check_names(table["label"].unique(), str(csv_path))
     images = table["image"].map(found)
     twice = images[images.duplicated()]
     if len(twice):
@@ -194,5 +220,6 @@ def _labels_from_csv(data_dir: Path, paths: dict[str, Path]) -> pd.DataFrame:
         line = int((table["group"] == "").idxmax()) + 2
         raise FishError(f"{csv_path}, line {line}: the group is empty. Write one there or drop the column.")
     if "group" in table:
+        check_names(table["group"].unique(), str(csv_path))
         labels["group"] = table["group"]
     return labels.sort_values("image", ignore_index=True)

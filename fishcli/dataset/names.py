@@ -1,5 +1,6 @@
-"""How an image is named in groups, boxes and samples, and which image id is meant."""
+"""How an image is named in groups, boxes and samples, which image id is meant, and what no name may hold."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import PurePosixPath
@@ -7,6 +8,35 @@ from pathlib import PurePosixPath
 from fishcli.errors import FishError, examples
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
+UNPRINTABLE = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""Control characters, line ends, and what Python makes of bytes that are no UTF-8."""
+FORMULA = re.compile(r"\s*(=|[+@-].*[(|!])")
+"""How a cell begins that a spreadsheet computes; "-1", "+" and "-x2.jpg" do no harm there."""
+
+
+def check_names(names: Iterable[str], where: str) -> None:
+    """Refuse image ids, classes and groups that could not be written into a CSV or onto a screen as they are.
+
+    Raises:
+        FishError: a name holds a control character, a line end or bytes that are no UTF-8; or a spreadsheet
+            that opens a submission would compute it.
+    """
+    for name in names:
+        if UNPRINTABLE.search(name):
+            raise FishError(
+                f"{where}: the name {name!a} holds a control character, a line end or bytes that are no "
+                "UTF-8. Rename it."
+            )
+        if FORMULA.match(name):
+            raise FishError(
+                f"{where}: the name {name!r} is a formula to a spreadsheet that opens the CSVs. Rename it."
+            )
+
+
+def harmless(text: str) -> str:
+    """`text` from a file's header, without control characters, and quoted where it is a formula."""
+    text = UNPRINTABLE.sub(" ", text).strip()
+    return f"'{text}" if FORMULA.match(text) else text
 
 
 class NameIndex:

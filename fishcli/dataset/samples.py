@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fishcli.dataset.names import NameIndex
+from fishcli.dataset.names import NameIndex, check_names
 from fishcli.errors import FishError, examples
 from fishcli.files import read_csv
 
@@ -64,6 +64,7 @@ def _load_sample(path: Path, tests: dict[str, pd.DataFrame], class_names: list[s
         )
     if table.empty:
         raise FishError(f"{path} has no line after its header. Add the test images' names, or move it away.")
+    check_names(table["image"], str(path))
     suffix = path.stem.removeprefix("sample_submission")
     keys = _find_keys(path, list(table["image"]), tests, suffix)
     twice = np.flatnonzero(pd.Series(keys, dtype=object).duplicated())

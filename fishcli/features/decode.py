@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from fishcli.dataset.images import FORMATS, upright_rgb
+from fishcli.dataset.images import DAMAGE, FORMATS, upright_rgb
 
 DECODER = "pillow, JPEG scaled"
 """Part of the recipe: another decoder gives slightly different pixels."""
@@ -43,5 +43,5 @@ def decode(path: Path, shortest_side: int | None = None) -> np.ndarray:
         raise UnreadableImageError(
             "the file is empty" if is_empty else "no image format is recognised in it"
         ) from None
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+    except DAMAGE as error:
         raise UnreadableImageError(str(error) or type(error).__name__) from None

@@ -3,7 +3,6 @@
 import hashlib
 import io
 import zipfile
-import zlib
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ STEM_WIDTH = 32
 # Of each stage: the width, the number of blocks, and whether they are bottlenecks. Each stage halves the map.
 STAGES = ((32, 1, False), (64, 2, False), (256, 3, True), (512, 2, True))
 BOTTLENECK = 4
+HEADER_BYTES = 1024  # of an array in an .npz file, at most
 
 
 def build_fishnet(keras: Any, input_shape: tuple[int | None, int | None, int] = (None, None, 3)) -> Any:
@@ -88,21 +88,32 @@ def load_weights(model: Any, path: Path | None = None) -> None:
         FishError: the file is damaged or doesn't hold this network's weights.
     """
     source = f"the weights {path}" if path else "fishnet's weights in the package"
-    content = path.read_bytes() if path else (files("fishcli.features") / WEIGHTS_FILE).read_bytes()
+    content = _read(path) if path else (files("fishcli.features") / WEIGHTS_FILE).read_bytes()
     if path is None and hashlib.sha256(content).hexdigest() != WEIGHTS_SHA256:
         raise FishError(
             f"{source} are damaged. Install fishcli again: pip install --force-reinstall fishcli."
         )
+    wanted = {variable.path: variable for variable in model.variables}
+    n_bytes = HEADER_BYTES * len(wanted) + 8 * model.count_params()
     try:
         with np.lib.npyio.NpzFile(io.BytesIO(content), allow_pickle=False) as arrays:
+            if sum(member.file_size for member in zipfile.ZipFile(io.BytesIO(content)).infolist()) > n_bytes:
+                raise ValueError("it unpacks to more than fishnet's weights")
             held = {name: arrays[name].astype(np.float32) for name in arrays.files}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise FishError(f"{source} can't be read as an .npz file: {error}") from None
-    wanted = {variable.path: variable for variable in model.variables}
+    except Exception as error:  # what a damaged zip raises has no common base
+        reason = str(error) or type(error).__name__
+        raise FishError(f"{source} can't be read as an .npz file: {reason}") from None
     if {name: array.shape for name, array in held.items()} != {n: v.shape for n, v in wanted.items()}:
         raise FishError(f"{source} don't fit fishnet: other names or shapes than its variables have.")
     for name, variable in wanted.items():
         variable.assign(held[name])
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise FishError(f"the weights {path} can't be read: {error.strerror}.") from None
 
 
 def save_weights(model: Any, path: Path) -> str:

@@ -131,12 +131,19 @@ def in_batches(model: Any, inputs: dict[str, np.ndarray]) -> Any:
 
 
 def load_keras_head(path: Path, encoder: MetadataEncoder, counts: np.ndarray) -> FoldHead:
-    """Load a head that Keras fitted; FishError where the file is missing or damaged."""
+    """Load a head that Keras fitted.
+
+    Raises:
+        FishError: the file is missing or damaged, holds no head, or holds code (a Lambda layer).
+    """
     keras = load_keras()
     from fishcli.heads import layers  # noqa: F401  registers fishcli's own layers
 
     try:
         model = keras.models.load_model(path, compile=False, safe_mode=True)
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise FishError(f"{path} can't be loaded ({str(error).splitlines()[0]}).") from None
+        if not isinstance(model.input, dict) or "features" not in model.input:
+            raise ValueError("it holds no head")
+    except Exception as error:  # what a damaged zip raises has no common base
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise FishError(f"{path} can't be loaded ({reason}).") from None
     return KerasHead(model, encoder, counts)
