@@ -9,7 +9,7 @@ import pandas as pd
 
 from fishcli.commands.compare_table import compare_cells, screen_table
 from fishcli.commands.runs import Run, check_name
-from fishcli.commands.train import open_run, train_folds
+from fishcli.commands.train import claimed_run, train_folds
 from fishcli.commands.train_inputs import TrainData, load_train_data, read_inputs
 from fishcli.commands.train_report import write_report
 from fishcli.commands.upkeep import reload_tail
@@ -147,11 +147,11 @@ def _cell(config: CompareConfig, entry: TrainConfig, kind: str) -> Cell:
 
 def _train(config: TrainConfig, data: TrainData, held: dict[bool, Features]) -> Run:
     """Train a run unless it is complete. Features are read once for all heads that take them alike."""
-    this_run, folds = open_run(config, data)
-    if not this_run.is_complete:
-        takes_maps = needs_maps(config, data.has_boxes)
-        inputs = read_inputs(config, data, held.get(takes_maps))
-        held[takes_maps] = inputs.features
-        train_folds(config, this_run, inputs, folds)
-    write_report(this_run, data, folds)
-    return this_run
+    with claimed_run(config, data) as (this_run, folds):
+        if not this_run.is_complete:
+            takes_maps = needs_maps(config, data.has_boxes)
+            inputs = read_inputs(config, data, held.get(takes_maps))
+            held[takes_maps] = inputs.features
+            train_folds(config, this_run, inputs, folds)
+        write_report(this_run, data, folds)
+        return this_run

@@ -18,6 +18,7 @@ from fishcli.features.views import boxes_to_photo, first_views
 from fishcli.files import write_csv
 from fishcli.heads.inputs import pool_maps, store_rows
 from fishcli.heads.trained import FoldHead
+from fishcli.locks import alone
 from fishcli.progress import bar, say, warn
 from fishcli.scoring.calibration import with_temperature
 from fishcli.scoring.ensembling import average
@@ -62,8 +63,18 @@ def predict_run(
     views = first_views(config.tta, "--tta")
     wanted = {split: (table, views) for split, table in tests.items()}
     bring_up_to_date(store, wanted, Upkeep(config.data_dir, workers=config.workers))
+    with alone(this_run.run_dir):
+        predictions = _predict(this_run, store, tests, views, mean)
+        write_csv(this_run.run_dir / f"test_tta{config.tta}.csv", predictions)
+    return predictions
+
+
+def _predict(
+    this_run: Run, store: FeatureStore, tests: dict[str, pd.DataFrame], views: list[str], mean: str
+) -> pd.DataFrame:
+    """The predictions of `predict_run`; the store has what they need."""
     heads = this_run.load_folds()
-    how = (views, mean, this_run.temperature(config.tta))
+    how = (views, mean, this_run.temperature(len(views)))
     parts = []
     n_images = sum(len(table) for table in tests.values())
     with bar(n_images, f"predicting with {this_run.name}", "img") as progress:
@@ -76,9 +87,7 @@ def predict_run(
                 part.insert(0, "split", split)
                 parts.append(part)
                 progress.update(len(images))
-    predictions = pd.concat(parts, ignore_index=True)
-    write_csv(this_run.run_dir / f"test_tta{config.tta}.csv", predictions)
-    return predictions
+    return pd.concat(parts, ignore_index=True)
 
 
 def write_submissions(
@@ -89,10 +98,11 @@ def write_submissions(
     clipped = predictions.copy()
     clipped[class_names] = clip_proba(predictions[class_names].to_numpy(), config.clip)
     paths: list[Path] = []
-    for sample in samples:
-        path = config.submissions_dir / f"{name}{sample.suffix}.csv"
-        write_submission(path, make_submission(sample, clipped, class_names), sample, class_names)
-        paths.append(path)
+    with alone(config.submissions_dir / name):  # all stages of one process
+        for sample in samples:
+            path = config.submissions_dir / f"{name}{sample.suffix}.csv"
+            write_submission(path, make_submission(sample, clipped, class_names), sample, class_names)
+            paths.append(path)
     return "\n".join(map(str, paths))
 
 

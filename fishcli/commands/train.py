@@ -2,6 +2,8 @@
 
 import dataclasses
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,7 @@ from fishcli.heads.choices import check_options, flag
 from fishcli.heads.fit import fit_fold
 from fishcli.heads.inputs import HeadInputs, in_parts
 from fishcli.heads.trained import FoldHead
+from fishcli.locks import alone
 from fishcli.progress import say
 
 
@@ -29,11 +32,26 @@ def run(config: TrainConfig) -> str:
     if config.name is not None:
         check_name(config.name)
     data = load_train_data(config)
-    this_run, folds = open_run(config, data)
-    warn_of_missing_classes(data.images["class_name"], folds["fold"].to_numpy())
-    if not this_run.is_complete:
-        train_folds(config, this_run, read_inputs(config, data), folds)
-    return write_report(this_run, data, folds)
+    with claimed_run(config, data) as (this_run, folds):
+        warn_of_missing_classes(data.images["class_name"], folds["fold"].to_numpy())
+        if not this_run.is_complete:
+            train_folds(config, this_run, read_inputs(config, data), folds)
+        return write_report(this_run, data, folds)
+
+
+@contextmanager
+def claimed_run(config: TrainConfig, data: TrainData) -> Iterator[tuple[Run, pd.DataFrame]]:
+    """What `open_run` returns, with the run held against other processes while it is trained."""
+    wanted, _ = open_run(config, data)
+    while True:
+        with alone(wanted.run_dir):
+            this_run, folds = open_run(config, data)  # anew: another process may have made it meanwhile
+            if this_run.run_dir == wanted.run_dir:
+                if (this_run.run_dir / "config.json").exists():
+                    say(f"the run {this_run.name} exists with these settings; what it has is kept")
+                yield this_run, folds
+                return
+        wanted = this_run
 
 
 def open_run(config: TrainConfig, data: TrainData) -> tuple[Run, pd.DataFrame]:
@@ -102,7 +120,6 @@ def _open_run(config: TrainConfig, data: TrainData, folds: pd.DataFrame) -> Run:
             f"the run {fresh.run_dir} exists with other {difference}. "
             "Choose another --name, or remove its folder."
         )
-    say(f"the run {fresh.name} exists with these settings; what it has is kept")
     return fresh
 
 

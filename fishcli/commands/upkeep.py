@@ -20,6 +20,7 @@ from fishcli.features.extract import extract
 from fishcli.features.photo_inputs import SplitPlan, boxes_name, copies_made_by, first_inputs
 from fishcli.features.store import FEATURE_BYTES, FeatureStore, list_stores
 from fishcli.files import digest
+from fishcli.locks import alone
 from fishcli.progress import say, warn
 
 BEST_ENGINE = EngineChoice()
@@ -105,7 +106,7 @@ def bring_up_to_date(
     upkeep: Upkeep,
     backbone: Backbone | None = None,
 ) -> None:
-    """Compute what a store lacks of the wanted features.
+    """Compute what a store lacks of the wanted features; another process that does so is waited for.
 
     Args:
         store: the store.
@@ -116,6 +117,16 @@ def bring_up_to_date(
     Raises:
         FishError: images that can't be read, another data set, a backbone that can't be loaded.
     """
+    with alone(store.store_dir):
+        _bring_up_to_date(store, wanted, upkeep, backbone)
+
+
+def _bring_up_to_date(
+    store: FeatureStore,
+    wanted: dict[str, tuple[pd.DataFrame, list[str]]],
+    upkeep: Upkeep,
+    backbone: Backbone | None,
+) -> None:
     plans = [_plan(store, split, images, views, upkeep) for split, (images, views) in wanted.items()]
     todo = [plan for plan in plans if not _is_complete(store, plan)]
     if todo:

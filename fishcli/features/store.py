@@ -13,6 +13,7 @@ from fishcli.features.arrays import chunk_path, create_array, open_array
 from fishcli.features.augment import PREFIX
 from fishcli.features.recipe import Recipe
 from fishcli.files import read_csv, read_json, write_csv, write_json
+from fishcli.locks import alone
 
 FEATURE_BYTES = 2  # float16
 
@@ -42,8 +43,10 @@ class FeatureStore:
         """
         store_dir = features_dir / recipe.name
         description = {**recipe.to_json(), "weights": weights}
-        if not (store_dir / "recipe.json").exists() or read_json(store_dir / "recipe.json") != description:
-            write_json(store_dir / "recipe.json", description)
+        path = store_dir / "recipe.json"
+        if not path.exists() or read_json(path) != description:
+            with alone(store_dir):
+                write_json(path, description)
         return FeatureStore(store_dir)
 
     @property

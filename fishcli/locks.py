@@ -1,0 +1,40 @@
+"""Locks, so that two processes that want to change one store, run or submission take turns."""
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from fishcli.progress import warn
+
+CANNOT_BE_WRITTEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Hold what lies at `path` against other fishcli processes; while one has it, say so and wait.
+
+    The lock is the operating system's, on the hidden file `.<name>.lock` beside `path`: it ends with its
+    process, however that ends. Not reentrant. Where nothing can be written there is nothing to hold, so that
+    commands that only read go on.
+    """
+    lock = FileLock(path.with_name(f".{path.name}.lock"))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            warn(f"another fishcli process works on {path}: waiting until it is done (Ctrl-C gives up)")
+            lock.acquire()
+    except OSError as error:
+        if error.errno not in CANNOT_BE_WRITTEN:
+            raise
+    try:
+        yield
+    finally:
+        if lock.is_locked:
+            with suppress(OSError):  # while held: who waits sees that the file has no name and asks again
+                Path(lock.lock_file).unlink()
+            lock.release()
