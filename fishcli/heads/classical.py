@@ -120,7 +120,8 @@ def load_classical(path: Path, encoder: MetadataEncoder, counts: np.ndarray) -> 
     """Load a head that `ClassicalHead.save` wrote.
 
     Raises:
-        FishError: the file is missing or damaged, or holds types beyond TRUSTED.
+        FishError: the file is missing or damaged, or holds types beyond TRUSTED, or a tree that scikit-learn
+            would follow out of its memory.
     """
     import skops.io
 
@@ -131,10 +132,28 @@ def load_classical(path: Path, encoder: MetadataEncoder, counts: np.ndarray) -> 
         model = skops.io.load(path, trusted=list(TRUSTED))
         if not isinstance(model, dict) or set(model) != PARTS:
             raise ValueError("it holds no head")
+        if not all(
+            _leads_somewhere(tree) for part in ("classifier", "boxes") for tree in _trees(model[part])
+        ):
+            raise ValueError("it holds a tree that leads nowhere")
     except Exception as error:  # what a damaged zip raises has no common base
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise FishError(f"{path} can't be loaded ({reason}).") from None
     return ClassicalHead(model, encoder, counts)
+
+
+def _trees(fitted: Any) -> list[Any]:
+    return [each.tree_ for each in getattr(fitted, "estimators_", []) if hasattr(each, "tree_")]
+
+
+def _leads_somewhere(tree: Any) -> bool:
+    """Whether a tree ends in a leaf and reads what exists; scikit-learn follows its numbers unchecked."""
+    nodes = np.arange(tree.node_count)
+    inner = tree.children_left != -1
+    children = np.stack([tree.children_left, tree.children_right])[:, inner]
+    ahead = (children > nodes[inner]) & (children < tree.node_count)
+    feature = tree.feature[inner]
+    return bool(ahead.all() and ((feature >= 0) & (feature < tree.n_features)).all())
 
 
 def _join_columns(scaler: Any, features: np.ndarray, metadata: np.ndarray) -> np.ndarray:

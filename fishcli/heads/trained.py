@@ -145,5 +145,7 @@ def load_keras_head(path: Path, encoder: MetadataEncoder, counts: np.ndarray) ->
             raise ValueError("it holds no head")
     except Exception as error:  # what a damaged zip raises has no common base
         reason = (str(error) or type(error).__name__).splitlines()[0]
+        if "safe_mode" in str(error):  # Keras tells so last, after the layer's whole config
+            reason = "it holds code, such as a Lambda layer, which fishcli never runs"
         raise FishError(f"{path} can't be loaded ({reason}).") from None
     return KerasHead(model, encoder, counts)
