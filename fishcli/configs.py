@@ -84,6 +84,12 @@ class FeaturesConfig(StoreConfig):
     skip_unreadable: Annotated[
         bool, Option("--skip-unreadable", help="Go on without images that can't be read.")
     ] = False
+    verify: Annotated[
+        bool,
+        Option(
+            "--verify", help="Compute nothing: check all stores, name chunks that are damaged or missing."
+        ),
+    ] = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from fishcli.commands.upkeep import Upkeep, bring_up_to_date
+from fishcli.commands.verify import verify_stores
 from fishcli.configs import FeaturesConfig
 from fishcli.dataset.images import load_tests, load_train
 from fishcli.errors import FishError, choose
@@ -16,7 +17,9 @@ from fishcli.progress import say
 
 
 def run(config: FeaturesConfig) -> str:
-    """Compute what the store lacks; returns the store's folder."""
+    """Compute what the store lacks, or verify what there is; returns the store's folder, or a line each."""
+    if config.verify:
+        return verify_stores(config)
     choose(config.backbone, BACKBONES, "backbone")  # before anything slow
     size = parse_image_size(config.image_size)
     if config.view_names is not None and config.views > 1:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import zarr
 from zarr.codecs import BloscCodec, Crc32cCodec
 
@@ -45,3 +46,26 @@ def chunk_path(array: Any, chunk: int) -> Path:
     """The file of a chunk of rows."""
     key = array.metadata.encode_chunk_key((chunk, *[0] * (array.ndim - 1)))
     return Path(array.store.root) / array.path / key
+
+
+def read_rows(array: Any, rows: np.ndarray | slice) -> np.ndarray:
+    """Rows of an array, by number.
+
+    Raises:
+        FishError: a chunk is damaged, or gone: Zarr would fill it with NaN.
+    """
+    folder = Path(array.store.root) / array.path
+    advice = "fishcli features --verify names the chunks and the command that computes just them again."
+    try:
+        found = np.asarray(array[rows] if isinstance(rows, slice) else array.oindex[rows])
+    except (ValueError, RuntimeError) as error:
+        raise FishError(f"the features in {folder} are damaged ({error}). {advice}") from None
+    numbers = np.arange(*rows.indices(array.shape[0])) if isinstance(rows, slice) else rows
+    chunks = np.unique(numbers // array.chunks[0])
+    gone = [chunk for chunk in chunks if not chunk_path(array, int(chunk)).exists()]
+    if gone:
+        raise FishError(
+            f"{len(gone):,} chunks of the features in {folder} are not there: another process changes them, "
+            f"or they were removed. {advice}"
+        )
+    return found

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from fishcli.errors import FishError, examples
-from fishcli.features.arrays import chunk_path, create_array, open_array
+from fishcli.features.arrays import chunk_path, create_array, open_array, read_rows
 from fishcli.features.augment import PREFIX
 from fishcli.features.recipe import Recipe
 from fishcli.files import read_csv, read_json, write_csv, write_json
@@ -218,16 +218,9 @@ class FeatureStore:
         """Rows of a split's features: (n, ...) float16.
 
         Raises:
-            FishError: a chunk is damaged (its checksum does not fit).
+            FishError: a chunk is damaged (its checksum does not fit) or not there (any more).
         """
-        array = self.array(split, view)
-        try:
-            return np.asarray(array[rows] if isinstance(rows, slice) else array.oindex[rows])
-        except (ValueError, RuntimeError) as error:
-            raise FishError(
-                f"the features in {self.store_dir / split / view} are damaged ({error}). "
-                "Remove that folder and run fishcli features again."
-            ) from None
+        return read_rows(self.array(split, view), rows)
 
 
 def list_stores(features_dir: Path) -> list[Path]:

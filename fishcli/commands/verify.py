@@ -1,0 +1,88 @@
+"""`fishcli features --verify`: every chunk against its checksum, and the command that mends the store."""
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from fishcli.commands.command_lines import command_line
+from fishcli.configs import FeaturesConfig
+from fishcli.errors import FishError
+from fishcli.features.augment import PREFIX
+from fishcli.features.backbones import default_weights
+from fishcli.features.store import FeatureStore, list_stores
+from fishcli.features.verify import ChunkCheck, check_chunks, list_arrays, n_chunks
+from fishcli.features.views import VIEWS
+from fishcli.files import read_json
+from fishcli.locks import alone
+from fishcli.progress import track
+
+
+def verify_stores(config: FeaturesConfig) -> str:
+    """Check all stores; returns a line each.
+
+    Damaged chunks are removed where that can be done: only they and the missing ones are computed again.
+
+    Raises:
+        FishError: something is damaged or missing: each chunk's file, and the commands that mend it.
+    """
+    store_dirs = list_stores(config.stores_dir)
+    if not store_dirs:
+        raise FishError(
+            f"no features in {config.stores_dir}: nothing to verify. Compute them: fishcli features."
+        )
+    whole, broken = [], []
+    for store_dir in store_dirs:
+        with alone(store_dir):
+            try:
+                whole.append(_verify(config, store_dir))
+            except FishError as error:
+                broken.append(str(error))
+    if broken:
+        raise FishError("\n".join([*broken, *whole]))
+    return "\n".join(whole)
+
+
+def _verify(config: FeaturesConfig, store_dir: Path) -> str:
+    """The line of a store that is whole; FishError where it isn't."""
+    store = FeatureStore(store_dir)
+    for split in {split for split, _ in list_arrays(store)}:
+        store.images(split)
+        store.unreadable(split)
+    total = n_chunks(store)
+    checks = track(check_chunks(store), f"verifying {store_dir.name}", "chunk", total)
+    bad = [check for check in checks if check.problem]
+    if not bad:
+        return f"{store_dir}: all {total:,} chunks are whole"
+    for check in bad:
+        with suppress(OSError):  # a folder that can't be written to: then they are named all the same
+            check.path.unlink(missing_ok=True)
+    listed = "".join(f"\n  {check.problem}: {check.path}" for check in bad)
+    left = [check for check in bad if check.path.exists()]
+    removed = (
+        f"\nFirst remove the {len(left):,} damaged files; they can't be removed from here." if left else ""
+    )
+    commands = [_mending(config, store, split, bad) for split in sorted({check.split for check in bad})]
+    raise FishError(
+        f"{len(bad):,} of {total:,} chunks of {store_dir} are not whole:{listed}{removed}\n"
+        "Compute just these again:" + "".join(f"\n  {command}" for command in commands)
+    )
+
+
+def _mending(config: FeaturesConfig, store: FeatureStore, split: str, bad: list[ChunkCheck]) -> str:
+    """The command that computes the bad chunks of a split again."""
+    recipe = store.recipe
+    names = {check.view.removesuffix("_boxes") for check in bad if check.split == split}
+    copies = [int(name.removeprefix(PREFIX)) for name in names if name.startswith(PREFIX)]
+    unreadable = store.store_dir / split / "unreadable.json"
+    values: dict[str, Any] = {
+        "data_dir": config.data_dir,
+        "features_dir": config.features_dir,
+        "weights": None if store.weights == default_weights(recipe.backbone) else store.weights,
+        "image_size": "{}x{}".format(*recipe.image_size),
+        "splits": split,
+        "view_names": ",".join(view for view in VIEWS if view in names) or "identity",
+        "augment": max(copies, default=0),
+        "skip_unreadable": unreadable.exists() and bool(read_json(unreadable)["skipped"]),
+        **{name: getattr(recipe, name) for name in ("backbone", "layer", "pool", "resize")},
+    }
+    return command_line("features", FeaturesConfig(**values))
