@@ -132,9 +132,7 @@ def load_classical(path: Path, encoder: MetadataEncoder, counts: np.ndarray) -> 
         model = skops.io.load(path, trusted=list(TRUSTED))
         if not isinstance(model, dict) or set(model) != PARTS:
             raise ValueError("it holds no head")
-        if not all(
-            _leads_somewhere(tree) for part in ("classifier", "boxes") for tree in _trees(model[part])
-        ):
+        if not (_is_sound(model["classifier"]) and _is_sound(model["boxes"])):
             raise ValueError("it holds a tree that leads nowhere")
     except Exception as error:  # what a damaged zip raises has no common base
         reason = (str(error) or type(error).__name__).splitlines()[0]
@@ -142,18 +140,17 @@ def load_classical(path: Path, encoder: MetadataEncoder, counts: np.ndarray) -> 
     return ClassicalHead(model, encoder, counts)
 
 
-def _trees(fitted: Any) -> list[Any]:
-    return [each.tree_ for each in getattr(fitted, "estimators_", []) if hasattr(each, "tree_")]
-
-
-def _leads_somewhere(tree: Any) -> bool:
-    """Whether a tree ends in a leaf and reads what exists; scikit-learn follows its numbers unchecked."""
-    nodes = np.arange(tree.node_count)
-    inner = tree.children_left != -1
-    children = np.stack([tree.children_left, tree.children_right])[:, inner]
-    ahead = (children > nodes[inner]) & (children < tree.node_count)
-    feature = tree.feature[inner]
-    return bool(ahead.all() and ((feature >= 0) & (feature < tree.n_features)).all())
+def _is_sound(fitted: Any) -> bool:
+    """Whether all trees end in leaves and read columns that exist: scikit-learn follows numbers unchecked."""
+    for tree in (each.tree_ for each in getattr(fitted, "estimators_", []) if hasattr(each, "tree_")):
+        inner = np.flatnonzero(tree.children_left != -1)
+        children = np.stack([tree.children_left, tree.children_right])[:, inner]
+        features = tree.feature[inner]
+        if (children <= inner).any() or (children >= tree.node_count).any():
+            return False
+        if (features < 0).any() or (features >= fitted.n_features_in_).any():
+            return False
+    return True
 
 
 def _join_columns(scaler: Any, features: np.ndarray, metadata: np.ndarray) -> np.ndarray:
