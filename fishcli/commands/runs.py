@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fishcli import __version__
 from fishcli.configs import TrainConfig
 from fishcli.dataset.images import dataset_digest
 from fishcli.dataset.metadata import MetadataEncoder
@@ -55,21 +56,30 @@ class Run:
         return (self.run_dir / METRICS).exists()
 
     def to_json(self) -> dict[str, Any]:
-        """As written into config.json."""
-        return {**dataclasses.asdict(self), "run_dir": self.name}
+        """As written into config.json, with the version of fishcli that writes it."""
+        return {"fishcli": __version__, **dataclasses.asdict(self), "run_dir": self.name}
 
     @staticmethod
     def open(run_dir: Path) -> "Run":
-        """Read a run folder's config.json; FishError where it is missing or damaged."""
-        value = read_json(run_dir / "config.json")
+        """Read a run folder's config.json; FishError where it is missing, damaged or another version's."""
+        path = run_dir / "config.json"
+        value = read_json(path)
+        version = value.pop("fishcli", None) if isinstance(value, dict) else None
         fields = {field.name for field in dataclasses.fields(Run)}
         if (
             not isinstance(value, dict)
             or set(value) != fields
+            or not isinstance(value["settings"], dict)
             or set(value["settings"]) != set(settings_of(TrainConfig(), 0))
         ):
+            wrote = (
+                f"fishcli {version} wrote it, or it is damaged"
+                if version
+                else "it doesn't say which wrote it"
+            )
             raise FishError(
-                f"{run_dir / 'config.json'} is no run of this version of fishcli. Train it again."
+                f"{path} is no run of this version of fishcli ({__version__}; {wrote}). "
+                f"Train it again under another --name, or remove {run_dir} first: fishcli train."
             )
         return Run(**{**value, "run_dir": run_dir})
 
@@ -110,13 +120,30 @@ class Run:
         if not path.exists():
             return None
         text = ["image", "class_name", "group"]
-        return read_csv(path, required=[*text, "fold", *self.class_names], text=text)
+        try:
+            oof = read_csv(path, required=[*text, "fold", *self.class_names], text=text)
+            numbers = oof[["fold", *self.class_names]].astype(np.float64)
+        except (FishError, ValueError) as error:
+            raise self.results_damaged(path, error) from None
+        if not len(oof) or not np.isfinite(numbers.to_numpy()).all():
+            raise self.results_damaged(path, "numbers are missing.")
+        return oof
+
+    def results_damaged(self, path: Path, problem: object) -> FishError:
+        """The error that a damaged file of results is: train writes it again from the folds it has."""
+        return FishError(
+            f"{path} is damaged: {problem} Run fishcli train --name {self.name} again, with its options: "
+            "the folds are kept, and their results written anew."
+        )
 
     def temperature(self, n_views: int) -> float:
         """The temperature found on out-of-fold predictions of as many views, or of as many as are known."""
-        by_views = read_json(self.run_dir / METRICS)["by_views"]
-        known = max((n for n in map(int, by_views) if n <= n_views), default=1)
-        return float(by_views[str(known)].get("temperature", 1.0))
+        try:
+            by_views = read_json(self.run_dir / METRICS)["by_views"]
+            known = max((n for n in map(int, by_views) if n <= n_views), default=1)
+            return float(by_views[str(known)].get("temperature", 1.0))
+        except (FishError, KeyError, TypeError, ValueError, AttributeError) as error:
+            raise self.results_damaged(self.run_dir / METRICS, f"{type(error).__name__} {error}.") from None
 
     def check_dataset(self, train: pd.DataFrame) -> None:
         """Raise FishError where the run was trained on other images."""
