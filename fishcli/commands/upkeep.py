@@ -14,6 +14,7 @@ from fishcli.dataset.boxes import BOX_RULES, target_boxes
 from fishcli.errors import FishError, choose
 from fishcli.features.augment import PREFIX
 from fishcli.features.backbones import Backbone, BackboneChoice, load_backbone, load_tail, weights_file
+from fishcli.features.contents import add_contents, set_checked
 from fishcli.features.decode import UnreadableImageError, decode
 from fishcli.features.engines import N_CHECKED, EngineChoice, checked, load_engine
 from fishcli.features.extract import extract
@@ -153,7 +154,10 @@ def _plan(
     paths = dict(zip(images["image"], images["path"], strict=True))
     unreadable = store.unreadable(split)
     mended = {image for image in unreadable if image in paths and _is_readable(paths[image])}
-    store.update_images(split, images, mended)
+    with_contents, checked_ns = add_contents(images, store.list_path(split))
+    store.update_images(split, with_contents, mended)
+    if checked_ns is not None:
+        set_checked(store.list_path(split), checked_ns)
     if mended:
         left = {image: reason for image, reason in unreadable.items() if image not in mended}
         store.set_unreadable(split, left)

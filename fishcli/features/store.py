@@ -55,16 +55,24 @@ class FeatureStore:
         return str(self._description["weights"])
 
     def images(self, split: str) -> pd.DataFrame | None:
-        """The image list of a split (image, n_bytes), or None where it has none yet."""
-        path = self.store_dir / split / "images.csv"
-        return read_csv(path, required=["image", "n_bytes"], text=["image"]) if path.exists() else None
+        """The image list of a split (image, n_bytes, perhaps content), or None where it has none yet."""
+        path = self.list_path(split)
+        return (
+            read_csv(path, required=["image", "n_bytes"], text=["image", "content"])
+            if path.exists()
+            else None
+        )
+
+    def list_path(self, split: str) -> Path:
+        """Where the image list of a split is."""
+        return self.store_dir / split / "images.csv"
 
     def update_images(self, split: str, images: pd.DataFrame, mended: set[str]) -> None:
         """Bring a split's image list up to date: new images are appended, rows of missing ones stay unused.
 
         Args:
             split: the split.
-            images: its images now (image, n_bytes).
+            images: its images now (image, n_bytes, and content, a digest, where it is known).
             mended: images that were unreadable and can be read now.
 
         Raises:
@@ -72,9 +80,13 @@ class FeatureStore:
         """
         known = self.images(split)
         if known is None:
-            write_csv(self.store_dir / split / "images.csv", images[["image", "n_bytes"]])
+            write_csv(self.list_path(split), images.filter(["image", "n_bytes", "content"]))
             return
         now, then = (dict(zip(each["image"], each["n_bytes"], strict=True)) for each in (images, known))
+        contents, old_contents = (
+            each.set_index("image")["content"].to_dict() if "content" in each else {}
+            for each in (images, known)
+        )
         added = [image for image in now if image not in then]
         missing = then.keys() - now.keys() - self.unreadable(split).keys()
         if added and missing:
@@ -85,14 +97,18 @@ class FeatureStore:
                 f"Name another --features-dir, or remove {self.store_dir / split} to compute them anew."
             )
         stale = mended | {image for image in now.keys() & then.keys() if now[image] != then[image]}
+        stale |= {image for image, old in old_contents.items() if old and contents.get(image, old) != old}
         for row in np.flatnonzero(known["image"].isin(stale)):
             self._forget_row(split, int(row))
         listed = [*then, *added]
         table = pd.DataFrame(
             {"image": listed, "n_bytes": [now.get(image, then.get(image)) for image in listed]}
         )
+        if contents or old_contents:
+            merged = {**old_contents, **contents}
+            table["content"] = [merged.get(image, "") for image in listed]
         if not table.equals(known):
-            write_csv(self.store_dir / split / "images.csv", table)
+            write_csv(self.list_path(split), table)
 
     def unreadable(self, split: str) -> dict[str, str]:
         """The images of a split that could not be read, each with the reason; their rows are NaN."""
