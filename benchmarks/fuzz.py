@@ -1,0 +1,118 @@
+"""Coverage-guided fuzzing of the readers with atheris: python benchmarks/fuzz.py [RUNS] [READER ...].
+
+Each reader gets RUNS files (100,000 unless told) in a process of its own. What it raises besides its own
+errors ends the run; libFuzzer then keeps the file as crash-<sha1> in the working folder, to become a case in
+tests/corpus.py. Needs the extra: pip install fishcli[fuzz].
+"""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import atheris
+
+with atheris.instrument_imports(include=["fishcli", "PIL", "xml"]):
+    import pandas as pd
+
+    from fishcli.dataset.annotations import read_boxes
+    from fishcli.dataset.file_facts import READERS as FACTS
+    from fishcli.dataset.file_facts import read_facts
+    from fishcli.dataset.groups import read_groups
+    from fishcli.dataset.images import _labels_from_csv, read_header
+    from fishcli.dataset.samples import load_samples
+    from fishcli.errors import FishError
+    from fishcli.features.decode import UnreadableImageError, decode
+    from fishcli.features.recipe import Recipe
+    from fishcli.files import read_json
+    from fishcli.progress import set_quiet
+
+IMAGES = pd.DataFrame({"image": ["ALB/a.jpg", "BET/b.jpg"], "height": [48, 48], "width": [64, 64]})
+TESTS = {"test": IMAGES[["image"]]}
+
+
+def read_image(path: Path) -> None:
+    read_header(path)
+    read_facts(path, frozenset().union(*FACTS))
+    decode(path)
+
+
+READERS: dict[str, tuple[str, bytes, Callable[[Path], object]]] = {
+    "sloth": (
+        "a.json",
+        b'[{"filename":"a.jpg","annotations":[{"x":1,"y":2,"width":3,"height":4}]}]',
+        lambda path: read_boxes(path.parent, IMAGES),
+    ),
+    "coco": (
+        "a.json",
+        b'{"images":[{"id":1,"file_name":"a"}],"annotations":[{"image_id":1,"bbox":[0,0,9,9]}]}',
+        lambda path: read_boxes(path.parent, IMAGES),
+    ),
+    "voc": (
+        "a.xml",
+        b"<annotation><object><bndbox><xmin>1</xmin></bndbox></object></annotation>",
+        lambda path: read_boxes(path.parent, IMAGES),
+    ),
+    "boxes": (
+        "a.csv",
+        b"image,x_min,y_min,x_max,y_max\na.jpg,0,0,1,1\n",
+        lambda path: read_boxes(path.parent, IMAGES),
+    ),
+    "groups": ("g.csv", b"image,group\na.jpg,1\nb.jpg,2\n", lambda path: read_groups(path, IMAGES)),
+    "train": (
+        "train.csv",
+        b"image,label,group\na.jpg,ALB,1\n",
+        lambda path: _labels_from_csv(path.parent, {image: Path(image) for image in IMAGES["image"]}),
+    ),
+    "sample": (
+        "sample_submission.csv",
+        b"image,ALB,BET\na.jpg,0,1\n",
+        lambda path: load_samples(path.parent, TESTS, ["ALB", "BET"]),
+    ),
+    "recipe": (
+        "recipe.json",
+        b'{"backbone":"fishnet","image_size":[64,64]}',
+        lambda path: Recipe.from_json(read_json(path), str(path)),
+    ),
+    "image": ("a.jpg", b"\x89PNG\r\n\x1a\n", read_image),
+}
+
+
+def fuzz(reader: str, runs: int) -> None:
+    """Never returns: libFuzzer ends the process."""
+    name, seed, read = READERS[reader]
+    set_quiet(True)
+    folder = Path(tempfile.mkdtemp())
+    (folder / "corpus").mkdir()
+    (folder / "corpus" / "seed").write_bytes(seed)
+    (folder / "data").mkdir()
+    path = folder / "data" / name
+
+    def one(content: bytes) -> None:
+        path.write_bytes(content)
+        with suppress(FishError, UnreadableImageError):
+            read(path)
+
+    atheris.Setup(
+        [sys.argv[0], f"-runs={runs}", "-max_len=1024", "-verbosity=0", str(folder / "corpus")], one
+    )
+    atheris.Fuzz()
+
+
+def main() -> None:
+    arguments = sys.argv[1:]
+    if arguments[:1] == ["--one"]:
+        fuzz(arguments[1], int(arguments[2]))
+    runs = arguments[0] if arguments else "100000"
+    for reader in arguments[1:] or READERS:
+        done = subprocess.run([sys.executable, __file__, "--one", reader, runs], check=False)
+        print(
+            f"{reader}: {runs} runs, {'clean' if done.returncode == 0 else f'exit {done.returncode}'}",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
