@@ -5,11 +5,12 @@ import shutil
 
 import pytest
 from conftest import write_competition
-from pipeline import compute, fit, submit
+from pipeline import compute, fit, submit, tree_hash
 
 from fishcli import __version__
 from fishcli.commands.runs import Run, pick_run
 from fishcli.errors import FishError
+from fishcli.features import extract
 
 
 @pytest.fixture(scope="module")
@@ -93,3 +94,35 @@ def test_a_damaged_fold_is_named(root, name):
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(FishError, match="fold 1 of the run run is missing or damaged"):
         submit(root)
+
+
+def test_a_store_removed_while_it_is_computed_is_an_error_and_nothing_of_it_is_believed(root, monkeypatch):
+    whole = tree_hash(root / "data" / "features")
+    shutil.rmtree(root / "data" / "features")
+    original, calls = extract._checked, []
+
+    def remove(*args):
+        calls.append(1)
+        if len(calls) == 2:
+            shutil.rmtree(root / "data" / "features")
+        return original(*args)
+
+    monkeypatch.setattr(extract, "_checked", remove)
+    with pytest.raises((FishError, OSError)):
+        compute(root)
+    monkeypatch.undo()
+    compute(root)
+    assert tree_hash(root / "data" / "features") == whole
+
+
+def test_folds_left_of_a_removed_run_are_not_believed(root):
+    run_dir = root / "models" / "run"
+    whole = (run_dir / "oof.csv").read_bytes()
+    for name in ("config.json", "metrics.json"):
+        (run_dir / name).unlink()
+    fit(root, head="linear", epochs=60, seed=3)
+    assert (run_dir / "oof.csv").read_bytes() != whole
+    for name in ("config.json", "metrics.json"):
+        (run_dir / name).unlink()
+    train(root)
+    assert (run_dir / "oof.csv").read_bytes() == whole

@@ -76,6 +76,9 @@ def train_folds(config: TrainConfig, this_run: Run, inputs: HeadInputs, folds: p
     """Train the folds that are not done; what could refuse the run comes before its folder is made."""
     pooled = len(inputs.features.shape) == 3
     pseudo = load_pseudo(config, this_run, folds, pooled) if config.pseudo is not None else None
+    if not (this_run.run_dir / "config.json").exists():
+        for path in this_run.run_dir.glob("fold_*"):  # of a run that was removed while it was trained
+            path.unlink()
     write_json(this_run.run_dir / "config.json", this_run.to_json())
     write_csv(this_run.run_dir / "folds.csv", folds)
     fold = folds["fold"].to_numpy()

@@ -141,6 +141,11 @@ def _bring_up_to_date(
         engine = checked(engine, backbone, first, upkeep.batch_size)
         for plan in todo:
             extract(store, backbone, engine, plan, upkeep.batch_size, upkeep.workers or cpu_count())
+            if not _is_complete(store, plan):
+                raise FishError(
+                    f"{store.store_dir} was removed or changed while its features were computed. "
+                    "Run the command again."
+                )
     for split, (images, _) in wanted.items():
         store.set_unreadable(split, store.unreadable(split), upkeep.skip_unreadable)
         store.check_readable(split, set(images["image"]))
