@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from fishcli.cli import app
 from fishcli.commands import heatmap
-from fishcli.commands.class_map_mass import class_map_mass, draw_heatmap, mass_of, summarise
+from fishcli.commands.class_map_mass import class_map_mass, mass_of, summarise
 from fishcli.commands.map_drawings import draw_images
 from fishcli.commands.map_inputs import load_map_inputs, maps_of
 from fishcli.commands.runs import Run
@@ -148,11 +148,8 @@ def test_what_the_report_takes(root):
     run = Run.open(root / "models/gap")
     mass = class_map_mass(run, RunConfig(**places(root)))
     assert {"image", "class_name", "group", "fold", "share", "area"} <= set(mass)
-    found = draw_heatmap(run, RunConfig(**places(root)), ["ALB/img_000.jpg", "no such image"])
-    assert list(found) == ["ALB/img_000.jpg"] and found["ALB/img_000.jpg"].startswith(b"\x89PNG")
     forest = Run.open(root / "models/forest")
     assert class_map_mass(forest, RunConfig(**places(root))) is None
-    assert draw_heatmap(forest, RunConfig(**places(root)), ["ALB/img_000.jpg"]) == {}
     nowhere = RunConfig(**places(root), features_dir=root / "nowhere")
     assert class_map_mass(run, nowhere) is None
 

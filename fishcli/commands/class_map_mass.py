@@ -1,12 +1,8 @@
-"""The share of class-map mass inside the fish's box, out of fold, and drawings of class maps."""
-
-import io
-from collections.abc import Sequence
+"""The share of class-map mass inside the fish's box, out of fold."""
 
 import numpy as np
 import pandas as pd
 
-from fishcli.commands.map_drawings import draw_images
 from fishcli.commands.map_inputs import MapInputs, load_map_inputs, maps_of
 from fishcli.commands.runs import Run
 from fishcli.configs import RunConfig
@@ -35,25 +31,6 @@ def class_map_mass(run: Run, config: RunConfig) -> pd.DataFrame | None:
         say(f"no class maps of {run.name}: {error}")
         return None
     return mass_of(inputs) if inputs.boxes else None
-
-
-def draw_heatmap(run: Run, config: RunConfig, images: Sequence[str]) -> dict[str, bytes]:
-    """The PNG of each image's class map over its photo, by the head of the image's own fold.
-
-    Returns:
-        PNG bytes by image; photos that can't be read, and all where the run can't be drawn, are left out.
-    """
-    try:
-        inputs = load_map_inputs(run, config)
-    except FishError as error:
-        say(f"no class maps of {run.name}: {error}")
-        return {}
-    found = {}
-    for drawn in draw_images(inputs, [image for image in images if image in inputs.images.index]):
-        png = io.BytesIO()
-        drawn.picture.save(png, format="PNG")
-        found[drawn.image] = png.getvalue()
-    return found
 
 
 def mass_of(inputs: MapInputs) -> pd.DataFrame:

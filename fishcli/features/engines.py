@@ -1,4 +1,4 @@
-"""What computes a backbone's features: TensorFlow or, on CPUs two to six times faster, OpenVINO."""
+"""What computes a backbone's features: TensorFlow or, faster on CPUs, OpenVINO."""
 
 import threading
 from collections.abc import Callable
@@ -150,7 +150,7 @@ def _tensorflow_engine(backbone: Backbone, batch_size: int, has_gpu: bool, mixed
 def _openvino_engine(openvino: Any, backbone: Backbone) -> Engine:
     """One image at a time on each core: no thread waits for another, and all maps stay in the caches.
 
-    Sixteen or thirty-two images at a time take a third more time in MobileNetV2 and ten times the memory.
+    Sixteen at a time take a third more time in MobileNetV2, and four times the memory.
     """
     model = _converted(openvino, backbone)
     compiled = openvino.Core().compile_model(
