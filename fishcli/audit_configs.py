@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from typer import Option
 
-from fishcli.configs import StoreConfig
+from fishcli.configs import Scheduler, StoreConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +52,7 @@ class AuditConfig(StoreConfig):
     folds: Annotated[int | None, Option(help="Folds.", min=2, show_default="10; 5 from 20,000 rows")] = None
     permutations: Annotated[int, Option(help="Permutations for each p-value.", min=1)] = 999
     seed: Annotated[int, Option(help="Of folds and permutations.", min=0, max=1_000_000)] = 0
+    scheduler: Scheduler = None
     out: Annotated[Path, Option(help="The folder for audit.json and audit.html.")] = Path("audit")
     fail_above_bits: Annotated[
         float | None, Option(help="Exit with 3 where the lower end of the interval passes so many bits.")

@@ -10,6 +10,11 @@ from typing import Annotated, Literal
 
 from typer import Argument, Option
 
+Scheduler = Annotated[
+    str | None,
+    Option(help="Compute on a Dask cluster: tcp://HOST:8786.", show_default="this machine"),
+]
+
 
 @dataclass(frozen=True, kw_only=True)
 class DataConfig:
@@ -84,6 +89,7 @@ class FeaturesConfig(StoreConfig):
     skip_unreadable: Annotated[
         bool, Option("--skip-unreadable", help="Go on without images that can't be read.")
     ] = False
+    scheduler: Scheduler = None
     verify: Annotated[
         bool,
         Option(
@@ -148,6 +154,7 @@ class FitConfig(RunConfig):
             help="GiB an array of features may take in memory; a larger one is read from a file.", min=0.0
         ),
     ] = 4.0
+    scheduler: Scheduler = None
 
 
 @dataclass(frozen=True, kw_only=True)

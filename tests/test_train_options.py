@@ -15,8 +15,8 @@ from test_heads import some_inputs
 from fishcli.commands import train
 from fishcli.commands.pseudo import load_pseudo
 from fishcli.commands.runs import Run
+from fishcli.commands.stored_backbones import reload_tail
 from fishcli.commands.train_inputs import load_train_data
-from fishcli.commands.upkeep import reload_tail
 from fishcli.configs import TrainConfig
 from fishcli.dataset.images import load_tests, load_train
 from fishcli.errors import FishError

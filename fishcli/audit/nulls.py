@@ -14,9 +14,8 @@ the largest standardised statistic of each permutation (max-T, Westfall & Young 
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 import pandas as pd
@@ -66,10 +65,17 @@ def permute_images(
     Returns:
         The test of all fields together, and each field's own p-value, adjusted; None of a constant field.
     """
+    from joblib import Parallel, delayed
+
     design = Design.of(table.columns, table.fields, MIN_COUNT)
     fold = _folds(len(design.values), n_folds, seed)
-    batches = _image_sums(design.values, fold, table, n_permutations, np.random.default_rng((seed, 1)))
-    explained = np.concatenate([design.explained(sums) for sums in batches])
+    n_batch = max(1, BATCH_VALUES // (len(table.labels) * table.n_classes))
+    batches = [
+        range(start, min(start + n_batch, 1 + n_permutations))
+        for start in range(0, 1 + n_permutations, n_batch)
+    ]
+    calls = (delayed(_explained_by_image)(design, fold, table.labels, batch, seed) for batch in batches)
+    explained = np.concatenate(Parallel()(calls))
     adjusted = _adjusted(design.columns, explained[:, 1:])
     return _null("images", explained[:, 0], 1 / (1 + n_permutations)), adjusted
 
@@ -85,6 +91,8 @@ def permute_groups(
     Raises:
         ValueError: the table has no groups.
     """
+    from joblib import Parallel, delayed
+
     if table.groups is None:
         raise ValueError("a table without groups")
     n_groups = int(table.groups.max()) + 1
@@ -98,9 +106,8 @@ def permute_groups(
     fold = _folds(n_groups, min(n_folds, n_groups), seed)
     arrangements = _arrangements(n_groups, n_permutations, np.random.default_rng((seed, 2)))
     pieces = [_fewest_columns(design.values), *(design.values[:, part] for part in design.columns.values())]
-    explained = np.stack(
-        [_explained_by_group(piece, fold, counts, arrangements) for piece in pieces], axis=-1
-    )
+    calls = (delayed(_explained_by_group)(piece, fold, counts, arrangements) for piece in pieces)
+    explained = np.stack(Parallel()(calls), axis=-1)
     adjusted = _adjusted(design.columns, explained[:, 1:])
     return _null("groups", explained[:, 0], smallest), adjusted
 
@@ -110,24 +117,36 @@ def _folds(n: int, n_folds: int, seed: int) -> np.ndarray:
     return np.random.default_rng((seed, 3)).permutation(np.arange(n) % n_folds)
 
 
-def _image_sums(
-    values: np.ndarray, fold: np.ndarray, table: AuditTable, n_permutations: int, rng: np.random.Generator
-) -> Iterator[Sums]:
-    """The sums as the labels are, then under shuffled labels, in batches."""
+def _explained_by_image(
+    design: Design, fold: np.ndarray, labels: np.ndarray, numbers: range, seed: int
+) -> np.ndarray:
+    """The statistic of all fields and each field under some arrangements of the labels: (b, 1 + n_fields).
+
+    Arrangement 0 is the labels as they are. Every other one has a random generator of its own, so that it is
+    the same whoever draws it.
+
+    Args:
+        design: the fields.
+        fold: (n,) the fold of each image.
+        labels: (n,) int.
+        numbers: of b arrangements.
+        seed: of all arrangements.
+    """
     order = np.argsort(fold, kind="stable")
-    parts = np.split(values[order], np.cumsum(np.bincount(fold))[:-1])
+    ends = np.cumsum(np.bincount(fold))[:-1]
+    parts = np.split(design.values[order], ends)
     gram = np.stack([part.T @ part for part in parts])[None].astype(np.float64)
     total = np.stack([part.sum(0, dtype=np.float64) for part in parts])[None]
-    labels = table.labels[order]
-    n_batch = max(1, BATCH_VALUES // (len(labels) * table.n_classes))
-    arrangements = (rng.permutation(labels) if b else labels for b in range(1 + n_permutations))
-    while batch := list(islice(arrangements, n_batch)):
-        one_hot = np.eye(table.n_classes, dtype=np.float32)[np.stack(batch, -1)]
-        pieces = np.split(one_hot, np.cumsum(np.bincount(fold))[:-1])
-        cross = np.stack([np.tensordot(part.T, piece, 1) for part, piece in zip(parts, pieces, strict=True)])
-        counts = np.stack([piece.sum(0) for piece in pieces])
-        cross = cross.transpose(2, 0, 1, 3).astype(np.float64)
-        yield Sums(gram, total, cross, counts.swapaxes(0, 1), len(labels))
+    drawn = [
+        np.random.default_rng((seed, 1, b)).permutation(labels[order]) if b else labels[order]
+        for b in numbers
+    ]
+    one_hot = np.eye(labels.max() + 1, dtype=np.float32)[np.stack(drawn, -1)]
+    pieces = np.split(one_hot, ends)
+    cross = np.stack([np.tensordot(part.T, piece, 1) for part, piece in zip(parts, pieces, strict=True)])
+    counts = np.stack([piece.sum(0) for piece in pieces])
+    cross = cross.transpose(2, 0, 1, 3).astype(np.float64)
+    return design.explained(Sums(gram, total, cross, counts.swapaxes(0, 1), len(labels)))
 
 
 def _arrangements(n_groups: int, n_permutations: int, rng: np.random.Generator) -> np.ndarray:

@@ -15,6 +15,7 @@ from fishcli.audit.selftest import check_worlds
 from fishcli.audit.simulate import N_IMAGES
 from fishcli.audit.sizes import class_by_size
 from fishcli.audit_configs import AuditConfig
+from fishcli.cluster import joblib_on
 from fishcli.commands.audit_features import (
     find_store,
     fish_or_background,
@@ -69,7 +70,8 @@ def run(config: AuditConfig) -> str:
     inputs = load_audit_inputs(config)
     store = find_store(config)
     _check(config, inputs, store)
-    core = _measure(config, inputs)
+    with joblib_on(config.scheduler):
+        core = _measure(config, inputs)
     cached = None if inputs.images is None else read_cached(store, "train", inputs.images)
     tests = read_tests(config, inputs)
     fold, losses = core.folds["random"], core.held_out[0].losses
@@ -186,5 +188,6 @@ def _list_fields() -> str:
 
 def _selftest(config: AuditConfig) -> str:
     n_folds = config.folds or usual_folds(N_IMAGES)
-    checks = check_worlds(config.simulations, N_IMAGES, n_folds, config.permutations, config.seed)
+    with joblib_on(config.scheduler):
+        checks = check_worlds(config.simulations, N_IMAGES, n_folds, config.permutations, config.seed)
     return selftest_text(checks)

@@ -15,7 +15,8 @@ from fishcli.audit.seen import conditional_values, detectabilities
 from fishcli.audit.worlds import World, compare_worlds
 from fishcli.audit_configs import AuditConfig
 from fishcli.commands.audit_inputs import AuditInputs
-from fishcli.commands.upkeep import pick_store, reload_backbone
+from fishcli.commands.stored_backbones import reload_backbone
+from fishcli.commands.upkeep import pick_store
 from fishcli.dataset.annotations import read_boxes
 from fishcli.dataset.fields import read_fields
 from fishcli.dataset.images import load_tests

@@ -2,17 +2,19 @@
 
 import dataclasses
 import itertools
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, get_args, get_type_hints
 
 import pandas as pd
 
 from fishcli.commands.compare_table import compare_cells, screen_table
+from fishcli.commands.fold_tasks import FitSource, train_on
 from fishcli.commands.runs import Run, check_name
+from fishcli.commands.stored_backbones import reload_tail
 from fishcli.commands.train import claimed_run, train_folds
 from fishcli.commands.train_inputs import TrainData, load_train_data, read_inputs
 from fishcli.commands.train_report import write_report
-from fishcli.commands.upkeep import reload_tail
 from fishcli.configs import CompareConfig, FitConfig, TrainConfig
 from fishcli.errors import FishError, choose
 from fishcli.files import write_csv
@@ -58,12 +60,14 @@ def run(config: CompareConfig) -> str:
         say("--balance group needs folds by group: only grouped folds are compared")
         kinds = ["grouped"]
     cells = [_cell(config, entry, kind) for entry in entries for kind in kinds]
+    ungrouped = {boxes: dataclasses.replace(known, groups=None) for boxes, known in data.items()}
+    grid = [(cell, (data if cell.kind == "grouped" else ungrouped)[cell.configs[0].boxes]) for cell in cells]
+    if config.scheduler is not None:
+        _train_all_on(config.scheduler, [(each, known) for cell, known in grid for each in cell.configs])
     held: dict[bool, Features] = {}
     runs = []
-    for number, cell in enumerate(cells):
+    for number, (cell, known) in enumerate(grid):
         say(f"{number + 1} of {len(cells)}: {cell.configs[0].name}")
-        known = data[cell.configs[0].boxes]
-        known = known if cell.kind == "grouped" else dataclasses.replace(known, groups=None)
         runs.append([_train(each, known, held) for each in cell.configs])
     _say_where_folds_repeat(runs)
     table = compare_cells([cell.kind for cell in cells], runs, groups)
@@ -145,10 +149,20 @@ def _cell(config: CompareConfig, entry: TrainConfig, kind: str) -> Cell:
     return Cell(kind, configs)
 
 
+def _train_all_on(address: str, entries: list[tuple[TrainConfig, TrainData]]) -> None:
+    """Train all folds of all runs on a cluster; their reports are written as if they were trained here."""
+    with ExitStack() as claims:
+        sources = []
+        for config, data in entries:
+            this_run, folds = claims.enter_context(claimed_run(config, data))
+            sources.append(FitSource(config, this_run, data, folds))
+        train_on(address, sources)
+
+
 def _train(config: TrainConfig, data: TrainData, held: dict[bool, Features]) -> Run:
     """Train a run unless it is complete. Features are read once for all heads that take them alike."""
     with claimed_run(config, data) as (this_run, folds):
-        if not this_run.is_complete:
+        if this_run.missing_folds():
             takes_maps = needs_maps(config, data.has_boxes)
             inputs = read_inputs(config, data, held.get(takes_maps))
             held[takes_maps] = inputs.features

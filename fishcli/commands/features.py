@@ -41,7 +41,9 @@ def run(config: FeaturesConfig) -> str:
         split: (images, [*views, *copies] if split == "train" else views) for split, images in tables.items()
     }
     engine = EngineChoice(config.engine, config.mixed_precision)
-    upkeep = Upkeep(config.data_dir, config.batch_size, config.workers, config.skip_unreadable, engine)
+    upkeep = Upkeep(
+        config.data_dir, config.batch_size, config.workers, config.skip_unreadable, engine, config.scheduler
+    )
     bring_up_to_date(store, wanted, upkeep, backbone)
     store.touch()
     return str(store.store_dir)

@@ -1,7 +1,6 @@
 """`fishcli train`: K heads on cached features, out-of-fold predictions, and what they are worth."""
 
 import dataclasses
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fishcli.commands.pseudo import PseudoSource, load_pseudo
+from fishcli.commands.fold_fits import finish_fold, fit_member
+from fishcli.commands.fold_tasks import FitSource, train_on
+from fishcli.commands.pseudo import load_pseudo
 from fishcli.commands.runs import METRICS, Run, check_name, list_runs, pick_run, settings_of
 from fishcli.commands.train_inputs import TrainData, load_train_data, read_inputs
 from fishcli.commands.train_report import write_report
@@ -17,11 +18,9 @@ from fishcli.configs import TrainConfig
 from fishcli.dataset.folds import make_folds, warn_of_missing_classes
 from fishcli.dataset.images import dataset_digest
 from fishcli.errors import FishError
-from fishcli.files import digest, whole_file, write_csv, write_json
+from fishcli.files import digest
 from fishcli.heads.choices import check_options, flag
-from fishcli.heads.fit import fit_fold
-from fishcli.heads.inputs import HeadInputs, in_parts
-from fishcli.heads.trained import FoldHead
+from fishcli.heads.inputs import HeadInputs
 from fishcli.locks import alone
 from fishcli.progress import say
 
@@ -34,7 +33,9 @@ def run(config: TrainConfig) -> str:
     data = load_train_data(config)
     with claimed_run(config, data) as (this_run, folds):
         warn_of_missing_classes(data.images["class_name"], folds["fold"].to_numpy())
-        if not this_run.is_complete:
+        if config.scheduler is not None:
+            train_on(config.scheduler, [FitSource(config, this_run, data, folds)])
+        elif this_run.missing_folds():
             train_folds(config, this_run, read_inputs(config, data), folds)
         return write_report(this_run, data, folds)
 
@@ -76,15 +77,14 @@ def train_folds(config: TrainConfig, this_run: Run, inputs: HeadInputs, folds: p
     """Train the folds that are not done; what could refuse the run comes before its folder is made."""
     pooled = len(inputs.features.shape) == 3
     pseudo = load_pseudo(config, this_run, folds, pooled) if config.pseudo is not None else None
-    if not (this_run.run_dir / "config.json").exists():
-        for path in this_run.run_dir.glob("fold_*"):  # of a run that was removed while it was trained
-            path.unlink()
-    write_json(this_run.run_dir / "config.json", this_run.to_json())
-    write_csv(this_run.run_dir / "folds.csv", folds)
+    missing = this_run.missing_folds()
+    this_run.begin(folds)
     fold = folds["fold"].to_numpy()
-    for k in range(config.folds):
-        if not this_run.fold_path(k, ".json").exists():
-            _train_fold(config, this_run, (inputs, pseudo), fold, k)
+    for k in missing:
+        say(f"fold {k + 1} of {config.folds}: training {config.head} on {int((fold != k).sum()):,} images")
+        members = range(config.seeds)
+        fits = [fit_member(config, this_run, (inputs, pseudo), fold, (k, member)) for member in members]
+        finish_fold(this_run, k, fits)
 
 
 def _check_there_is_something_to_learn(data: TrainData, fold: np.ndarray) -> None:
@@ -156,49 +156,3 @@ def _difference(one: Run, other: Run) -> str:
     options = [name for name in one.settings if one.settings[name] != other.settings.get(name)]
     flags = ["augmented copies" if name == "copies" else flag(name) for name in options]
     return ", ".join([*flags, *fields])
-
-
-def _train_fold(
-    config: TrainConfig,
-    this_run: Run,
-    sources: tuple[HeadInputs, PseudoSource | None],
-    fold: np.ndarray,
-    k: int,
-) -> None:
-    """Train fold `k`, once a seed; its .json is written last and says that it is done."""
-    inputs, pseudo = sources
-    started = time.perf_counter()
-    say(f"fold {k + 1} of {config.folds}: training {config.head} on {int((fold != k).sum()):,} images")
-    pseudo_rows = None if pseudo is None else pseudo.rows(k)
-    found, losses = [], []
-    for member in range(config.seeds):
-        seed = int(np.random.SeedSequence([config.seed, k, member]).generate_state(1)[0])
-        head, history = fit_fold(config, inputs, np.flatnonzero(fold != k), seed, pseudo_rows)
-        found.append(_predict_views(head, inputs, np.flatnonzero(fold == k), config.views))
-        losses.append(history)
-        with whole_file(this_run.model_path(k, member)) as path:
-            head.save(path)
-    with whole_file(this_run.fold_path(k, ".npz")) as path:
-        proba, boxes = (np.mean(each, axis=0) for each in zip(*found, strict=True))
-        np.savez(path, proba=proba, boxes=boxes)
-    kept = {
-        "encoder": dataclasses.asdict(head.encoder),
-        "counts": head.counts.tolist(),
-        "losses": losses,
-        "n_parameters": head.n_parameters,
-        "seconds": round(time.perf_counter() - started, 3),
-    }
-    write_json(this_run.fold_path(k, ".json"), kept)
-
-
-def _predict_views(
-    head: FoldHead, inputs: HeadInputs, rows: np.ndarray, n_views: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Predictions of `rows` under each of the first views: probabilities (v, n, C) and boxes (v, n, 4)."""
-    found = []
-    for view in range(n_views):
-        parts = [
-            head.predict(inputs.features[view, part], inputs.images.iloc[part]) for part in in_parts(rows)
-        ]
-        found.append([np.concatenate(each) for each in zip(*parts, strict=True)])
-    return np.stack([proba for proba, _ in found]), np.stack([boxes for _, boxes in found])

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from fishcli.commands.upkeep import Upkeep, bring_up_to_date, pick_store, reload_tail
+from fishcli.commands.stored_backbones import reload_tail
+from fishcli.commands.upkeep import Upkeep, bring_up_to_date, pick_store
 from fishcli.configs import TrainConfig
 from fishcli.dataset.annotations import read_boxes
 from fishcli.dataset.boxes import target_boxes
@@ -62,7 +63,7 @@ def load_train_data(config: TrainConfig) -> TrainData:
     check_store(config, store.recipe.pool == "none", store.recipe.name)
     copies = store.copies("train")
     wanted = [*views, *copies]
-    bring_up_to_date(store, {"train": (train, wanted)}, Upkeep(config.data_dir))
+    bring_up_to_date(store, {"train": (train, wanted)}, Upkeep(config.data_dir, scheduler=config.scheduler))
     images = _readable(store, train)
     data = TrainData(
         train=train,

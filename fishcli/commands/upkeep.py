@@ -4,16 +4,18 @@ import dataclasses
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from fishcli.cluster import connected
+from fishcli.commands.chunk_tasks import extract_on
+from fishcli.commands.stored_backbones import reload_backbone
 from fishcli.dataset.annotations import read_boxes
 from fishcli.dataset.boxes import BOX_RULES, target_boxes
 from fishcli.errors import FishError, choose
 from fishcli.features.augment import PREFIX
-from fishcli.features.backbones import Backbone, BackboneChoice, load_backbone, load_tail, weights_file
+from fishcli.features.backbones import Backbone
 from fishcli.features.contents import add_contents, set_checked
 from fishcli.features.decode import UnreadableImageError, decode
 from fishcli.features.engines import N_CHECKED, EngineChoice, checked, load_engine
@@ -37,6 +39,7 @@ class Upkeep:
         workers: decoding threads; None for one a core.
         skip_unreadable: go on without images that can't be read; None for what was chosen before.
         engine: what computes.
+        scheduler: the address of a Dask scheduler whose workers compute; None for this process.
     """
 
     data_dir: Path
@@ -44,6 +47,7 @@ class Upkeep:
     workers: int | None = None
     skip_unreadable: bool | None = None
     engine: EngineChoice = BEST_ENGINE
+    scheduler: str | None = None
 
 
 def pick_store(stores_dir: Path, name: str | None) -> FeatureStore:
@@ -59,46 +63,6 @@ def pick_store(stores_dir: Path, name: str | None) -> FeatureStore:
         name = store_dirs[0].name
         say(f"features {name} (used last; --features NAME picks another)")
     return FeatureStore(stores_dir / choose(name, [path.name for path in store_dirs], "features"))
-
-
-def reload_backbone(store: FeatureStore) -> Backbone:
-    """The backbone that made a store, to compute more with it.
-
-    Raises:
-        FishError: its weights are gone or are others now.
-    """
-    recipe = store.recipe
-    path = weights_file(recipe.backbone, store.weights)
-    if path is not None and not path.is_file():
-        height, width = recipe.image_size
-        raise FishError(
-            f"the store {recipe.name} lacks features, and its weights {path} are gone. Pass them where they "
-            f"are now: fishcli features --backbone {recipe.backbone} --image-size {height}x{width} "
-            "--weights PATH, with the views that are missing."
-        )
-    backbone = load_backbone(_choice_of(store))
-    if backbone.recipe != recipe:
-        raise FishError(
-            f"{recipe.backbone} with the weights {store.weights} is not what made the store {recipe.name} "
-            "(other weights, or another version of Keras). Compute a new store with fishcli features, "
-            "train on it, then predict."
-        )
-    return backbone
-
-
-def reload_tail(store: FeatureStore) -> Any:
-    """The pre-trained layers that remain after the layer that a store was cut at: a Keras model.
-
-    Raises:
-        FishError: none remain, or see `reload_backbone`.
-    """
-    reload_backbone(store)
-    return load_tail(_choice_of(store))
-
-
-def _choice_of(store: FeatureStore) -> BackboneChoice:
-    fields = {field.name for field in dataclasses.fields(BackboneChoice)} - {"weights"}
-    return BackboneChoice(weights=store.weights, **{name: getattr(store.recipe, name) for name in fields})
 
 
 def bring_up_to_date(
@@ -131,26 +95,35 @@ def _bring_up_to_date(
     plans = [_plan(store, split, images, views, upkeep) for split, (images, views) in wanted.items()]
     todo = [plan for plan in plans if not _is_complete(store, plan)]
     if todo:
-        from joblib import cpu_count  # of this process, not of the machine
-
         backbone = backbone or reload_backbone(store)
         _announce(store, backbone, todo)
         store.sweep()
-        engine = load_engine(backbone, upkeep.engine, upkeep.batch_size)
-        first = first_inputs(todo[0], backbone, N_CHECKED)
-        engine = checked(engine, backbone, first, upkeep.batch_size)
-        for plan in todo:
-            extract(store, backbone, engine, plan, upkeep.batch_size, upkeep.workers or cpu_count())
-            if not _is_complete(store, plan):
-                raise FishError(
-                    f"{store.store_dir} was removed or changed while its features were computed. "
-                    "Run the command again."
-                )
+        _compute(store, backbone, todo, upkeep)
+        if not all(_is_complete(store, plan) for plan in todo):
+            raise FishError(
+                f"{store.store_dir} was removed or changed while its features were computed. "
+                "Run the command again."
+            )
     for split, (images, _) in wanted.items():
         store.set_unreadable(split, store.unreadable(split), upkeep.skip_unreadable)
         store.check_readable(split, set(images["image"]))
         for image, reason in store.unreadable(split).items() if upkeep.skip_unreadable else []:
             warn(f"{split}/{image} can't be read and is skipped: {reason}")
+
+
+def _compute(store: FeatureStore, backbone: Backbone, todo: list[SplitPlan], upkeep: Upkeep) -> None:
+    if upkeep.scheduler is not None:
+        with connected(upkeep.scheduler) as cluster:
+            for plan in todo:
+                extract_on(cluster, store, backbone, plan, (upkeep.engine, upkeep.batch_size))
+        return
+    from joblib import cpu_count  # of this process, not of the machine
+
+    engine = load_engine(backbone, upkeep.engine, upkeep.batch_size)
+    first = first_inputs(todo[0], backbone, N_CHECKED)
+    engine = checked(engine, backbone, first, upkeep.batch_size)
+    for plan in todo:
+        extract(store, backbone, engine, plan, upkeep.batch_size, upkeep.workers or cpu_count())
 
 
 def _plan(

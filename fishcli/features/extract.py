@@ -34,7 +34,7 @@ def extract(
     Raises:
         FishError: features that are not finite, or all zero in float16.
     """
-    todo = _todo(store, backbone, plan, batch_size)
+    todo = find_todo(store, backbone, plan, batch_size)
     if not todo.chunks:
         return
     for view, chunks in todo.missing.items():
@@ -61,10 +61,10 @@ def extract(
         jobs = ((batch, in_pieces(batch.pixels, engine.batch_size)) for batch in batches)
         for batch, pieces in map_ahead(computers, compute, jobs):
             begun = time.perf_counter()
-            features = np.full((batch.n_images, *backbone.feature_shape), np.nan, np.float16)
-            if pieces:
-                features[batch.readable] = _checked([found for found, _ in pieces], backbone)
-            todo.arrays[batch.view][batch.rows] = features
+            computed = [found for found, _ in pieces]
+            todo.arrays[batch.view][batch.rows] = features_of(
+                computed, batch.readable, batch.n_images, backbone
+            )
             spent.write += time.perf_counter() - begun
             spent.backbone += sum(seconds for _, seconds in pieces)
             progress.update(batch.n_images if batch.is_last else 0)
@@ -72,7 +72,7 @@ def extract(
 
 
 @dataclass(frozen=True)
-class _Todo:
+class Todo:
     """What a split lacks.
 
     Attributes:
@@ -90,9 +90,11 @@ class _Todo:
     chunk_size: int
 
     def lacks(self, view: str, chunk: int) -> bool:
+        """Whether a view lacks a chunk."""
         return chunk in self.missing[view]
 
     def rows(self, chunk: int) -> range:
+        """The rows of a chunk."""
         return range(chunk * self.chunk_size, min((chunk + 1) * self.chunk_size, self.n_images))
 
 
@@ -121,20 +123,21 @@ class _Seconds:
     write: float = 0.0
 
 
-def _todo(store: FeatureStore, backbone: Backbone, plan: SplitPlan, batch_size: int) -> _Todo:
+def find_todo(store: FeatureStore, backbone: Backbone, plan: SplitPlan, batch_size: int) -> Todo:
+    """What a split lacks of the plan's views; arrays that are not there are created."""
     arrays = _require_arrays(store, backbone, plan, batch_size)
     missing = {view: store.missing_chunks(plan.split, view) for view in plan.views}
     for view in missing:
         if boxes_name(view) in arrays:
             missing[view] |= store.missing_chunks(plan.split, boxes_name(view))
     chunks = sorted(set().union(*missing.values()))
-    return _Todo(arrays, missing, chunks, len(plan.images), arrays[plan.views[0]].chunks[0])
+    return Todo(arrays, missing, chunks, len(plan.images), arrays[plan.views[0]].chunks[0])
 
 
 def _batches(
     store: FeatureStore,
     plan: SplitPlan,
-    todo: _Todo,
+    todo: Todo,
     read: "Iterable[tuple[int, list[Inputs | str]]]",
     spent: _Seconds,
 ) -> Iterator[_Batch]:
@@ -151,11 +154,7 @@ def _batches(
         wanted = [view for view in plan.views if todo.lacks(view, chunk)]
         for view in wanted:
             if boxes_name(view) in todo.arrays:
-                array = todo.arrays[boxes_name(view)]
-                boxes = np.full((len(inputs), *array.shape[1:]), np.nan, np.float32)
-                for i, each in readable.items():
-                    boxes[i] = each.boxes[view]
-                array[rows] = boxes
+                write_boxes(todo.arrays[boxes_name(view)], rows, view, readable)
             pixels = [each.pixels[view] for each in readable.values()]
             yield _Batch(view, rows, list(readable), pixels, view == wanted[-1])
 
@@ -187,6 +186,34 @@ def _require_arrays(
         shape = (n_images, *backbone.feature_shape)
         arrays[view] = store.require_array(plan.split, view, shape, chunk_size, made_by=made_by)
     return arrays
+
+
+def write_boxes(array: Any, rows: slice, copy: str, readable: dict[int, Inputs]) -> None:
+    """Write a chunk's boxes of an augmented copy; `readable` by place in the chunk."""
+    boxes = np.full((rows.stop - rows.start, *array.shape[1:]), np.nan, np.float32)
+    for i, each in readable.items():
+        boxes[i] = each.boxes[copy]
+    array[rows] = boxes
+
+
+def features_of(
+    pieces: list[np.ndarray], readable: list[int], n_images: int, backbone: Backbone
+) -> np.ndarray:
+    """A chunk's features (n_images, ...) float16, NaN where an image can't be read.
+
+    Args:
+        pieces: what the engine computed of the readable images, in order.
+        readable: their places in the chunk.
+        n_images: of the chunk.
+        backbone: for what it is called.
+
+    Raises:
+        FishError: features that are worth nothing.
+    """
+    features = np.full((n_images, *backbone.feature_shape), np.nan, np.float16)
+    if pieces:
+        features[readable] = _checked(pieces, backbone)
+    return features
 
 
 def _checked(pieces: list[np.ndarray], backbone: Backbone) -> np.ndarray:

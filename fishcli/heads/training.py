@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from fishcli.cluster import stop_if_cancelled
 from fishcli.configs import TrainConfig
 from fishcli.dataset.classes import smoothed_prior
 from fishcli.dataset.metadata import MetadataEncoder
@@ -62,6 +63,7 @@ def _train(
     sums = np.zeros((config.epochs, 1 + len(outputs)))
     take_steps = None
     for number, block in _ahead(blocks):
+        stop_if_cancelled()
         targets = {name: block["targets"][name] for name in outputs}
         part = (block["inputs"], targets, block["batches"]["ends"])
         take_steps = take_steps or _step_taker(model, optimizer, losses, part)

@@ -1,0 +1,91 @@
+"""Fitting the heads of a fold, and what is kept of them."""
+
+import dataclasses
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fishcli.commands.pseudo import PseudoSource
+from fishcli.commands.runs import Run
+from fishcli.configs import TrainConfig
+from fishcli.files import whole_file, write_json
+from fishcli.heads.fit import fit_fold
+from fishcli.heads.inputs import HeadInputs, in_parts
+from fishcli.heads.trained import FoldHead
+
+
+@dataclass(frozen=True)
+class FitDone:
+    """One head of a fold, fitted and saved.
+
+    Attributes:
+        proba: (v, n, C) probabilities of the fold's rows, by view.
+        boxes: (v, n, 4) their boxes.
+        kept: of the fold's .json: `encoder`, `counts` and `n_parameters`, the same for all its heads.
+        losses: each epoch's training losses by name.
+        seconds: that it took.
+    """
+
+    proba: np.ndarray
+    boxes: np.ndarray
+    kept: dict[str, Any]
+    losses: dict[str, list[float]]
+    seconds: float
+
+
+def fit_member(
+    config: TrainConfig,
+    this_run: Run,
+    sources: tuple[HeadInputs, PseudoSource | None],
+    fold: np.ndarray,
+    part: tuple[int, int],
+) -> FitDone:
+    """Fit one head and save it.
+
+    Args:
+        config: how.
+        this_run: whose head it is.
+        sources: what it learns from.
+        fold: (n,) the fold of each row.
+        part: which fold's head, and which of its `config.seeds`.
+    """
+    inputs, pseudo = sources
+    started = time.perf_counter()
+    k, member = part
+    pseudo_rows = None if pseudo is None else pseudo.rows(k)
+    seed = int(np.random.SeedSequence([config.seed, k, member]).generate_state(1)[0])
+    head, losses = fit_fold(config, inputs, np.flatnonzero(fold != k), seed, pseudo_rows)
+    proba, boxes = _predict_views(head, inputs, np.flatnonzero(fold == k), config.views)
+    with whole_file(this_run.model_path(k, member)) as path:
+        head.save(path)
+    kept = {
+        "encoder": dataclasses.asdict(head.encoder),
+        "counts": head.counts.tolist(),
+        "n_parameters": head.n_parameters,
+    }
+    return FitDone(proba, boxes, kept, losses, time.perf_counter() - started)
+
+
+def finish_fold(this_run: Run, k: int, fits: list[FitDone]) -> None:
+    """Write what is kept of a fold whose heads are all saved; its .json is last and says that it is done."""
+    with whole_file(this_run.fold_path(k, ".npz")) as path:
+        proba = np.mean([fit.proba for fit in fits], axis=0)
+        np.savez(path, proba=proba, boxes=np.mean([fit.boxes for fit in fits], axis=0))
+    losses = [fit.losses for fit in fits]
+    seconds = round(sum(fit.seconds for fit in fits), 3)
+    write_json(this_run.fold_path(k, ".json"), {**fits[-1].kept, "losses": losses, "seconds": seconds})
+
+
+def _predict_views(
+    head: FoldHead, inputs: HeadInputs, rows: np.ndarray, n_views: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Predictions of `rows` under each of the first views: probabilities (v, n, C) and boxes (v, n, 4)."""
+    found = []
+    for view in range(n_views):
+        parts = [
+            head.predict(inputs.features[view, part], inputs.images.iloc[part]) for part in in_parts(rows)
+        ]
+        found.append([np.concatenate(each) for each in zip(*parts, strict=True)])
+    return np.stack([proba for proba, _ in found]), np.stack([boxes for _, boxes in found])
