@@ -12,7 +12,7 @@ from conftest import make_image, write_competition
 from pipeline import CLASSES, compute, fit, submit, train_config, tree_hash
 from test_heads import some_inputs
 
-from fishcli.commands import train
+from fishcli.commands import fold_fits, train
 from fishcli.commands.pseudo import load_pseudo
 from fishcli.commands.runs import Run
 from fishcli.commands.stored_backbones import reload_tail
@@ -289,7 +289,7 @@ def test_a_fold_learns_from_the_same_fold_of_the_other_run(root, monkeypatch):
         calls.append((rows, given))
         return fit_fold(config, inputs, rows, seed, given)
 
-    monkeypatch.setattr(train, "fit_fold", spy)
+    monkeypatch.setattr(fold_fits, "fit_fold", spy)
     run_dir = fit_on(root, "maps", name="student", pseudo="two", pseudo_confidence=confidence, epochs=1)
     fold = read_oof(run_dir)["fold"].to_numpy()
     pooled = features.astype(np.float32).mean(axis=(1, 2)).astype(np.float16)

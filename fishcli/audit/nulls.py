@@ -69,13 +69,18 @@ def permute_images(
 
     design = Design.of(table.columns, table.fields, MIN_COUNT)
     fold = _folds(len(design.values), n_folds, seed)
-    n_batch = max(1, BATCH_VALUES // (len(table.labels) * table.n_classes))
-    batches = [
-        range(start, min(start + n_batch, 1 + n_permutations))
-        for start in range(0, 1 + n_permutations, n_batch)
-    ]
-    calls = (delayed(_explained_by_image)(design, fold, table.labels, batch, seed) for batch in batches)
-    explained = np.concatenate(Parallel()(calls))
+    order, ends = np.argsort(fold, kind="stable"), np.cumsum(np.bincount(fold))[:-1]
+    values, labels = design.values[order], table.labels[order]
+    parts = np.split(values, ends)
+    gram = np.stack([part.T @ part for part in parts])[None].astype(np.float64)
+    total = np.stack([part.sum(0, dtype=np.float64) for part in parts])[None]
+    n_batch = max(1, BATCH_VALUES // (len(labels) * table.n_classes))
+    numbers = range(1 + n_permutations)
+    batches = [numbers[start : start + n_batch] for start in numbers[::n_batch]]
+    shared = ((values, design.columns), ends, gram, total, labels)
+    explained = np.concatenate(
+        Parallel()(delayed(_explained_by_image)(*shared, batch, seed) for batch in batches)
+    )
     adjusted = _adjusted(design.columns, explained[:, 1:])
     return _null("images", explained[:, 0], 1 / (1 + n_permutations)), adjusted
 
@@ -118,7 +123,13 @@ def _folds(n: int, n_folds: int, seed: int) -> np.ndarray:
 
 
 def _explained_by_image(
-    design: Design, fold: np.ndarray, labels: np.ndarray, numbers: range, seed: int
+    design: tuple[np.ndarray, dict[str, slice]],
+    ends: np.ndarray,
+    gram: np.ndarray,
+    total: np.ndarray,
+    labels: np.ndarray,
+    numbers: range,
+    seed: int,
 ) -> np.ndarray:
     """The statistic of all fields and each field under some arrangements of the labels: (b, 1 + n_fields).
 
@@ -126,27 +137,21 @@ def _explained_by_image(
     the same whoever draws it.
 
     Args:
-        design: the fields.
-        fold: (n,) the fold of each image.
-        labels: (n,) int.
+        design: the values (n, p) and columns of `Design`, fold by fold.
+        ends: where in them each fold but the last ends.
+        gram: of `Sums`, as the next; no arrangement changes them.
+        total: as `gram`.
+        labels: (n,) int, in the same order.
         numbers: of b arrangements.
         seed: of all arrangements.
     """
-    order = np.argsort(fold, kind="stable")
-    ends = np.cumsum(np.bincount(fold))[:-1]
-    parts = np.split(design.values[order], ends)
-    gram = np.stack([part.T @ part for part in parts])[None].astype(np.float64)
-    total = np.stack([part.sum(0, dtype=np.float64) for part in parts])[None]
-    drawn = [
-        np.random.default_rng((seed, 1, b)).permutation(labels[order]) if b else labels[order]
-        for b in numbers
-    ]
+    drawn = [np.random.default_rng((seed, 1, b)).permutation(labels) if b else labels for b in numbers]
     one_hot = np.eye(labels.max() + 1, dtype=np.float32)[np.stack(drawn, -1)]
-    pieces = np.split(one_hot, ends)
+    parts, pieces = np.split(design[0], ends), np.split(one_hot, ends)
     cross = np.stack([np.tensordot(part.T, piece, 1) for part, piece in zip(parts, pieces, strict=True)])
     counts = np.stack([piece.sum(0) for piece in pieces])
     cross = cross.transpose(2, 0, 1, 3).astype(np.float64)
-    return design.explained(Sums(gram, total, cross, counts.swapaxes(0, 1), len(labels)))
+    return Design(*design).explained(Sums(gram, total, cross, counts.swapaxes(0, 1), len(labels)))
 
 
 def _arrangements(n_groups: int, n_permutations: int, rng: np.random.Generator) -> np.ndarray:

@@ -83,8 +83,10 @@ def load_backbone(choice: BackboneChoice) -> Backbone:
     model, preprocess, preprocessing = _build(keras, choice)
     layer = choice.layer or model.layers[-1].name
     cut = _cut(keras, model, layer)
+    # What random weights are calibrated to differs in its last digits with the number of cores.
+    weights = cut.trainable_weights if choice.weights == "random" else cut.weights
+    weights_sha256 = digest(*(np.ascontiguousarray(weight).tobytes() for weight in weights))
     cut.trainable = False
-    weights_sha256 = digest(*(np.ascontiguousarray(weight).tobytes() for weight in cut.get_weights()))
     recipe = Recipe(
         backbone=choice.backbone,
         layer=layer,
