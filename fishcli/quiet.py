@@ -1,6 +1,7 @@
 """Heavy libraries, imported late and without their noise."""
 
 import os
+import random
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,6 +39,24 @@ def load_keras() -> ModuleType:
     tf.get_logger().setLevel("ERROR")
     tf.config.experimental.enable_op_determinism()
     return keras
+
+
+@contextmanager
+def seeded_keras(seed: int) -> Iterator[None]:
+    """Seed all layers that are made in this block, whatever else the process does meanwhile.
+
+    Layers draw the seeds of their weights and of their dropout when they are made. They draw them from
+    Python's one generator, which other threads use too: those of a cluster's worker do.
+    """
+    load_keras().utils.set_random_seed(seed)
+    from keras.src.random import seed_generator
+
+    kept = seed_generator.python_random
+    seed_generator.python_random = random.Random(seed)  # draws what the seeded module would
+    try:
+        yield
+    finally:
+        seed_generator.python_random = kept
 
 
 def load_openvino() -> ModuleType | None:

@@ -17,7 +17,7 @@ from fishcli.heads.examples import Examples, PseudoRows
 from fishcli.heads.inputs import HeadInputs
 from fishcli.heads.losses import Loss, make_losses
 from fishcli.heads.trained import KerasHead
-from fishcli.quiet import load_keras
+from fishcli.quiet import load_keras, seeded_keras
 
 
 def fit_keras(
@@ -28,17 +28,18 @@ def fit_keras(
     Each row and epoch draws one of the cached views and copies.
     """
     keras = load_keras()
-    keras.utils.set_random_seed(seed)
     counts = np.bincount(inputs.labels[train_rows], minlength=int(inputs.labels.max()) + 1)
     encoder = MetadataEncoder.fit(config.metadata, inputs.images.iloc[train_rows])
     boxes = inputs.boxes[0, train_rows]
     known = boxes[~np.isnan(boxes).any(axis=1)]
     mean_box = known.mean(axis=0) if len(known) else None
     tail = None
-    if inputs.tail is not None:  # a copy: each fold starts at the pre-trained weights
-        tail = keras.models.clone_model(inputs.tail)
-        tail.set_weights(inputs.tail.get_weights())
-    model = build_head(config, inputs.features.shape[2:], encoder, smoothed_prior(counts), mean_box, tail)
+    with seeded_keras(seed):
+        if inputs.tail is not None:  # a copy: each fold starts at the pre-trained weights
+            tail = keras.models.clone_model(inputs.tail)
+            tail.set_weights(inputs.tail.get_weights())
+        shape = inputs.features.shape[2:]
+        model = build_head(config, shape, encoder, smoothed_prior(counts), mean_box, tail)
     examples = Examples(config, inputs, train_rows, (encoder, counts), seed, pseudo)
     losses = _train(config, model, examples, counts, [] if tail is None else tail.trainable_variables)
     if not all(math.isfinite(value) for values in losses.values() for value in values):
