@@ -128,7 +128,7 @@ def connected(address: str) -> Iterator[Cluster]:
         ) from None
     try:
         workers = client.nthreads()
-        say(f"{len(workers):,} workers with {sum(workers.values()):,} threads at {address}")
+        say(f"{address}: {len(workers):,} workers, {sum(workers.values()):,} threads")
         client.run(_check_versions, _versions())
         yield Cluster(client, address)
     finally:
@@ -181,8 +181,8 @@ def _check_versions(expected: dict[str, str]) -> None:
     if differing := [name for name in PACKAGES if found[name] != expected[name]]:
         listed = ", ".join(f"{name} {found[name]} there, {expected[name]} here" for name in differing)
         raise FishError(
-            f"it has other versions than this command: {listed}. Results would depend on who computes them: "
-            "install the same on all machines."
+            f"this worker has other versions than the command: {listed}. Results would depend on who "
+            "computes them: install the same on all machines."
         )
 
 

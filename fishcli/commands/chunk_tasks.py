@@ -118,6 +118,10 @@ _ready: dict[tuple[Path, int], tuple[FeatureStore, Backbone, Engine]] = {}
 """On a worker: the store that it computes for, with its backbone; one, for memory's sake."""
 
 
+def _seen(path: Path) -> bool:
+    return path.exists()
+
+
 def name_engine(task: ChunkTask) -> str:
     """On a worker: load the backbone, compare the engine with Keras, and say which it is."""
     return _make_ready(task)[2].name
@@ -152,7 +156,7 @@ def compute_chunk(task: ChunkTask) -> ChunkDone:
             "or choose what all have: --engine tensorflow."
         )
     plan = task.plan
-    if gone := [path for path in plan.paths if path is not None and not path.exists()]:
+    if gone := [path for path in plan.paths if path is not None and not _seen(path)]:
         raise FishError(f"{gone[0]} is not there. Every worker must see the photos under the same path.")
     found = [read_inputs(plan, row, plan.views, backbone) for row in range(len(plan.images))]
     reasons = {image: each for image, each in zip(plan.images, found, strict=True) if isinstance(each, str)}
