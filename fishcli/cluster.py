@@ -118,7 +118,8 @@ def connected(address: str) -> Iterator[Cluster]:
         from distributed import Client
     except ImportError:
         raise FishError("--scheduler needs Dask. Install it: pip install 'fishcli[dask]'.") from None
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters is said in one line
+    for name in [each for each in logging.root.manager.loggerDict if each.startswith("distributed")]:
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # what matters is said in one line
     try:
         client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
@@ -128,7 +129,7 @@ def connected(address: str) -> Iterator[Cluster]:
         ) from None
     try:
         workers = client.nthreads()
-        say(f"{address}: {len(workers):,} workers, {sum(workers.values()):,} threads")
+        say(f"{address}: workers {len(workers):,}, threads {sum(workers.values()):,}")
         client.run(_check_versions, _versions())
         yield Cluster(client, address)
     finally:
