@@ -166,9 +166,7 @@ def run_all(args: argparse.Namespace, root: Path) -> pd.DataFrame:
         is_same = bench.store_hashes("killed") == bench.store_hashes("alone")
         rows.append({"what": "2 workers, one killed halfway", "features_s": seconds, "same": is_same})
     beyond = (rows[1]["features_s"] - alone) / n_chunks
-    print(
-        f"a call that does nothing: {1000 * empty:.1f} ms; a chunk on a worker costs {1000 * beyond:.0f} ms more"
-    )
+    print(f"a call that does nothing: {1000 * empty:.1f} ms; a chunk there costs {1000 * beyond:.0f} ms more")
     table = pd.DataFrame(rows)
     for column in ("features", "train"):
         table[f"{column}_ratio"] = table[f"{column}_s"].iloc[0] / table[f"{column}_s"]
