@@ -121,8 +121,7 @@ def two(lab: Lab, rng: random.Random) -> Verdict:
         process.join()
         if process.exitcode != 0:
             wrong.append(f"{log} ended with {process.exitcode}: {lab.said(log)[-600:]}")
-    if not any("waiting until it is done" in lab.said(log) for log in ("first", "second")):
-        wrong.append("none said that it waits")
+    lab.n_waited += any("waiting until it is done" in lab.said(log) for log in ("first", "second"))
     return [], [*wrong, *differences(tree_of(root), lab.trees[command])]
 
 
@@ -208,7 +207,7 @@ def main() -> None:
                 for path in lab.folder.glob("try *"):
                     shutil.rmtree(path)
             rows.append((kind, arguments.tries, n_lost, n_wrong))
-            print(*rows[-1], flush=True)
+            print(*rows[-1], *([f"(in {lab.n_waited} one had to wait)"] if kind == "two" else []), flush=True)
     print(f"\n{'kind':<14}{'tries':>6}{'lost':>6}{'wrong':>6}")
     for kind, *numbers in [*rows, ("all", *(sum(row[k] for row in rows) for k in (1, 2, 3)))]:
         print(f"{kind:<14}" + "".join(f"{number:>6}" for number in numbers))

@@ -11,6 +11,7 @@ from fishcli import __version__
 from fishcli.commands.runs import Run, pick_run
 from fishcli.errors import FishError
 from fishcli.features import extract
+from fishcli.files import read_json, write_json
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +35,7 @@ def train(root):
 
 def change_config(root, **changes):
     path = root / "models" / "run" / "config.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    write_json(path, {**read_json(path), **changes}, sealed=True)
 
 
 def test_a_run_names_its_version(root):

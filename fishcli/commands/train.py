@@ -17,7 +17,7 @@ from fishcli.configs import TrainConfig
 from fishcli.dataset.folds import make_folds, warn_of_missing_classes
 from fishcli.dataset.images import dataset_digest
 from fishcli.errors import FishError
-from fishcli.files import digest, whole_file, write_csv, write_json
+from fishcli.files import digest, digests_of, whole_file, write_csv, write_json
 from fishcli.heads.choices import check_options, flag
 from fishcli.heads.fit import fit_fold
 from fishcli.heads.inputs import HeadInputs, in_parts
@@ -79,7 +79,7 @@ def train_folds(config: TrainConfig, this_run: Run, inputs: HeadInputs, folds: p
     if not (this_run.run_dir / "config.json").exists():
         for path in this_run.run_dir.glob("fold_*"):  # of a run that was removed while it was trained
             path.unlink()
-    write_json(this_run.run_dir / "config.json", this_run.to_json())
+    write_json(this_run.run_dir / "config.json", this_run.to_json(), sealed=True)
     write_csv(this_run.run_dir / "folds.csv", folds)
     fold = folds["fold"].to_numpy()
     for k in range(config.folds):
@@ -187,8 +187,9 @@ def _train_fold(
         "losses": losses,
         "n_parameters": head.n_parameters,
         "seconds": round(time.perf_counter() - started, 3),
+        "files": digests_of(this_run.model_path(k, member) for member in range(config.seeds)),
     }
-    write_json(this_run.fold_path(k, ".json"), kept)
+    write_json(this_run.fold_path(k, ".json"), kept, sealed=True)
 
 
 def _predict_views(
