@@ -1,11 +1,12 @@
 """Files that exist only when they are whole, and readers whose errors name the file and the line."""
 
+import csv
 import hashlib
 import json
 import os
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,19 @@ def read_csv(path: Path, required: Sequence[str] = (), text: Sequence[str] = ())
             f"found {', '.join(map(repr, table.columns))}."
         )
     return table
+
+
+def line_of(path: Path, row: int) -> int:
+    """The line of a CSV on which a row of `read_csv`'s table begins: blank lines and quoted breaks count."""
+    begins, n_rows = 1, -1  # the header is a row too
+    with path.open(newline="", encoding="utf-8-sig", errors="replace") as file, suppress(csv.Error):
+        reader = csv.reader(file)
+        for cells in reader:
+            n_rows += len(cells) > 1 or any(cell.strip(" \t") for cell in cells)
+            if n_rows > row:
+                return begins
+            begins = reader.line_num + 1
+    return row + 2
 
 
 def digests_of(paths: Iterable[Path]) -> dict[str, str]:
