@@ -164,7 +164,7 @@ def test_digest_knows_where_its_parts_end():
 def test_the_line_of_a_row_is_that_of_an_editor(tmp_path, text):
     path = tmp_path / "t.csv"
     path.write_text(text, encoding="utf-8", newline="")
-    assert str(list(read_csv(path, ["a", "b"])["b"])[-1]) == "6"
+    assert float(list(read_csv(path, ["a", "b"])["b"])[-1]) == 6
     lines = text.splitlines()
     assert lines[line_of(path, 2) - 1] == "5,6"
     assert lines[line_of(path, 0) - 1].startswith("1,")

@@ -74,6 +74,8 @@ class Run:
             not isinstance(value, dict)
             or set(value) != fields
             or not isinstance(value["settings"], dict)
+            or not isinstance(value["class_names"], list)
+            or not all(isinstance(each, str) for each in [*value["class_names"], value["store"]])
             or set(value["settings"]) != set(settings_of(TrainConfig(), 0))
         ):
             wrote = (
