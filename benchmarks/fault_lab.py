@@ -182,10 +182,15 @@ def _content(path: Path) -> bytes:
 
 
 def units_of(root: Path) -> dict[str, tuple[int, int]]:
-    """The finished chunks and folds, with each file's inode and time, which change if it is made again."""
+    """The finished chunks and folds, with each file's inode and time, which change if it is made again.
+
+    The boxes of an augmented copy's chunk are written just before the chunk, which counts for both.
+    """
     found = {}
     for path in [*root.glob("data/features/*/*/*/*"), *root.glob("models/*/fold_*.json")]:
-        if CHUNK.fullmatch(path.name) or path.name.startswith("fold_"):
+        if (CHUNK.fullmatch(path.name) and not path.parent.name.endswith("_boxes")) or path.name.startswith(
+            "fold_"
+        ):
             status = path.stat()
             found[path.relative_to(root).as_posix()] = (status.st_ino, status.st_mtime_ns)
     return found
