@@ -62,7 +62,7 @@ bench: $(INSTALLED) ## run the benchmarks that need no data (minutes)
 	$(BIN)/python benchmarks/prediction.py
 	$(BIN)/python benchmarks/scaling.py
 	$(BIN)/python benchmarks/training.py
-	$(BIN)/python benchmarks/kills.py
+	$(BIN)/python benchmarks/faults.py
 
 clean: ## remove the environment, the demo and caches; never data/, models/, submissions/
 	rm -rf $(VENV) $(DEMO) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -17,6 +17,7 @@ import atheris
 with atheris.instrument_imports(include=["fishcli", "PIL", "xml"]):
     import pandas as pd
 
+    from fishcli.commands.runs import Run
     from fishcli.dataset.annotations import read_boxes
     from fishcli.dataset.file_facts import READERS as FACTS
     from fishcli.dataset.file_facts import read_facts
@@ -26,6 +27,7 @@ with atheris.instrument_imports(include=["fishcli", "PIL", "xml"]):
     from fishcli.errors import FishError
     from fishcli.features.decode import UnreadableImageError, decode
     from fishcli.features.recipe import Recipe
+    from fishcli.features.store_lists import read_images, read_unreadable
     from fishcli.files import read_json
     from fishcli.progress import set_quiet
 
@@ -76,6 +78,13 @@ READERS: dict[str, tuple[str, bytes, Callable[[Path], object]]] = {
         b'{"backbone":"fishnet","image_size":[64,64]}',
         lambda path: Recipe.from_json(read_json(path), str(path)),
     ),
+    "config": (
+        "config.json",
+        b'{"fishcli":"0","run_dir":"r","settings":{}}',
+        lambda path: Run.open(path.parent),
+    ),
+    "images": ("images.csv", b"image,n_bytes,content\na.jpg,9,0f\nb.jpg,8,0e\n", read_images),
+    "unreadable": ("unreadable.json", b'{"skipped":false,"reasons":{"a.jpg":"x"}}', read_unreadable),
     "image": ("a.jpg", b"\x89PNG\r\n\x1a\n", read_image),
 }
 

@@ -1,15 +1,19 @@
 """Files that exist only when they are whole, and readers whose errors name the file and the line."""
 
+import csv
 import hashlib
 import json
 import os
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from fishcli.errors import FishError
+
+SEAL = "sha256 of the rest"
+"""The key of a sealed JSON file's digest."""
 
 
 @contextmanager
@@ -39,19 +43,31 @@ def write_text(path: Path, text: str) -> None:
         partial.write_text(text, encoding="utf-8")
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write `value` as indented JSON; NaN and infinity are refused (ValueError), as JSON has none."""
+def write_json(path: Path, value: Any, *, sealed: bool = False) -> None:
+    """Write `value` as indented JSON; NaN and infinity are refused (ValueError), as JSON has none.
+
+    Args:
+        path: the file.
+        value: what to write; a dict where `sealed`.
+        sealed: add its digest, so that `read_json` notices a change.
+    """
+    if sealed:
+        value = {**value, SEAL: _seal(json.loads(json.dumps(value)))}
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
+def _seal(value: dict[str, Any]) -> str:
+    return digest(json.dumps(value, sort_keys=True))
+
+
 def read_json(path: Path) -> Any:
-    """Read a JSON file.
+    """Read a JSON file; where it is sealed, without the seal.
 
     Raises:
-        FishError: the file is missing or malformed (with its line).
+        FishError: the file is missing, malformed (with its line), or was changed since it was sealed.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise FishError(f"{path} is missing.") from None
     except IsADirectoryError:
@@ -62,6 +78,11 @@ def read_json(path: Path) -> Any:
         raise FishError(f"{path}, line {error.lineno}: malformed JSON ({error.msg}).") from None
     except (RecursionError, ValueError) as error:  # nested too deeply, or a number of thousands of digits
         raise FishError(f"{path}: malformed JSON ({error}).") from None
+    except OSError as error:
+        raise FishError(f"{path} can't be read ({error.strerror or error}).") from None
+    if isinstance(value, dict) and SEAL in value and value.pop(SEAL) != _seal(value):
+        raise FishError(f"{path} was changed or is damaged: its content is not what its {SEAL!r} says.")
+    return value
 
 
 def write_csv(path: Path, table: Any) -> None:
@@ -102,6 +123,8 @@ def read_csv(path: Path, required: Sequence[str] = (), text: Sequence[str] = ())
         ) from None
     except pd.errors.ParserError as error:
         raise FishError(f"{path}: malformed CSV ({str(error).strip()}).") from None
+    except OSError as error:
+        raise FishError(f"{path} can't be read ({error.strerror or error}).") from None
     for column in table.columns.difference(list(text)):
         numbers = pd.to_numeric(table[column].replace("", "nan"), errors="coerce")
         if numbers.notna().eq(table[column] != "").all() and len(table):
@@ -113,6 +136,28 @@ def read_csv(path: Path, required: Sequence[str] = (), text: Sequence[str] = ())
             f"found {', '.join(map(repr, table.columns))}."
         )
     return table
+
+
+def line_of(path: Path, row: int) -> int:
+    """The line of a CSV on which a row of `read_csv`'s table begins: blank lines and quoted breaks count."""
+    begins, n_rows = 1, -1  # the header is a row too
+    with path.open(newline="", encoding="utf-8-sig", errors="replace") as file, suppress(csv.Error):
+        reader = csv.reader(file)
+        for cells in reader:
+            n_rows += len(cells) > 1 or any(cell.strip(" \t") for cell in cells)
+            if n_rows > row:
+                return begins
+            begins = reader.line_num + 1
+    return row + 2
+
+
+def digests_of(paths: Iterable[Path]) -> dict[str, str]:
+    """The sha256 of each file, in hexadecimal, by name."""
+    found = {}
+    for path in paths:
+        with path.open("rb") as file:
+            found[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found
 
 
 def digest(*parts: str | bytes) -> str:

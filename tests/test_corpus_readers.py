@@ -1,5 +1,6 @@
 """Whatever a file holds, its reader reads it or tells what is wrong; it never fails otherwise."""
 
+import dataclasses
 import io
 import json
 import tempfile
@@ -12,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fishcli.commands import score
-from fishcli.configs import ScoreConfig
+from fishcli.commands.runs import Run, settings_of
+from fishcli.configs import ScoreConfig, TrainConfig
 from fishcli.dataset.annotations import read_boxes
 from fishcli.dataset.file_facts import READERS, read_facts
 from fishcli.dataset.groups import read_groups
@@ -22,6 +24,7 @@ from fishcli.errors import FishError
 from fishcli.features import fishnet
 from fishcli.features.decode import UnreadableImageError, decode
 from fishcli.features.recipe import Recipe
+from fishcli.features.store_lists import read_images, read_unreadable
 from fishcli.files import read_json
 from fishcli.quiet import load_keras
 
@@ -167,6 +170,48 @@ def test_recipe_json(value):
         lambda folder: Recipe.from_json(read_json(folder / "recipe.json"), str(folder / "recipe.json")),
     )
     assert recipe is None or recipe.to_json()["fingerprint"] == value["fingerprint"]
+
+
+@given(csvs(["image", "n_bytes"]) | csvs(["image", "n_bytes", "content"]))
+def test_images_csv(content):
+    listed = read_or_refused("images.csv", content, lambda folder: read_images(folder / "images.csv"))
+    assert listed is None or (listed["image"].is_unique and listed["n_bytes"].notna().all())
+
+
+@given(JSON | st.fixed_dictionaries({"skipped": JSON | st.booleans(), "reasons": JSON}))
+def test_unreadable_json(value):
+    content = json.dumps(value).encode()
+    found = read_or_refused(
+        "unreadable.json", content, lambda folder: read_unreadable(folder / "unreadable.json")
+    )
+    assert found is None or all(isinstance(each, str) for each in found["reasons"].values())
+
+
+WHOLE = Run(Path("run"), ["ALB", "BET"], "store", "0", "0", settings_of(TrainConfig(), 0))
+CONFIG = WHOLE.to_json()
+
+
+@given(
+    JSON | st.fixed_dictionaries({}, optional={name: JSON | st.just(value) for name, value in CONFIG.items()})
+)
+def test_config_json(value):
+    content = json.dumps(value).encode()
+    run = read_or_refused("config.json", content, lambda folder: Run.open(folder))
+    assert run is None or (
+        isinstance(run.name, str) and all(isinstance(each, str) for each in run.class_names)
+    )
+
+
+@given(
+    JSON | st.fixed_dictionaries({"by_views": JSON | st.dictionaries(st.sampled_from("128x"), JSON)}),
+    st.integers(1, 8),
+)
+def test_metrics_json(value, n_views):
+    def read(folder):
+        return dataclasses.replace(WHOLE, run_dir=folder).temperature(n_views)
+
+    found = read_or_refused("metrics.json", json.dumps(value).encode(), read)
+    assert found is None or isinstance(found, float)
 
 
 @pytest.fixture(scope="module")

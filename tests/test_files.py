@@ -1,10 +1,11 @@
 import json
+import os
 
 import pandas as pd
 import pytest
 
 from fishcli.errors import FishError
-from fishcli.files import digest, read_csv, read_json, whole_file, write_csv, write_json, write_text
+from fishcli.files import digest, line_of, read_csv, read_json, whole_file, write_csv, write_json, write_text
 
 
 def test_whole_file_appears_only_at_the_end(tmp_path):
@@ -154,3 +155,41 @@ def test_digest_knows_where_its_parts_end():
     assert digest("ab", "c") != digest("a", "bc")
     assert digest("ab", "c") == digest(b"ab", "c")
     assert digest("a") == "ffe9aaeaa2a2d5048174df0b80599ef0197ec024c4b051bc9860cff58ef7f9f3"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a,b\n1,2\n\n \n3,4\n5,6\n", '\n\na,b\n1,"x\n\ny"\n\n3,4\n5,6', "\ufeffa,b\r\n\r\n1,\r\n,\r\n5,6"],
+)
+def test_the_line_of_a_row_is_that_of_an_editor(tmp_path, text):
+    path = tmp_path / "t.csv"
+    path.write_text(text, encoding="utf-8", newline="")
+    assert float(list(read_csv(path, ["a", "b"])["b"])[-1]) == 6
+    lines = text.splitlines()
+    assert lines[line_of(path, 2) - 1] == "5,6"
+    assert lines[line_of(path, 0) - 1].startswith("1,")
+
+
+@pytest.mark.parametrize("read", [read_csv, read_json])
+@pytest.mark.parametrize("number", [5, 13, 36, 116])
+def test_what_the_system_refuses_is_named(tmp_path, monkeypatch, read, number):
+    def refuse(*args, **options):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("pathlib.Path.read_text", refuse)
+    monkeypatch.setattr("pandas.read_csv", refuse)
+    with pytest.raises(FishError, match=rf"some\.file can't be read \({os.strerror(number)}\)"):
+        read(tmp_path / "some.file")
+
+
+def test_a_sealed_file_reads_as_it_was_and_tells_a_change(tmp_path):
+    path = tmp_path / "a.json"
+    value = {"by": {1: 0.1 + 0.2, 10: 1e-300, 2: None}, "é": ["x", -0.0, 2**70]}
+    write_json(path, value, sealed=True)
+    assert read_json(path) == json.loads(json.dumps(value))
+    text = path.read_text()
+    path.write_text(text.replace("1e-300", "1e-301"))
+    with pytest.raises(FishError, match=r"a\.json was changed or is damaged"):
+        read_json(path)
+    path.write_text(json.dumps(json.loads(text)))  # another layout of the same
+    assert read_json(path) == json.loads(json.dumps(value))

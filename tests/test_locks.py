@@ -11,7 +11,9 @@ import pytest
 from conftest import write_competition
 from pipeline import compute, fit, submit, tree_hash
 
+from fishcli.commands import data, remove_runs
 from fishcli.locks import alone
+from fishcli.seeing_configs import PictureConfig, RemoveConfig
 
 HOLDER = """
 import sys
@@ -133,6 +135,8 @@ def test_train_holds_its_run_and_predict_the_run_and_then_the_submission(tmp_pat
 
     write_competition(tmp_path / "data")
     store = compute(tmp_path).relative_to(tmp_path).as_posix()
+    for split in ("train", "test"):
+        os.utime(tmp_path / store / split / "images.csv", (0, 0))  # so that the photos are looked at again
     for module in ("train", "predict", "upkeep"):
         monkeypatch.setattr(f"fishcli.commands.{module}.alone", noted)
     fit(tmp_path, head="linear", epochs=60)
@@ -155,3 +159,35 @@ def test_who_waited_for_an_unnamed_run_takes_the_next_number(tmp_path, monkeypat
 
     monkeypatch.setattr("fishcli.commands.train.alone", after_another)
     assert fit(tmp_path, name=None, head="linear", epochs=60, seed=1).name == "fishnet-linear-2"
+
+
+def test_a_run_is_not_removed_while_it_is_worked_on(tmp_path, capsys):
+    run_dir = tmp_path / "run"
+    run_dir.mkdir()
+    (run_dir / "config.json").write_text("{}")
+    said = []
+    config = RemoveConfig(models_dir=tmp_path, runs=["run"], yes=True)
+    with alone(run_dir):
+        thread = threading.Thread(target=lambda: said.append(remove_runs.run(config)))
+        thread.start()
+        err = ""
+        while "waiting" not in err:
+            time.sleep(0.01)
+            err += capsys.readouterr().err
+        assert run_dir.exists() and not said
+    thread.join()
+    assert said == [f"removed {run_dir}"] and not run_dir.exists()
+
+
+def test_the_page_and_the_list_of_a_competition_are_of_one_process(tmp_path, monkeypatch):
+    held = []
+
+    @contextmanager
+    def noted(path):
+        held.append((path, sorted(each.name for each in path.glob("*"))))
+        yield
+        held.append((path, sorted(each.name for each in path.glob("*"))))
+
+    monkeypatch.setattr("fishcli.commands.data.alone", noted)
+    data.run(PictureConfig(data_dir=write_competition(tmp_path / "data"), out=tmp_path / "out"))
+    assert held == [(tmp_path / "out", []), (tmp_path / "out", ["data.html", "images.csv"])]

@@ -24,6 +24,7 @@ from fishcli.commands.run_gap import find_sibling, measure_gap, sibling_command
 from fishcli.commands.runs import Run
 from fishcli.configs import FeaturesConfig, TrainConfig
 from fishcli.errors import FishError
+from fishcli.files import read_json, write_json
 from fishcli.intervals import paired_interval
 from fishcli.scoring.metrics import log_losses
 from fishcli.scoring.reliability import reliability
@@ -141,9 +142,9 @@ def test_a_sibling_is_found_in_a_comparison_and_only_where_it_is_one(both, tmp_p
     (root / "models" / "cmp").mkdir()
     moved = (root / "models" / "run-random").rename(root / "models" / "cmp" / "gap-random")
     assert measure_gap(run, find_sibling(run, config), config).sibling == "cmp/gap-random"
-    kept = json.loads((moved / "config.json").read_text())
+    kept = read_json(moved / "config.json")
     for change in ({"store": "other"}, {"dataset": "0"}, {"settings": {**kept["settings"], "epochs": 5}}):
-        (moved / "config.json").write_text(json.dumps({**kept, **change}))
+        write_json(moved / "config.json", {**kept, **change}, sealed=True)
         assert find_sibling(run, config) is None
     (moved / "config.json").write_text(json.dumps({"old": 1}))
     assert find_sibling(run, config) is None
@@ -264,7 +265,7 @@ def test_a_run_of_one_class_has_boxes_and_no_loss(tmp_path):
 def test_a_head_without_epochs_has_no_curves(trained, tmp_path):
     shutil.copytree(trained[0], tmp_path, dirs_exist_ok=True)
     for path in (tmp_path / "models" / "run").glob("fold_?.json"):
-        path.write_text(json.dumps({**json.loads(path.read_text()), "losses": [{}]}))
+        write_json(path, {**read_json(path), "losses": [{}]}, sealed=True)
     page = Page(Path(report.run(report_config(tmp_path))).read_text(encoding="utf-8"))
     assert "Skipped: this head is not trained in epochs." in page.said("p")
 

@@ -22,6 +22,7 @@ from fishcli.dataset.images import load_tests, load_train
 from fishcli.errors import FishError
 from fishcli.features.recipe import Recipe
 from fishcli.features.store import FeatureStore
+from fishcli.files import read_json, write_json
 from fishcli.heads.examples import PseudoRows
 from fishcli.heads.fit import fit_fold
 from fishcli.quiet import load_keras
@@ -333,7 +334,7 @@ def test_an_incomplete_teacher_is_refused(root):
 
 def test_a_teacher_of_other_images_is_refused(root):
     config = root / "models" / "run" / "config.json"
-    config.write_text(json.dumps({**json.loads(config.read_text()), "dataset": "0" * 64}))
+    write_json(config, {**read_json(config), "dataset": "0" * 64}, sealed=True)
     with pytest.raises(FishError, match="--pseudo run: it was trained on other images or classes"):
         fit_on(root, "maps", name="student", pseudo="run")
 

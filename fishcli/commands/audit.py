@@ -33,6 +33,7 @@ from fishcli.dataset.folds import make_folds
 from fishcli.errors import FishError, LimitError
 from fishcli.features.store import FeatureStore
 from fishcli.files import write_json, write_text
+from fishcli.locks import alone
 from fishcli.progress import say, table_text, track
 from fishcli.report.audit_page import audit_page
 
@@ -85,9 +86,10 @@ def run(config: AuditConfig) -> str:
         "worlds": worlds_of(config, inputs, tests, store, cached),
     }
     pictures = {} if sheet is None else {"twins": sheet}
-    config.out.mkdir(parents=True, exist_ok=True)
-    write_json(config.out / "audit.json", audit)
-    write_text(config.out / "audit.html", audit_page(audit, pictures))
+    page = audit_page(audit, pictures)
+    with alone(config.out):  # both files of one process
+        write_json(config.out / "audit.json", audit)
+        write_text(config.out / "audit.html", page)
     say(f"{config.out / 'audit.html'} has the plots and all that was found")
     gains = [each.gain for each in core.held_out]
     names = next(iter(inputs.sections.values()))

@@ -6,10 +6,9 @@ from typing import Any
 from fishcli.audit_configs import AuditConfig
 from fishcli.commands.class_map_mass import MEANS, mass_of, summarise
 from fishcli.commands.map_inputs import load_map_inputs
-from fishcli.commands.runs import METRICS, pick_run
+from fishcli.commands.runs import pick_run
 from fishcli.configs import RunConfig
 from fishcli.errors import FishError
-from fishcli.files import read_json
 
 
 def maps_of_a_run(config: AuditConfig) -> dict[str, Any] | None:
@@ -33,7 +32,7 @@ def maps_of_a_run(config: AuditConfig) -> dict[str, Any] | None:
         )
     mass = mass_of(inputs)
     summary = summarise(mass)
-    everything, metrics = summary.iloc[0], read_json(run.run_dir / METRICS)
+    everything, metrics = summary.iloc[0], run.read_metrics()
     return {
         "run": run.name,
         "method": inputs.method,

@@ -28,6 +28,7 @@ from fishcli.heads.choices import (
     unused_options,
 )
 from fishcli.heads.inputs import Features
+from fishcli.locks import alone
 from fishcli.progress import say, warn
 from fishcli.report.comparison import write_comparison_plot
 
@@ -72,8 +73,9 @@ def run(config: CompareConfig) -> str:
     _say_where_folds_repeat(runs)
     table = compare_cells([cell.kind for cell in cells], runs, groups)
     folder = config.models_dir / config.name
-    write_csv(folder / "compare.csv", table)
-    write_comparison_plot(folder / "compare.png", table)
+    with alone(folder):
+        write_csv(folder / "compare.csv", table)
+        write_comparison_plot(folder / "compare.png", table)
     return "\n".join([screen_table(table, config), str(folder / "compare.csv"), str(folder / "compare.png")])
 
 

@@ -16,6 +16,7 @@ from fishcli.dataset.groups import load_groups
 from fishcli.dataset.images import load_tests, load_train
 from fishcli.dataset.thumbnails import read_small, read_thumbnails
 from fishcli.files import write_csv, write_text
+from fishcli.locks import alone
 from fishcli.progress import say, table_text, track
 from fishcli.report.data_page import data_page
 from fishcli.seeing_configs import PictureConfig
@@ -30,9 +31,10 @@ def run(config: PictureConfig) -> str:
     """Look at all files and write data.html and images.csv; returns the counts and the page's path."""
     known = _load(config)
     facts = facts_of(known)
-    config.out.mkdir(parents=True, exist_ok=True)
-    write_csv(config.out / "images.csv", _all_images(known))
-    write_text(config.out / "data.html", data_page(facts, _sheets(known, facts)))
+    page = data_page(facts, _sheets(known, facts))
+    with alone(config.out):  # both files of one process
+        write_csv(config.out / "images.csv", _all_images(known))
+        write_text(config.out / "data.html", page)
     say(f"{config.out / 'images.csv'} has a line an image")
     return "\n\n".join([_class_text(facts), "\n".join(facts["notes"]), str(config.out / "data.html")])
 

@@ -10,7 +10,7 @@ import numpy as np
 from fishcli.commands.pseudo import PseudoSource
 from fishcli.commands.runs import Run
 from fishcli.configs import TrainConfig
-from fishcli.files import whole_file, write_json
+from fishcli.files import digests_of, whole_file, write_json
 from fishcli.heads.fit import fit_fold
 from fishcli.heads.inputs import HeadInputs, in_parts
 from fishcli.heads.trained import FoldHead
@@ -75,7 +75,9 @@ def finish_fold(this_run: Run, k: int, fits: list[FitDone]) -> None:
         np.savez(path, proba=proba, boxes=np.mean([fit.boxes for fit in fits], axis=0))
     losses = [fit.losses for fit in fits]
     seconds = round(sum(fit.seconds for fit in fits), 3)
-    write_json(this_run.fold_path(k, ".json"), {**fits[-1].kept, "losses": losses, "seconds": seconds})
+    files = digests_of(this_run.model_path(k, member) for member in range(len(fits)))
+    kept = {**fits[-1].kept, "losses": losses, "seconds": seconds, "files": files}
+    write_json(this_run.fold_path(k, ".json"), kept, sealed=True)
 
 
 def _predict_views(

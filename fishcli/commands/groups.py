@@ -19,6 +19,7 @@ from fishcli.features.store import list_stores
 from fishcli.files import write_csv
 from fishcli.heads.inputs import store_rows
 from fishcli.heads.reading import read_features
+from fishcli.locks import alone
 from fishcli.progress import say, table_text, track, warn
 from fishcli.report.contact_sheets import MAX_PHOTOS, Shot, contact_sheet, write_sheet
 
@@ -40,8 +41,10 @@ def run(config: GroupsConfig) -> str:
     say(found.how)
     names = _names(found)
     sheets_dir = out.with_name(f"{out.stem}_sheets")
-    _write_sheets(sheets_dir, images, names, found)
-    write_csv(out, pd.DataFrame({"image": images["image"], "group": names}))
+    with alone(out):
+        _check_out(out, config)  # again: another process may have written it meanwhile
+        _write_sheets(sheets_dir, images, names, found)
+        write_csv(out, pd.DataFrame({"image": images["image"], "group": names}))
     parts = [_clusters_text(images, names), *_agreement_text(config.data_dir, images, found)]
     return "\n\n".join([*parts, _sentence(out, sheets_dir, names, found)])
 

@@ -10,14 +10,15 @@ from PIL import Image
 from fishcli.commands.class_map_mass import MEANS, mass_of, summarise
 from fishcli.commands.map_drawings import draw_images, prediction_said
 from fishcli.commands.map_inputs import VIEW, MapInputs, load_map_inputs
-from fishcli.commands.runs import METRICS, pick_run
+from fishcli.commands.runs import pick_run
 from fishcli.commands.upkeep import Upkeep, bring_up_to_date
 from fishcli.dataset.annotations import BOX_COLUMNS
 from fishcli.dataset.boxes import box_iou, target_boxes
 from fishcli.dataset.images import load_train
 from fishcli.dataset.names import NameIndex
 from fishcli.errors import FishError, choose, examples
-from fishcli.files import read_json, whole_file, write_csv
+from fishcli.files import whole_file, write_csv
+from fishcli.locks import alone
 from fishcli.progress import say, table_text
 from fishcli.report.contact_sheets import MAX_PHOTOS, Shot, pair_sheet, write_sheet
 from fishcli.scoring.metrics import log_losses
@@ -35,8 +36,9 @@ def run(config: HeatmapConfig) -> str:
     bring_up_to_date(inputs.store, {"train": (load_train(config.data_dir), [VIEW])}, Upkeep(config.data_dir))
     images = _chosen(config, inputs)
     out = config.out or this_run.run_dir / "heatmaps"
-    _draw(inputs, images, out)
-    text = _measured(inputs, images, out) if inputs.boxes else ""
+    with alone(out):
+        _draw(inputs, images, out)
+        text = _measured(inputs, images, out) if inputs.boxes else ""
     if not inputs.boxes:
         say(f"no boxes in {config.data_dir / 'boxes'}, so nobody knows how much of the maps lies on the fish")
     return "\n".join([*([text] if text else []), str(out)])
@@ -135,7 +137,7 @@ def sentence(inputs: MapInputs, summary: pd.DataFrame, n_boxed: int) -> str:
 
 
 def _worth(inputs: MapInputs) -> str:
-    metrics = read_json(inputs.run.run_dir / METRICS)
+    metrics = inputs.run.read_metrics()
     if "log_loss" not in metrics:
         return f"Folds: {inputs.kind}."
     loss, prior = metrics["log_loss"], metrics["prior_log_loss"]

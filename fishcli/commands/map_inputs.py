@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from fishcli.commands.runs import METRICS, Run
+from fishcli.commands.runs import Run
 from fishcli.commands.upkeep import pick_store
 from fishcli.configs import RunConfig
 from fishcli.dataset.annotations import BOX_COLUMNS, read_boxes
@@ -16,7 +16,6 @@ from fishcli.dataset.images import load_train
 from fishcli.errors import FishError
 from fishcli.features.photo_grids import PhotoGrid, photo_grid
 from fishcli.features.store import FeatureStore
-from fishcli.files import read_csv, read_json
 from fishcli.heads.class_maps import class_maps, map_method
 from fishcli.heads.inputs import in_parts, store_rows
 from fishcli.progress import bar
@@ -54,7 +53,7 @@ class MapInputs:
         path = self.run.run_dir / "oof_boxes.csv"
         if not path.exists():
             return {}
-        table = read_csv(path, required=["image", *BOX_COLUMNS], text=["image"])
+        table = self.run.read_result(path.name, ["image", *BOX_COLUMNS], ["image"])
         return dict(zip(table["image"], table[BOX_COLUMNS].to_numpy(np.float64), strict=True))
 
     def rows(self, images: Sequence[str]) -> np.ndarray:
@@ -99,7 +98,7 @@ def load_map_inputs(run: Run, config: RunConfig) -> MapInputs:
     return MapInputs(
         run=run,
         method=method,
-        kind=read_json(run.run_dir / METRICS)["folds"],
+        kind=run.read_metrics()["folds"],
         store=store,
         images=images.assign(label=labels).set_index("image"),
         proba=oof[run.class_names].to_numpy(np.float64),

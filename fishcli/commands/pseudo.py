@@ -11,7 +11,7 @@ from fishcli.configs import TrainConfig
 from fishcli.dataset.images import load_tests
 from fishcli.errors import FishError
 from fishcli.features.store import FeatureStore
-from fishcli.files import read_csv, read_json
+from fishcli.files import read_json
 from fishcli.heads.examples import PseudoRows
 from fishcli.heads.inputs import Features, in_parts, store_rows
 from fishcli.heads.reading import read_features
@@ -81,7 +81,7 @@ def load_pseudo(config: TrainConfig, this_run: Run, folds: pd.DataFrame, pooled:
     teacher = pick_run(config.models_dir, config.pseudo)
     if (teacher.class_names, teacher.dataset) != (this_run.class_names, this_run.dataset):
         raise FishError(f"--pseudo {teacher.name}: it was trained on other images or classes.")
-    known = read_csv(teacher.run_dir / "folds.csv", required=["image", "fold"], text=["image", "group"])
+    known = teacher.read_result("folds.csv", ["image", "fold"], ["image", "group"])
     if list(known["image"]) != list(folds["image"]) or list(known["fold"]) != list(folds["fold"]):
         raise FishError(
             f"--pseudo {teacher.name}: it was trained on other folds, so it has learned from images that "

@@ -9,6 +9,7 @@ import typer
 
 from fishcli.commands.run_files import METRICS, find_runs
 from fishcli.errors import FishError, choose
+from fishcli.locks import alone
 from fishcli.seeing_configs import RemoveConfig
 
 
@@ -28,7 +29,8 @@ def run(config: RemoveConfig) -> str:
     if not config.yes:
         _ask(len(paths))
     for path in paths:
-        _remove(path)
+        with alone(path):  # a run that is trained is not removed under it
+            _remove(path)
     return "\n".join(f"removed {path}" for path in paths)
 
 

@@ -10,11 +10,12 @@ from fishcli.commands.command_lines import command_line, features_config, train_
 from fishcli.commands.report_inputs import Answers, read_answers
 from fishcli.commands.report_mistakes import describe_mistakes, small_heatmaps, surest_mistakes
 from fishcli.commands.run_gap import find_sibling, measure_gap, sibling_command
-from fishcli.commands.runs import METRICS, Run, pick_run
+from fishcli.commands.runs import Run, pick_run
 from fishcli.errors import FishError
 from fishcli.features.store import FeatureStore
 from fishcli.files import read_json, write_text
 from fishcli.heads.choices import default_of, flag
+from fishcli.locks import alone
 from fishcli.report.run_facts import Gap, RunFacts
 from fishcli.report.run_page import run_page
 from fishcli.seeing_configs import ReportConfig
@@ -26,7 +27,9 @@ def run(config: ReportConfig) -> str:
     """Write the page into the run's folder; returns its path."""
     this_run = pick_run(config.models_dir, config.run)
     path = this_run.run_dir / PAGE
-    write_text(path, run_page(gather(this_run, config)))
+    page = run_page(gather(this_run, config))
+    with alone(this_run.run_dir):
+        write_text(path, page)
     return str(path)
 
 
@@ -36,7 +39,7 @@ def gather(this_run: Run, config: ReportConfig) -> RunFacts:
     Raises:
         FishError: the competition's images are others than the run's, or a file of the run is damaged.
     """
-    metrics = read_json(this_run.run_dir / METRICS)
+    metrics = this_run.read_metrics()
     sibling = find_sibling(this_run, config) if len(this_run.class_names) > 1 else None
     answers = read_answers(this_run, config, sibling)
     gap, gap_note, gap_command = _gap(this_run, config, sibling, answers)
@@ -55,7 +58,9 @@ def gather(this_run: Run, config: ReportConfig) -> RunFacts:
         n_groups=None if answers.groups is None else len(np.unique(answers.groups)),
         groups_from=answers.groups_from,
         class_counts=list(zip(this_run.class_names, counts, strict=True)),
-        scores={name: value for name, value in metrics.items() if name not in ("by_fold", "by_views")},
+        scores={
+            name: value for name, value in metrics.items() if name not in ("by_fold", "by_views", "files")
+        },
         lead=measures.lead_over_prior(answers),
         by_class=measures.class_parts(answers),
         by_group=measures.group_parts(answers),

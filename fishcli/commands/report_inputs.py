@@ -16,7 +16,6 @@ from fishcli.dataset.classes import fold_priors, labels_of
 from fishcli.dataset.groups import read_groups
 from fishcli.dataset.images import load_train
 from fishcli.errors import FishError
-from fishcli.files import read_csv
 from fishcli.progress import warn
 from fishcli.report.run_facts import Part
 from fishcli.scoring.metrics import accuracy, fold_mean_boxes, log_losses
@@ -123,7 +122,7 @@ def read_answers(run: Run, config: RunConfig, sibling: Run | None) -> Answers:
 
 def read_raw_proba(run: Run, answers: Answers) -> np.ndarray | None:
     """The probabilities (n, C) of the plain photo before any temperature; None where the folds lack them."""
-    folds = read_csv(run.run_dir / "folds.csv", ["image", "fold"], ["image", "group"])
+    folds = run.read_result("folds.csv", ["image", "fold"], ["image", "group"])
     table = pd.DataFrame(np.nan, index=pd.Index(folds["image"]), columns=answers.class_names)
     try:
         for k in range(run.settings["folds"]):
@@ -188,7 +187,7 @@ def _boxes(
         )
     if train is None:
         return all_boxes, nothing, nothing, "the photos and their boxes are not at hand (--data-dir)"
-    predicted = read_csv(path, ["image", *BOX_COLUMNS], ["image"]).set_index("image")[BOX_COLUMNS]
+    predicted = run.read_result(path.name, ["image", *BOX_COLUMNS], ["image"]).set_index("image")[BOX_COLUMNS]
     targets = target_boxes(all_boxes, list(images), run.settings["boxes"])
     note = "" if len(all_boxes) else "the competition has no boxes"
     return all_boxes, targets.astype(np.float64), predicted.reindex(images).to_numpy(np.float64), note

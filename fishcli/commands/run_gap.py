@@ -12,7 +12,6 @@ from fishcli.commands.runs import METRICS, Run
 from fishcli.configs import RunConfig
 from fishcli.dataset.classes import fold_priors, labels_of
 from fishcli.errors import FishError
-from fishcli.files import read_json
 from fishcli.intervals import paired_interval
 from fishcli.report.run_facts import Gap
 from fishcli.scoring.metrics import accuracy, log_loss, log_losses
@@ -22,7 +21,7 @@ OTHER = {"grouped": "random", "random": "grouped"}
 
 def kind_of(run: Run) -> str:
     """The kind of a complete run's folds: "grouped" or "random"."""
-    return str(read_json(run.run_dir / METRICS)["folds"])
+    return str(run.read_metrics()["folds"])
 
 
 def find_sibling(run: Run, config: RunConfig) -> Run | None:

@@ -13,7 +13,7 @@ from fishcli.configs import TrainConfig
 from fishcli.dataset.images import dataset_digest
 from fishcli.dataset.metadata import MetadataEncoder
 from fishcli.errors import FishError, choose
-from fishcli.files import read_csv, read_json, write_csv, write_json
+from fishcli.files import digests_of, read_csv, read_json, write_csv, write_json
 from fishcli.heads.choices import HEADS
 from fishcli.heads.fit import SUFFIXES, load_fold
 from fishcli.heads.trained import FoldHead
@@ -63,13 +63,19 @@ class Run:
     def open(run_dir: Path) -> "Run":
         """Read a run folder's config.json; FishError where it is missing, damaged or another version's."""
         path = run_dir / "config.json"
-        value = read_json(path)
+        again = f"Train it again under another --name, or remove {run_dir} first: fishcli train."
+        try:
+            value = read_json(path)
+        except FishError as error:
+            raise FishError(f"{error} {again}") from None
         version = value.pop("fishcli", None) if isinstance(value, dict) else None
         fields = {field.name for field in dataclasses.fields(Run)}
         if (
             not isinstance(value, dict)
             or set(value) != fields
             or not isinstance(value["settings"], dict)
+            or not isinstance(value["class_names"], list)
+            or not all(isinstance(each, str) for each in [*value["class_names"], value["store"]])
             or set(value["settings"]) != set(settings_of(TrainConfig(), 0))
         ):
             wrote = (
@@ -77,10 +83,7 @@ class Run:
                 if version
                 else "it doesn't say which wrote it"
             )
-            raise FishError(
-                f"{path} is no run of this version of fishcli ({__version__}; {wrote}). "
-                f"Train it again under another --name, or remove {run_dir} first: fishcli train."
-            )
+            raise FishError(f"{path} is no run of this version of fishcli ({__version__}; {wrote}). {again}")
         return Run(**{**value, "run_dir": run_dir})
 
     def fold_path(self, fold: int, suffix: str) -> Path:
@@ -106,7 +109,7 @@ class Run:
         if not (self.run_dir / "config.json").exists():
             for path in self.run_dir.glob("fold_*"):
                 path.unlink()
-        write_json(self.run_dir / "config.json", self.to_json())
+        write_json(self.run_dir / "config.json", self.to_json(), sealed=True)
         write_csv(self.run_dir / "folds.csv", folds)
 
     def load_folds(self) -> list[list[FoldHead]]:
@@ -118,9 +121,11 @@ class Run:
         try:
             kept = read_json(self.fold_path(fold, ".json"))
             encoder, counts = encoder_from_json(kept["encoder"]), np.array(kept["counts"])
-            members = range(self.settings["seeds"])
-            return [load_fold(self.model_path(fold, member), encoder, counts) for member in members]
-        except (FishError, KeyError, TypeError) as error:
+            paths = [self.model_path(fold, member) for member in range(self.settings["seeds"])]
+            for path in paths:
+                check_digest(path, kept)
+            return [load_fold(path, encoder, counts) for path in paths]
+        except (FishError, KeyError, TypeError, ValueError) as error:
             raise self.damaged(fold, error) from None
 
     def damaged(self, fold: int, error: Exception) -> FishError:
@@ -137,14 +142,35 @@ class Run:
         if not path.exists():
             return None
         text = ["image", "class_name", "group"]
+        oof = self.read_result(path.name, [*text, "fold", *self.class_names], text)
         try:
-            oof = read_csv(path, required=[*text, "fold", *self.class_names], text=text)
             numbers = oof[["fold", *self.class_names]].astype(np.float64)
-        except (FishError, ValueError) as error:
+        except ValueError as error:
             raise self.results_damaged(path, error) from None
         if not len(oof) or not np.isfinite(numbers.to_numpy()).all():
             raise self.results_damaged(path, "numbers are missing.")
         return oof
+
+    def read_result(self, name: str, required: list[str], text: list[str]) -> pd.DataFrame:
+        """Read a CSV of the run, such as folds.csv; FishError where it is missing or damaged."""
+        path = self.run_dir / name
+        metrics = self.read_metrics()
+        try:
+            check_digest(path, metrics)
+            return read_csv(path, required, text)
+        except FishError as error:
+            raise self.results_damaged(path, error) from None
+
+    def read_metrics(self) -> dict[str, Any]:
+        """Read metrics.json; FishError where it is damaged."""
+        path = self.run_dir / METRICS
+        try:
+            metrics = read_json(path)
+        except FishError as error:
+            raise self.results_damaged(path, error) from None
+        if not isinstance(metrics, dict):
+            raise self.results_damaged(path, "it holds no figures.")
+        return metrics
 
     def results_damaged(self, path: Path, problem: object) -> FishError:
         """The error that a damaged file of results is: train writes it again from the folds it has."""
@@ -156,10 +182,10 @@ class Run:
     def temperature(self, n_views: int) -> float:
         """The temperature found on out-of-fold predictions of as many views, or of as many as are known."""
         try:
-            by_views = read_json(self.run_dir / METRICS)["by_views"]
+            by_views = self.read_metrics()["by_views"]
             known = max((n for n in map(int, by_views) if n <= n_views), default=1)
             return float(by_views[str(known)].get("temperature", 1.0))
-        except (FishError, KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise self.results_damaged(self.run_dir / METRICS, f"{type(error).__name__} {error}.") from None
 
     def check_dataset(self, train: pd.DataFrame) -> None:
@@ -175,6 +201,13 @@ def check_name(name: str) -> None:
     """Raise FishError where `name` can't be the name of a folder or file of its own."""
     if not name or name.startswith((".", "-")) or set(name) & set("/\\\n\0"):
         raise FishError(f"--name {name!r}: expected a plain name, such as vgg16-first, without a path.")
+
+
+def check_digest(path: Path, known: dict[str, Any]) -> None:
+    """Raise FishError where a file is not what the digests `known["files"]` say; older runs have none."""
+    known = known.get("files", {})
+    if path.name in known and path.exists() and digests_of([path]) != {path.name: known[path.name]}:
+        raise FishError(f"{path.name} is not what fishcli train wrote.")
 
 
 def oof_name(n_views: int) -> str:

@@ -9,6 +9,7 @@ from fishcli.errors import FishError, examples
 from fishcli.files import read_json, whole_file
 from fishcli.heads.classical import ClassicalHead, count_numbers
 from fishcli.heads.trained import FoldHead, KerasHead
+from fishcli.locks import alone
 from fishcli.progress import table_text
 from fishcli.seeing_configs import SummaryConfig
 
@@ -153,7 +154,7 @@ def _plot(head: FoldHead, path: Path, this_run: Run) -> None:
     from keras.utils import plot_model
 
     try:
-        with whole_file(path) as partial:
+        with alone(path), whole_file(path) as partial:
             plot_model(head.model, str(partial), show_shapes=True, show_layer_names=True, dpi=DOTS)
     except ImportError:
         raise FishError(

@@ -12,7 +12,7 @@ from fishcli.commands.train_inputs import TrainData
 from fishcli.dataset.annotations import BOX_COLUMNS
 from fishcli.dataset.classes import fold_priors, labels_of
 from fishcli.features.views import boxes_to_photo, view_prefixes
-from fishcli.files import write_csv, write_json
+from fishcli.files import digests_of, write_csv, write_json
 from fishcli.progress import table_text
 from fishcli.scoring.calibration import find_temperature, nested_calibration
 from fishcli.scoring.metrics import accuracy, box_scores, explained, fold_mean_boxes, log_loss
@@ -56,7 +56,8 @@ def write_report(this_run: Run, data: TrainData, folds: pd.DataFrame) -> str:
         oof = folds.assign(class_name=data.images["class_name"])[["image", "class_name", "fold", "group"]]
         columns = pd.DataFrame(averaged, columns=data.class_names)
         write_csv(this_run.run_dir / oof_name(n), pd.concat([oof, columns], axis=1))
-    if not np.isnan(photo_boxes).all():
+    has_boxes = not np.isnan(photo_boxes).all()
+    if has_boxes:
         corners = pd.DataFrame(photo_boxes[0], columns=BOX_COLUMNS)
         write_csv(this_run.run_dir / "oof_boxes.csv", pd.concat([folds[["image"]], corners], axis=1))
     by_fold = []
@@ -72,7 +73,9 @@ def write_report(this_run: Run, data: TrainData, folds: pd.DataFrame) -> str:
         "by_fold": by_fold,
         "by_views": by_views,
     }
-    write_json(this_run.run_dir / METRICS, metrics)
+    names = ["folds.csv", *(oof_name(n) for n in by_views), *(["oof_boxes.csv"] if has_boxes else [])]
+    metrics["files"] = digests_of(this_run.run_dir / name for name in names)
+    write_json(this_run.run_dir / METRICS, metrics, sealed=True)
     return _tables(this_run, kind, by_fold, by_views)
 
 

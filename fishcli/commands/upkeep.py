@@ -16,7 +16,7 @@ from fishcli.dataset.boxes import BOX_RULES, target_boxes
 from fishcli.errors import FishError, choose
 from fishcli.features.augment import PREFIX
 from fishcli.features.backbones import Backbone
-from fishcli.features.contents import add_contents, set_checked
+from fishcli.features.contents import add_contents, is_checked, set_checked
 from fishcli.features.decode import UnreadableImageError, decode
 from fishcli.features.engines import N_CHECKED, EngineChoice, checked, load_engine
 from fishcli.features.extract import extract
@@ -73,6 +73,8 @@ def bring_up_to_date(
 ) -> None:
     """Compute what a store lacks of the wanted features; another process that does so is waited for.
 
+    Where nothing is lacking nothing is waited for.
+
     Args:
         store: the store.
         wanted: split -> (its images, the names of views and augmented copies).
@@ -82,8 +84,28 @@ def bring_up_to_date(
     Raises:
         FishError: images that can't be read, another data set, a backbone that can't be loaded.
     """
+    if _lacks_nothing(store, wanted, upkeep):
+        return
     with alone(store.store_dir):
         _bring_up_to_date(store, wanted, upkeep, backbone)
+
+
+def _lacks_nothing(
+    store: FeatureStore, wanted: dict[str, tuple[pd.DataFrame, list[str]]], upkeep: Upkeep
+) -> bool:
+    """Whether there is nothing to compute, to write or to say; only looks."""
+    if upkeep.skip_unreadable is not None:
+        return False
+    for split, (images, views) in wanted.items():
+        listed = store.images(split)
+        if listed is None or store.unreadable(split) or not is_checked(images, store.list_path(split)):
+            return False
+        known = dict(zip(listed["image"], listed["n_bytes"], strict=True))
+        if any(known.get(image) != n for image, n in zip(images["image"], images["n_bytes"], strict=True)):
+            return False
+        if not _is_complete(store, _make_plan(store, split, images, views, upkeep)):
+            return False
+    return True
 
 
 def _bring_up_to_date(
@@ -139,6 +161,14 @@ def _plan(
     if mended:
         left = {image: reason for image, reason in unreadable.items() if image not in mended}
         store.set_unreadable(split, left)
+    return _make_plan(store, split, images, views, upkeep)
+
+
+def _make_plan(
+    store: FeatureStore, split: str, images: pd.DataFrame, views: list[str], upkeep: Upkeep
+) -> SplitPlan:
+    """The plan for a split whose list is up to date."""
+    paths = dict(zip(images["image"], images["path"], strict=True))
     listed = store.images(split)
     assert listed is not None
     ids = list(listed["image"])

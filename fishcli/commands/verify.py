@@ -10,9 +10,9 @@ from fishcli.errors import FishError
 from fishcli.features.augment import PREFIX
 from fishcli.features.backbones import default_weights
 from fishcli.features.store import FeatureStore, list_stores
+from fishcli.features.store_lists import read_unreadable
 from fishcli.features.verify import ChunkCheck, check_chunks, list_arrays, n_chunks
 from fishcli.features.views import VIEWS
-from fishcli.files import read_json
 from fishcli.locks import alone
 from fishcli.progress import track
 
@@ -82,7 +82,7 @@ def _mending(config: FeaturesConfig, store: FeatureStore, split: str, bad: list[
         "splits": split,
         "view_names": ",".join(view for view in VIEWS if view in names) or "identity",
         "augment": max(copies, default=0),
-        "skip_unreadable": unreadable.exists() and bool(read_json(unreadable)["skipped"]),
+        "skip_unreadable": read_unreadable(unreadable)["skipped"],
         **{name: getattr(recipe, name) for name in ("backbone", "layer", "pool", "resize")},
     }
     return command_line("features", FeaturesConfig(**values))

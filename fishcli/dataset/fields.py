@@ -24,7 +24,7 @@ import pandas as pd
 from fishcli.dataset.file_facts import Facts, read_facts
 from fishcli.dataset.metadata import size_keys
 from fishcli.errors import FishError, choose
-from fishcli.files import read_csv
+from fishcli.files import line_of, read_csv
 from fishcli.progress import track
 
 SECTIONS = ("file", "layout", "pixels")
@@ -162,13 +162,14 @@ def read_tags(path: Path, known: Iterable[str] = FIELDS) -> dict[str, str]:
     table = read_csv(path, required=["field", "at_test_time"], text=["field", "at_test_time"])
     names = list(known)
     tags: dict[str, str] = {}
-    for line, (name, tag) in enumerate(zip(table["field"], table["at_test_time"], strict=True), start=2):
+    for row, (name, tag) in enumerate(zip(table["field"], table["at_test_time"], strict=True)):
         try:
             choose(name, names, "field")
             choose(tag, TAGS, "tag")
         except FishError as error:
-            raise FishError(f"{path}, line {line}: {error}") from None
+            raise FishError(f"{path}, line {line_of(path, row)}: {error}") from None
         if name in tags:
+            line = line_of(path, row)
             raise FishError(f"{path}, line {line}: {name!r} stands there a second time. Keep one line.")
         tags[name] = tag
     return tags

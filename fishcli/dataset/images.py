@@ -12,7 +12,7 @@ from PIL import Image, UnidentifiedImageError
 
 from fishcli.dataset.names import IMAGE_SUFFIXES, NameIndex, check_names
 from fishcli.errors import FishError, examples
-from fishcli.files import digest, read_csv
+from fishcli.files import digest, line_of, read_csv
 from fishcli.progress import track, warn
 
 FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF")
@@ -202,13 +202,13 @@ def _labels_from_csv(data_dir: Path, paths: dict[str, Path]) -> pd.DataFrame:
             "Add the files or delete their lines."
         )
     if (table["label"] == "").any():
-        line = int((table["label"] == "").idxmax()) + 2
+        line = line_of(csv_path, int((table["label"] == "").idxmax()))
         raise FishError(f"{csv_path}, line {line}: the label is empty. Write a class name there.")
     check_names(table["label"].unique(), str(csv_path))
     images = table["image"].map(found)
     twice = images[images.duplicated()]
     if len(twice):
-        line = int(twice.index[0]) + 2
+        line = line_of(csv_path, int(twice.index[0]))
         raise FishError(
             f"{csv_path}, line {line}: {twice.iloc[0]!r} stands there a second time. Keep one line an image."
         )
@@ -217,7 +217,7 @@ def _labels_from_csv(data_dir: Path, paths: dict[str, Path]) -> pd.DataFrame:
         warn(f"{csv_path} has no label for {len(unnamed):,} images in train/: left out ({examples(unnamed)})")
     labels = pd.DataFrame({"image": images, "class_name": table["label"]})
     if "group" in table and (table["group"] == "").any():
-        line = int((table["group"] == "").idxmax()) + 2
+        line = line_of(csv_path, int((table["group"] == "").idxmax()))
         raise FishError(f"{csv_path}, line {line}: the group is empty. Write one there or drop the column.")
     if "group" in table:
         check_names(table["group"].unique(), str(csv_path))

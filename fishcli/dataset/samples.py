@@ -8,7 +8,7 @@ import pandas as pd
 
 from fishcli.dataset.names import NameIndex, check_names
 from fishcli.errors import FishError, examples
-from fishcli.files import read_csv
+from fishcli.files import line_of, read_csv
 
 PATTERN = "sample_submission*.csv"
 
@@ -69,8 +69,9 @@ def _load_sample(path: Path, tests: dict[str, pd.DataFrame], class_names: list[s
     keys = _find_keys(path, list(table["image"]), tests, suffix)
     twice = np.flatnonzero(pd.Series(keys, dtype=object).duplicated())
     if len(twice):
-        row = twice[0]
-        raise FishError(f"{path}, line {row + 2}: {table['image'][row]!r} stands there a second time.")
+        row = int(twice[0])
+        line = line_of(path, row)
+        raise FishError(f"{path}, line {line}: {table['image'][row]!r} stands there a second time.")
     return Sample(path, suffix, tuple(table.columns), tuple(table["image"]), tuple(keys))
 
 

@@ -9,7 +9,7 @@ from pandas.api.types import is_numeric_dtype
 
 from fishcli.dataset.fields import Field
 from fishcli.errors import FishError, examples
-from fishcli.files import read_csv
+from fishcli.files import line_of, read_csv
 from fishcli.progress import say
 
 MAX_CODES = 20
@@ -89,7 +89,7 @@ def read_sheet(
 def _check_full(path: Path, column: pd.Series, role: str) -> None:
     is_empty = column.str.strip() == ""
     if is_empty.any():
-        line = int(is_empty.to_numpy().argmax()) + 2
+        line = line_of(path, int(is_empty.to_numpy().argmax()))
         raise FishError(
             f"{path}, line {line}: the {role} (column {column.name!r}) is empty. "
             f"Write one there, or delete the {is_empty.sum():,} lines without."
@@ -99,7 +99,7 @@ def _check_full(path: Path, column: pd.Series, role: str) -> None:
 def _ids(path: Path, column: pd.Series) -> pd.Index:
     twice = column[column.duplicated()]
     if len(twice):
-        line = int(twice.index[0]) + 2
+        line = line_of(path, int(twice.index[0]))
         raise FishError(
             f"{path}, line {line}: the id {twice.iloc[0]!r} (column {column.name!r}) stands there a second "
             "time. Keep one line an id."

@@ -6,18 +6,29 @@ from typing import Any
 import numpy as np
 import zarr
 from zarr.codecs import BloscCodec, Crc32cCodec
+from zarr.storage import MemoryStore
 
 from fishcli.errors import FishError
+from fishcli.files import whole_file
 
 CONFIG: Any = {"write_empty_chunks": True}
 """Otherwise a chunk of fill values would not be written, and be looked for on every resume. Zarr keeps no
 note of it, and open_array ignores it."""
+DESCRIPTION = "zarr.json"
 
 
 def create_array(path: Path, shape: tuple[int, ...], chunk_size: int, dtype: str, made_by: str) -> Any:
-    """A new array (n, ...) of NaN, `chunk_size` rows a chunk; `made_by` is kept in its attributes."""
-    return zarr.create_array(
-        path,
+    """A new array (n, ...) of NaN, `chunk_size` rows a chunk; `made_by` is kept in its attributes.
+
+    One that is there already loses its chunks first and its description last: if that is interrupted, it is
+    still known to be incomplete, and augmented copies do not vanish from the store.
+    """
+    for old in path.iterdir() if path.is_dir() else []:
+        if old.name != DESCRIPTION:
+            old.unlink()
+    described: dict[str, Any] = {}
+    zarr.create_array(
+        MemoryStore(described),
         shape=shape,
         chunks=(chunk_size, *shape[1:]),
         dtype=dtype,
@@ -27,6 +38,9 @@ def create_array(path: Path, shape: tuple[int, ...], chunk_size: int, dtype: str
         attributes={"made_by": made_by},
         config=CONFIG,
     )
+    with whole_file(path / DESCRIPTION) as partial:
+        partial.write_bytes(described[DESCRIPTION].to_bytes())
+    return open_array(path)
 
 
 def open_array(path: Path) -> Any:

@@ -33,6 +33,22 @@ def add_contents(images: pd.DataFrame, list_path: Path) -> tuple[pd.DataFrame, i
         and the time in ns for `set_checked`; None where nothing was to be read.
     """
     started = time.time_ns() - MARGIN_NS
+    paths, known, unsure = _look(images, list_path)
+    if unsure:
+        with ThreadPoolExecutor() as pool:
+            digests = pool.map(_digest, [paths[image] for image in unsure])
+            known |= zip(unsure, track(digests, "contents", "img", len(unsure)), strict=True)
+    found = images[["image", "n_bytes"]].assign(content=[known[image] for image in paths])
+    return found, started if unsure else None
+
+
+def is_checked(images: pd.DataFrame, list_path: Path) -> bool:
+    """Whether no photo was changed, as far as the file system knows, since the store's list was checked."""
+    return not _look(images, list_path)[2]
+
+
+def _look(images: pd.DataFrame, list_path: Path) -> tuple[dict[str, Path], dict[str, str], list[str]]:
+    """The paths and the known digests by image, and the images that are to be read."""
     known: dict[str, str] = {}
     checked = 0
     if list_path.exists():
@@ -41,12 +57,7 @@ def add_contents(images: pd.DataFrame, list_path: Path) -> tuple[pd.DataFrame, i
         known = dict(zip(listed["image"], listed["content"], strict=True)) if "content" in listed else {}
     paths = dict(zip(images["image"], images["path"], strict=True))
     unsure = [image for image in paths if not known.get(image) or _changed_ns(paths[image]) >= checked]
-    if unsure:
-        with ThreadPoolExecutor() as pool:
-            digests = pool.map(_digest, [paths[image] for image in unsure])
-            known |= zip(unsure, track(digests, "contents", "img", len(unsure)), strict=True)
-    found = images[["image", "n_bytes"]].assign(content=[known[image] for image in paths])
-    return found, started if unsure else None
+    return paths, known, unsure
 
 
 def set_checked(list_path: Path, checked_ns: int) -> None:

@@ -46,7 +46,11 @@ class Recipe:
 
     def to_json(self) -> dict[str, Any]:
         """As written into recipe.json."""
-        return {**dataclasses.asdict(self), "fingerprint": self.fingerprint}
+        return {
+            **dataclasses.asdict(self),
+            "image_size": list(self.image_size),
+            "fingerprint": self.fingerprint,
+        }
 
     @staticmethod
     def from_json(value: Any, source: str) -> "Recipe":

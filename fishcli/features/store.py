@@ -1,6 +1,6 @@
 """The feature store: one Zarr v3 array a (split, view), written chunk by chunk, read without loading all."""
 
-import shutil
+import os
 from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,9 @@ from fishcli.errors import FishError, examples
 from fishcli.features.arrays import chunk_path, create_array, open_array, read_rows
 from fishcli.features.augment import PREFIX
 from fishcli.features.recipe import Recipe
-from fishcli.files import read_csv, read_json, write_csv, write_json
-from fishcli.locks import alone
+from fishcli.features.store_lists import damaged, read_images, read_unreadable
+from fishcli.files import read_json, write_csv, write_json
+from fishcli.locks import CANNOT_BE_WRITTEN, alone
 
 FEATURE_BYTES = 2  # float16
 
@@ -57,11 +58,7 @@ class FeatureStore:
     def images(self, split: str) -> pd.DataFrame | None:
         """The image list of a split (image, n_bytes, perhaps content), or None where it has none yet."""
         path = self.list_path(split)
-        return (
-            read_csv(path, required=["image", "n_bytes"], text=["image", "content"])
-            if path.exists()
-            else None
-        )
+        return read_images(path) if path.exists() else None
 
     def list_path(self, split: str) -> Path:
         """Where the image list of a split is."""
@@ -76,9 +73,12 @@ class FeatureStore:
             mended: images that were unreadable and can be read now.
 
         Raises:
-            FishError: images are both new and missing: this is another data set.
+            FishError: images are both new and missing: this is another data set; the list is damaged.
         """
         known = self.images(split)
+        n_known = 0 if known is None else len(known)
+        if any(self.array(split, name).shape[0] > n_known for name in self._names(split)):
+            raise damaged(self.list_path(split), "it has fewer images than the features")
         if known is None:
             write_csv(self.list_path(split), images.filter(["image", "n_bytes", "content"]))
             return
@@ -112,8 +112,7 @@ class FeatureStore:
 
     def unreadable(self, split: str) -> dict[str, str]:
         """The images of a split that could not be read, each with the reason; their rows are NaN."""
-        path = self.store_dir / split / "unreadable.json"
-        return read_json(path)["reasons"] if path.exists() else {}
+        return dict(read_unreadable(self.store_dir / split / "unreadable.json")["reasons"])
 
     def set_unreadable(self, split: str, reasons: dict[str, str], skipped: bool | None = None) -> None:
         """Record the images that could not be read, and whether the user chose to go on without them.
@@ -121,16 +120,16 @@ class FeatureStore:
         Without `skipped`, an earlier choice stays.
         """
         path = self.store_dir / split / "unreadable.json"
-        known = read_json(path) if path.exists() else {"skipped": False, "reasons": {}}
+        known = read_unreadable(path)
         chosen = known["skipped"] if skipped is None else skipped
         record = {"skipped": chosen, "reasons": dict(sorted(reasons.items()))}
         if record != known:
-            write_json(path, record)
+            write_json(path, record, sealed=True)
 
     def check_readable(self, split: str, present: Container[str]) -> None:
         """Raise FishError where `present` images can't be read and the user has not chosen to skip them."""
         reasons = {image: reason for image, reason in self.unreadable(split).items() if image in present}
-        if reasons and not read_json(self.store_dir / split / "unreadable.json")["skipped"]:
+        if reasons and not read_unreadable(self.store_dir / split / "unreadable.json")["skipped"]:
             listed = "".join(f"\n  {image}: {reason}" for image, reason in reasons.items())
             raise FishError(
                 f"{len(reasons):,} images of {split} can't be read:{listed}\nAll others are computed and "
@@ -180,8 +179,6 @@ class FeatureStore:
                     chunk_path(array, array.shape[0] // array.chunks[0]).unlink(missing_ok=True)
                     array.resize(tuple(shape))
                 return array
-        if path.exists():
-            shutil.rmtree(path)
         return create_array(path, (*shape,), chunk_size, dtype, made_by)
 
     def is_complete(self, split: str, view: str) -> bool:
@@ -206,24 +203,32 @@ class FeatureStore:
 
     def copies(self, split: str) -> list[str]:
         """The names of a split's augmented copies in order, complete or not."""
-        names = [path.parent.name for path in (self.store_dir / split).glob("*/zarr.json")]
+        names = self._names(split)
         numbers = [name.removeprefix(PREFIX) for name in names if name.startswith(PREFIX)]
         return [f"{PREFIX}{n}" for n in sorted(int(number) for number in numbers if number.isdecimal())]
 
     def chunk_size(self, split: str) -> int | None:
         """Images a chunk in a split, None before the first array: all its arrays share their chunks."""
-        paths = sorted(self.store_dir.glob(f"{split}/*/zarr.json"))
-        return int(self.array(split, paths[0].parent.name).chunks[0]) if paths else None
+        names = self._names(split)
+        return int(self.array(split, names[0]).chunks[0]) if names else None
+
+    def _names(self, split: str) -> list[str]:
+        """The names of a split's arrays."""
+        return sorted(path.parent.name for path in self.store_dir.glob(f"{split}/*/zarr.json"))
 
     def _forget_row(self, split: str, row: int) -> None:
         """Delete the chunks that hold a row, so that they are computed again."""
-        for path in self.store_dir.glob(f"{split}/*/zarr.json"):
-            array = self.array(split, path.parent.name)
+        for name in self._names(split):
+            array = self.array(split, name)
             chunk_path(array, row // array.chunks[0]).unlink(missing_ok=True)
 
     def touch(self) -> None:
         """Make this the store that was used last."""
-        (self.store_dir / "recipe.json").touch()
+        try:
+            os.utime(self.store_dir / "recipe.json")
+        except OSError as error:
+            if error.errno not in CANNOT_BE_WRITTEN:  # then it keeps its place in the order
+                raise
 
     def sweep(self) -> None:
         """Remove what a killed process left of half-written chunks."""

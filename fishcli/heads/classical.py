@@ -1,7 +1,9 @@
 """The heads that scikit-learn fits on pooled features: what every other head has to beat."""
 
+import warnings
 import zipfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from fishcli.errors import FishError, examples
 from fishcli.heads.estimators import FITTERS, TREES, Rows, inner_folds, split_lone_groups
 from fishcli.heads.inputs import HeadInputs
 from fishcli.heads.trained import FoldHead
+from fishcli.progress import warn
 
 PSEUDO_VOTES = 3
 PRIOR_SHARES = {"linear": 1e-12, "svm": 1e-12, "forest": PSEUDO_VOTES / (TREES + PSEUDO_VOTES)}
@@ -124,12 +127,18 @@ def load_classical(path: Path, encoder: MetadataEncoder, counts: np.ndarray) -> 
             would follow out of its memory.
     """
     import skops.io
+    from sklearn.exceptions import InconsistentVersionWarning
 
     try:
         untrusted = sorted(set(skops.io.get_untrusted_types(file=path)) - set(TRUSTED))
         if untrusted:
             raise ValueError(f"it holds types that no head has: {examples(untrusted)}")
-        model = skops.io.load(path, trusted=list(TRUSTED))
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", InconsistentVersionWarning)
+            model = skops.io.load(path, trusted=list(TRUSTED))
+        for each in caught:
+            if isinstance(each.message, InconsistentVersionWarning):
+                _tell_version(each.message.original_sklearn_version, each.message.current_sklearn_version)
         if not isinstance(model, dict) or set(model) != PARTS:
             raise ValueError("it holds no head")
         if not (_is_sound(model["classifier"]) and _is_sound(model["boxes"])):
@@ -138,6 +147,15 @@ def load_classical(path: Path, encoder: MetadataEncoder, counts: np.ndarray) -> 
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise FishError(f"{path} can't be loaded ({reason}).") from None
     return ClassicalHead(model, encoder, counts)
+
+
+@cache
+def _tell_version(fitted_by: str, current: str) -> None:
+    """Warn, once, of heads that another scikit-learn fitted: it promises nothing of them."""
+    warn(
+        f"the run's heads were fitted by scikit-learn {fitted_by}, this is {current}: predictions may "
+        "differ. To be sure train again under another --name: fishcli train."
+    )
 
 
 def _is_sound(fitted: Any) -> bool:
