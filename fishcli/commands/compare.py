@@ -9,6 +9,7 @@ from typing import Any, get_args, get_type_hints
 import pandas as pd
 
 from fishcli.commands.compare_table import compare_cells, screen_table
+from fishcli.commands.fold_fits import missing_folds
 from fishcli.commands.fold_tasks import FitSource, train_on
 from fishcli.commands.runs import Run, check_name
 from fishcli.commands.stored_backbones import reload_tail
@@ -164,7 +165,7 @@ def _train_all_on(address: str, entries: list[tuple[TrainConfig, TrainData]]) ->
 def _train(config: TrainConfig, data: TrainData, held: dict[bool, Features]) -> Run:
     """Train a run unless it is complete. Features are read once for all heads that take them alike."""
     with claimed_run(config, data) as (this_run, folds):
-        if this_run.missing_folds():
+        if missing_folds(this_run):
             takes_maps = needs_maps(config, data.has_boxes)
             inputs = read_inputs(config, data, held.get(takes_maps))
             held[takes_maps] = inputs.features

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from fishcli.commands.pseudo import PseudoSource
 from fishcli.commands.runs import Run
 from fishcli.configs import TrainConfig
-from fishcli.files import digests_of, whole_file, write_json
+from fishcli.files import digests_of, whole_file, write_csv, write_json
 from fishcli.heads.fit import fit_fold
 from fishcli.heads.inputs import HeadInputs, in_parts
 from fishcli.heads.trained import FoldHead
@@ -33,6 +34,25 @@ class FitDone:
     kept: dict[str, Any]
     losses: dict[str, list[float]]
     seconds: float
+
+
+def missing_folds(this_run: Run) -> list[int]:
+    """The folds of a run that are not trained yet; none of a complete run."""
+    if this_run.is_complete:
+        return []
+    folds = range(this_run.settings["folds"])
+    if not (this_run.run_dir / "config.json").exists():
+        return list(folds)
+    return [k for k in folds if not this_run.fold_path(k, ".json").exists()]
+
+
+def begin_run(this_run: Run, folds: pd.DataFrame) -> None:
+    """Write what is known before training; what a run left that was removed while it was trained goes."""
+    if not (this_run.run_dir / "config.json").exists():
+        for path in this_run.run_dir.glob("fold_*"):
+            path.unlink()
+    write_json(this_run.run_dir / "config.json", this_run.to_json(), sealed=True)
+    write_csv(this_run.run_dir / "folds.csv", folds)
 
 
 def fit_member(

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from fishcli.cluster import Cluster, connected
-from fishcli.commands.fold_fits import FitDone, finish_fold, fit_member
+from fishcli.commands.fold_fits import FitDone, begin_run, finish_fold, fit_member, missing_folds
 from fishcli.commands.pseudo import PseudoSource, load_pseudo
 from fishcli.commands.runs import Run
 from fishcli.commands.train_inputs import TrainData, read_inputs
@@ -45,7 +45,7 @@ def train_on(address: str, sources: list[FitSource]) -> None:
         address: the scheduler's; workers see the store and the runs under the same paths as this process.
         sources: the runs.
     """
-    missing = [(number, k) for number, each in enumerate(sources) for k in each.run.missing_folds()]
+    missing = [(number, k) for number, each in enumerate(sources) for k in missing_folds(each.run)]
     if not missing:
         return
     with connected(address) as cluster:
@@ -66,7 +66,7 @@ def _calls(
     data = {id(each.data): cluster.share(_seen_from_anywhere(each.data)) for each in sources}
     folds = {}
     for number in sorted({number for number, _ in missing}):
-        sources[number].run.begin(sources[number].folds)
+        begin_run(sources[number].run, sources[number].folds)
         folds[number] = cluster.share(sources[number].folds)
     calls: list[tuple[Any, ...]] = []
     for number, k in sorted(missing, key=lambda one: _takes_maps(sources[one[0]])):

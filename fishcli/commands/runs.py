@@ -13,7 +13,7 @@ from fishcli.configs import TrainConfig
 from fishcli.dataset.images import dataset_digest
 from fishcli.dataset.metadata import MetadataEncoder
 from fishcli.errors import FishError, choose
-from fishcli.files import digests_of, read_csv, read_json, write_csv, write_json
+from fishcli.files import digests_of, read_csv, read_json
 from fishcli.heads.choices import HEADS
 from fishcli.heads.fit import SUFFIXES, load_fold
 from fishcli.heads.trained import FoldHead
@@ -94,23 +94,6 @@ class Run:
         """Where a fold's fitted head is; further members of `--seeds` are numbered: fold_<k>_<s>."""
         number = "" if member == 0 else f"_{member}"
         return self.fold_path(fold, number + SUFFIXES[HEADS[self.settings["head"]].fitted_by])
-
-    def missing_folds(self) -> list[int]:
-        """The folds that are not trained yet; none of a complete run."""
-        if self.is_complete:
-            return []
-        is_begun = (self.run_dir / "config.json").exists()
-        return [
-            k for k in range(self.settings["folds"]) if not (is_begun and self.fold_path(k, ".json").exists())
-        ]
-
-    def begin(self, folds: pd.DataFrame) -> None:
-        """Write what is known before training; what a run left that was removed while it was trained goes."""
-        if not (self.run_dir / "config.json").exists():
-            for path in self.run_dir.glob("fold_*"):
-                path.unlink()
-        write_json(self.run_dir / "config.json", self.to_json(), sealed=True)
-        write_csv(self.run_dir / "folds.csv", folds)
 
     def load_folds(self) -> list[list[FoldHead]]:
         """The fitted heads of each fold, one a seed."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fishcli.commands.fold_fits import finish_fold, fit_member
+from fishcli.commands.fold_fits import begin_run, finish_fold, fit_member, missing_folds
 from fishcli.commands.fold_tasks import FitSource, train_on
 from fishcli.commands.pseudo import load_pseudo
 from fishcli.commands.runs import METRICS, Run, check_name, list_runs, pick_run, settings_of
@@ -35,7 +35,7 @@ def run(config: TrainConfig) -> str:
         warn_of_missing_classes(data.images["class_name"], folds["fold"].to_numpy())
         if config.scheduler is not None:
             train_on(config.scheduler, [FitSource(config, this_run, data, folds)])
-        elif this_run.missing_folds():
+        elif missing_folds(this_run):
             train_folds(config, this_run, read_inputs(config, data), folds)
         return write_report(this_run, data, folds)
 
@@ -77,8 +77,8 @@ def train_folds(config: TrainConfig, this_run: Run, inputs: HeadInputs, folds: p
     """Train the folds that are not done; what could refuse the run comes before its folder is made."""
     pooled = len(inputs.features.shape) == 3
     pseudo = load_pseudo(config, this_run, folds, pooled) if config.pseudo is not None else None
-    missing = this_run.missing_folds()
-    this_run.begin(folds)
+    missing = missing_folds(this_run)
+    begin_run(this_run, folds)
     fold = folds["fold"].to_numpy()
     for k in missing:
         say(f"fold {k + 1} of {config.folds}: training {config.head} on {int((fold != k).sum()):,} images")
