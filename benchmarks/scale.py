@@ -1,6 +1,7 @@
 """Every command of the pipeline on many images: is its time linear, and its memory flat?
 
     python benchmarks/scale.py [--counts 10000 100000 1000000] [--folder DIR] [--plot docs/scale.png]
+    python benchmarks/scale.py --gib 50     # train on a store of maps that is larger than memory
 
 A competition of that many training images, and a quarter as many test images, is generated: hard links to
 a thousand small photos, so that a million entries take no disk. The backbone is trivial (the mean colours of
@@ -34,6 +35,7 @@ FEATURES = (
     "compute(Path(sys.argv[1]))\n"
     "print('peak', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)\n"
 )
+MAX_LINKS, MAP_CHUNK = 50_000, 128
 AUDIT_FIELDS = "width,height,size_key,aspect"
 
 
@@ -135,6 +137,41 @@ def measure(n_images: int, root: Path) -> list[dict[str, object]]:
     return rows
 
 
+def train_on_maps(gib: float, root: Path) -> None:
+    """Train the default head on a store of that many GiB of maps, nine in ten values zero."""
+    from fishcli.features.decode import DECODER
+    from fishcli.features.recipe import Recipe
+    from fishcli.features.store import FeatureStore
+
+    shape = (7, 7, 1280)
+    n_images = int(gib * 2**30 / (2 * np.prod(shape)))
+    data_dir, rows, rng = root / "data", [], np.random.default_rng(0)
+    photo = root / "photo.png"
+    Image.new("RGB", (1, 1)).save(photo)
+    photos = []
+    for i in range(-(-n_images // MAX_LINKS)):
+        photos.append(shutil.copy(photo, root / f"{i}.png"))
+    for i in range(n_images):
+        image = f"class_{i % N_CLASSES}/img_{i:07d}.png"
+        link(Path(photos[i // MAX_LINKS]), data_dir / "train" / image)
+        rows.append({"image": image, "n_bytes": photo.stat().st_size, "group": i // N_CLASSES % N_GROUPS})
+    table = pd.DataFrame(rows).sort_values("image")
+    table[["image", "group"]].to_csv(data_dir / "groups.csv", index=False)
+    recipe = Recipe("mobilenet_v2", "out_relu", "", (224, 224), "squash", "none", "", DECODER)
+    store = FeatureStore.create(data_dir / "features", recipe, "random")
+    store.update_images("train", table, set())
+    array = store.require_array("train", "identity", (n_images, *shape), MAP_CHUNK)
+    drawn = rng.standard_normal((MAP_CHUNK, *shape), np.float32) * (rng.random((MAP_CHUNK, *shape)) < 0.2)
+    drawn = np.maximum(drawn, 0).astype(np.float16)
+    for start in range(0, n_images, MAP_CHUNK):
+        array[start : start + MAP_CHUNK] = np.roll(drawn, start, axis=0)[: n_images - start]
+    size = sum(path.stat().st_size for path in store.store_dir.glob("train/identity/*")) / 2**30
+    print(f"{n_images:,} images, {gib:g} GiB of maps, {size:.1f} GiB on disk", flush=True)
+    options = ["--metadata", "none", "--boxes", "none", "--epochs", 5, "--models-dir", root / "models"]
+    seconds, peak = fishcli("train", "--data-dir", data_dir, *options)
+    print(f"train: {seconds:,.0f} s, peak {peak:,.0f} MiB, {1024 * gib / seconds:,.0f} MiB of maps a second")
+
+
 def plot(table: pd.DataFrame, path: Path) -> None:
     import matplotlib.pyplot as plt
 
@@ -155,7 +192,12 @@ def main() -> None:
     parser.add_argument("--counts", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--folder", type=Path, help="where to work; a temporary folder unless given")
     parser.add_argument("--plot", type=Path)
+    parser.add_argument("--gib", type=float, help="train on a store of so many GiB of maps, and stop")
     args = parser.parse_args()
+    if args.gib:
+        with tempfile.TemporaryDirectory(dir=args.folder) as root:
+            train_on_maps(args.gib, Path(root))
+        return
     rows = []
     for n_images in args.counts:
         root = Path(tempfile.mkdtemp(dir=args.folder))

@@ -2,6 +2,7 @@
 
 import dataclasses
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -120,12 +121,12 @@ def _bring_up_to_date(
         backbone = backbone or reload_backbone(store)
         _announce(store, backbone, todo)
         store.sweep()
-        _compute(store, backbone, todo, upkeep)
-        if not all(_is_complete(store, plan) for plan in todo):
-            raise FishError(
-                f"{store.store_dir} was removed or changed while its features were computed. "
-                "Run the command again."
-            )
+        for plan in _compute(store, backbone, todo, upkeep):
+            if not _is_complete(store, plan):
+                raise FishError(
+                    f"{store.store_dir} was removed or changed while its features were computed. "
+                    "Run the command again."
+                )
     for split, (images, _) in wanted.items():
         store.set_unreadable(split, store.unreadable(split), upkeep.skip_unreadable)
         store.check_readable(split, set(images["image"]))
@@ -133,11 +134,15 @@ def _bring_up_to_date(
             warn(f"{split}/{image} can't be read and is skipped: {reason}")
 
 
-def _compute(store: FeatureStore, backbone: Backbone, todo: list[SplitPlan], upkeep: Upkeep) -> None:
+def _compute(
+    store: FeatureStore, backbone: Backbone, todo: list[SplitPlan], upkeep: Upkeep
+) -> Iterator[SplitPlan]:
+    """Compute plan by plan; yields each when it is done."""
     if upkeep.scheduler is not None:
         with connected(upkeep.scheduler) as cluster:
             for plan in todo:
                 extract_on(cluster, store, backbone, plan, (upkeep.engine, upkeep.batch_size))
+                yield plan
         return
     from joblib import cpu_count  # of this process, not of the machine
 
@@ -146,6 +151,7 @@ def _compute(store: FeatureStore, backbone: Backbone, todo: list[SplitPlan], upk
     engine = checked(engine, backbone, first, upkeep.batch_size)
     for plan in todo:
         extract(store, backbone, engine, plan, upkeep.batch_size, upkeep.workers or cpu_count())
+        yield plan
 
 
 def _plan(
