@@ -5,7 +5,8 @@ import importlib
 import inspect
 import sys
 from collections.abc import Callable
-from typing import Annotated, Any, get_type_hints
+from pathlib import Path
+from typing import Annotated, Any, get_args, get_type_hints
 
 import typer
 from typer.core import TyperGroup
@@ -13,6 +14,7 @@ from typer.core import TyperGroup
 from fishcli import __version__, audit_configs, configs, seeing_configs
 from fishcli.errors import FishError, LimitError
 from fishcli.progress import RED, marked, set_quiet
+from fishcli.remote import parse_path, reaching
 
 INTERRUPTED = 130
 MENDED_BY_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
@@ -88,7 +90,8 @@ def _command(config_class: type, module: str) -> Callable[..., None]:
     def command(quiet: bool, **options: Any) -> None:
         if quiet:
             set_quiet(True)
-        result = importlib.import_module(f"fishcli.commands.{module}").run(config_class(**options))
+        with reaching(*options.values()):
+            result = importlib.import_module(f"fishcli.commands.{module}").run(config_class(**options))
         typer.echo(result)
 
     own = vars(config_class).get("__annotations__", {})
@@ -98,7 +101,12 @@ def _command(config_class: type, module: str) -> Callable[..., None]:
     kind = Annotated[bool, typer.Option("--quiet", "-q", help=QUIET_HELP)]
     quiet = inspect.Parameter("quiet", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=kind)
     command.__signature__ = inspect.Signature([*fields, quiet])  # type: ignore[attr-defined]
-    command.__annotations__ = {**get_type_hints(config_class, include_extras=True), "quiet": kind}
+    hints = get_type_hints(config_class, include_extras=True)
+    for hint in hints.values():
+        if Path in (hint.__origin__, *get_args(hint.__origin__)):
+            option = hint.__metadata__[0]
+            option.parser, option.metavar = parse_path, option.metavar or "PATH"
+    command.__annotations__ = {**hints, "quiet": kind}
     command.__doc__ = config_class.__doc__
     return command
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fishcli.errors import FishError
+from fishcli.remote import content, is_remote, local_copy, read_bytes, uploaded
 
 SEAL = "sha256 of the rest"
 """The key of a sealed JSON file's digest."""
@@ -20,8 +21,13 @@ SEAL = "sha256 of the rest"
 def whole_file(path: Path) -> Iterator[Path]:
     """Yield a path beside `path` to write to; rename it to `path` on success, delete it on failure.
 
-    The name is fixed, so what a killed process leaves behind is overwritten by the next try.
+    The name is fixed, so what a killed process leaves behind is overwritten by the next try. For a remote
+    `path` a local file is yielded, and put there as one object.
     """
+    if is_remote(path):
+        with uploaded(path) as local:
+            yield local
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.stem}.partial{path.suffix}")
     try:
@@ -67,7 +73,7 @@ def read_json(path: Path) -> Any:
         FishError: the file is missing, malformed (with its line), or was changed since it was sealed.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(read_bytes(path).decode("utf-8"))
     except FileNotFoundError:
         raise FishError(f"{path} is missing.") from None
     except IsADirectoryError:
@@ -108,7 +114,7 @@ def read_csv(path: Path, required: Sequence[str] = (), text: Sequence[str] = ())
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # more values than columns in every line
-            table = pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False)
+            table = pd.read_csv(content(path), dtype=str, keep_default_na=False, index_col=False)
     except FileNotFoundError:
         raise FishError(f"{path} is missing.") from None
     except IsADirectoryError:
@@ -155,7 +161,7 @@ def digests_of(paths: Iterable[Path]) -> dict[str, str]:
     """The sha256 of each file, in hexadecimal, by name."""
     found = {}
     for path in paths:
-        with path.open("rb") as file:
+        with local_copy(path) as local, local.open("rb") as file:
             found[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
     return found
 

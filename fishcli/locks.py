@@ -8,6 +8,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from fishcli.progress import warn
+from fishcli.remote import is_remote
 
 CANNOT_BE_WRITTEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 
@@ -18,8 +19,12 @@ def alone(path: Path) -> Iterator[None]:
 
     The lock is the operating system's, on the hidden file `.<name>.lock` beside `path`: it ends with its
     process, however that ends. Not reentrant. Where nothing can be written there is nothing to hold, so that
-    commands that only read go on.
+    commands that only read go on. Nor on a remote file system: object stores have no locks, and files are put
+    there whole, so that two processes do each other's work twice at worst.
     """
+    if is_remote(path):
+        yield
+        return
     lock = FileLock(path.with_name(f".{path.name}.lock"))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

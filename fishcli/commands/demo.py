@@ -5,10 +5,15 @@ import shutil
 from fishcli.configs import DemoConfig
 from fishcli.demo.competition import draw_competition
 from fishcli.errors import FishError
+from fishcli.remote import is_remote
 
 
 def run(config: DemoConfig) -> str:
     """Draw the competition into an empty or new folder, whole or not at all; returns the folder."""
+    if is_remote(config.directory):
+        raise FishError(
+            f"{config.directory}: a competition is drawn on a disk. Name a folder, and copy it there."
+        )
     directory = config.directory.resolve()
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise FishError(f"{directory} is not an empty folder. Name a new one: fishcli demo DIR.")

@@ -12,6 +12,7 @@ from fishcli.dataset.images import FORMATS, upright_rgb
 from fishcli.features.photo_grids import share_in_boxes, spread
 from fishcli.heads.class_maps import OF_NO_CLASS
 from fishcli.progress import warn
+from fishcli.remote import content
 from fishcli.report.contact_sheets import PAIR_CELL
 from fishcli.report.heatmaps import Boxes, Panel, heatmap_picture, overlay
 
@@ -44,7 +45,7 @@ def draw_images(inputs: MapInputs, images: Sequence[str]) -> Iterator[Drawn]:
     for image, maps in maps_of(inputs, images, labels if has_class else labels[:1]):
         row = int(inputs.rows([image])[0])
         try:
-            with Image.open(inputs.images["path"].iloc[row], formats=FORMATS) as opened:
+            with Image.open(content(inputs.images["path"].iloc[row]), formats=FORMATS) as opened:
                 photo = upright_rgb(opened)
         except DAMAGE as error:
             warn(f"{image} can't be drawn: {error}")

@@ -1,7 +1,6 @@
 """`fishcli runs rm`: runs are removed for good, so what is meant is named and asked first."""
 
 import os
-import shutil
 import sys
 from pathlib import Path, PurePosixPath
 
@@ -10,6 +9,7 @@ import typer
 from fishcli.commands.run_files import METRICS, find_runs
 from fishcli.errors import FishError, choose
 from fishcli.locks import alone
+from fishcli.remote import is_remote, list_files, remove_tree
 from fishcli.seeing_configs import RemoveConfig
 
 
@@ -56,11 +56,15 @@ def _content(path: Path, known: list[str], models_dir: Path) -> str:
     """What would be lost, in words."""
     if path.is_symlink():
         return f"a link to {path.resolve()}; the link is removed, what it leads to stays"
-    files = [Path(folder, name) for folder, _, names in os.walk(path) for name in names]
-    mebibytes = sum(each.lstat().st_size for each in files) / 2**20
+    sizes = [each.n_bytes for each in list_files(path).values()] if is_remote(path) else _sizes_below(path)
+    mebibytes = sum(sizes) / 2**20
     inner = [name for name in known if name.startswith(f"{path.relative_to(models_dir).as_posix()}/")]
     runs = f"{len(inner):,} run{'s' * (len(inner) > 1)}, " if inner else ""
-    return f"{runs}{len(files):,} file{'s' * (len(files) != 1)}, {mebibytes:,.1f} MiB"
+    return f"{runs}{len(sizes):,} file{'s' * (len(sizes) != 1)}, {mebibytes:,.1f} MiB"
+
+
+def _sizes_below(path: Path) -> list[int]:
+    return [Path(folder, name).lstat().st_size for folder, _, names in os.walk(path) for name in names]
 
 
 def _ask(n: int) -> None:
@@ -82,4 +86,4 @@ def _remove(path: Path) -> None:
         path.unlink()
         return
     (path / METRICS).unlink(missing_ok=True)
-    shutil.rmtree(path)  # does not follow links inside
+    remove_tree(path)

@@ -17,6 +17,7 @@ from fishcli.dataset.groups import read_groups
 from fishcli.dataset.images import load_train
 from fishcli.errors import FishError
 from fishcli.progress import warn
+from fishcli.remote import content
 from fishcli.report.run_facts import Part
 from fishcli.scoring.metrics import accuracy, fold_mean_boxes, log_losses
 
@@ -126,7 +127,7 @@ def read_raw_proba(run: Run, answers: Answers) -> np.ndarray | None:
     table = pd.DataFrame(np.nan, index=pd.Index(folds["image"]), columns=answers.class_names)
     try:
         for k in range(run.settings["folds"]):
-            with np.load(run.fold_path(k, ".npz"), allow_pickle=False) as kept:
+            with np.load(content(run.fold_path(k, ".npz")), allow_pickle=False) as kept:
                 table.loc[(folds["fold"] == k).to_numpy()] = kept["proba"][0]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None

@@ -11,6 +11,7 @@ from typing import Any
 
 from fishcli.errors import FishError
 from fishcli.files import read_json
+from fishcli.remote import is_remote, list_folder, names_in
 
 CONFIG, METRICS = "config.json", "metrics.json"
 RUN_FILE = re.compile(r"(config|metrics|fold_\d+)\.json|(folds|oof)\.csv|fold_\d+(_\d+)?\.(npz|keras|skops)")
@@ -91,7 +92,7 @@ def find_runs(models_dir: Path) -> list[str]:
 def is_run(folder: Path) -> bool:
     """Whether a folder is a run's, complete or not."""
     try:
-        return any(RUN_FILE.fullmatch(name) for name in os.listdir(folder))  # noqa: PTH208  twice as fast
+        return any(RUN_FILE.fullmatch(name) for name in names_in(folder))
     except OSError:
         return False
 
@@ -111,6 +112,10 @@ def read_run(models_dir: Path, name: str) -> RunLine:
 
 
 def _folders(folder: Path) -> Iterator[Path]:
+    if is_remote(folder):
+        names = [name for name, is_folder in list_folder(folder).items() if is_folder]
+        yield from (folder / name for name in names if not name.startswith("."))
+        return
     with os.scandir(folder) as entries:
         for entry in entries:
             if not entry.name.startswith(".") and entry.is_dir():

@@ -14,6 +14,7 @@ from fishcli.dataset.classes import fold_priors, labels_of
 from fishcli.features.views import boxes_to_photo, view_prefixes
 from fishcli.files import digests_of, write_csv, write_json
 from fishcli.progress import table_text
+from fishcli.remote import content
 from fishcli.scoring.calibration import find_temperature, nested_calibration
 from fishcli.scoring.metrics import accuracy, box_scores, explained, fold_mean_boxes, log_loss
 
@@ -33,7 +34,7 @@ def write_report(this_run: Run, data: TrainData, folds: pd.DataFrame) -> str:
     boxes = np.empty((n_views, len(folds), 4))
     for k in range(n_folds):
         try:
-            with np.load(this_run.fold_path(k, ".npz"), allow_pickle=False) as kept:
+            with np.load(content(this_run.fold_path(k, ".npz")), allow_pickle=False) as kept:
                 proba[:, fold == k], boxes[:, fold == k] = kept["proba"], kept["boxes"]
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise this_run.damaged(k, error) from None

@@ -26,6 +26,7 @@ from fishcli.features.store import FEATURE_BYTES, FeatureStore, list_stores
 from fishcli.files import digest
 from fishcli.locks import alone
 from fishcli.progress import say, warn
+from fishcli.remote import is_remote
 
 BEST_ENGINE = EngineChoice()
 
@@ -216,10 +217,12 @@ def _announce(store: FeatureStore, backbone: Backbone, plans: list[SplitPlan]) -
         len(plan.images) * sum(not store.is_complete(plan.split, view) for view in plan.views)
         for plan in plans
     ) * (FEATURE_BYTES * int(np.prod(backbone.feature_shape)))
-    free = shutil.disk_usage(store.store_dir).free
+    free = ""
+    if not is_remote(store.store_dir):
+        free = f" ({shutil.disk_usage(store.store_dir).free / 2**30:,.1f} GiB free)"
     for plan in plans:
         say(f"{plan.split}: {len(plan.images):,} images x {len(plan.views)} views ({', '.join(plan.views)})")
     say(
         f"features {backbone.feature_shape} float16, at most {n_bytes / 2**20:,.1f} MiB before compression "
-        f"in {store.store_dir} ({free / 2**30:,.1f} GiB free)"
+        f"in {store.store_dir}{free}"
     )

@@ -18,6 +18,7 @@ from fishcli.dataset.names import NameIndex
 from fishcli.errors import FishError, examples
 from fishcli.files import read_csv, read_json
 from fishcli.progress import warn
+from fishcli.remote import read_bytes
 
 BOX_COLUMNS = ["x_min", "y_min", "x_max", "y_max"]
 MAX_FRACTION = 1.5  # fractions pass 1 where a box passes the edge; pixels beyond 1.5 occur in any real file
@@ -161,7 +162,7 @@ def _coco(path: Path, content: dict[str, Any]) -> Iterator[_Record]:
 
 
 def _voc(path: Path) -> Iterator[_Record]:
-    data = path.read_bytes()
+    data = read_bytes(path)
     if b"<!DOCTYPE" in data.replace(b"\0", b""):  # without the zeros that UTF-16 puts between letters
         raise FishError(f"{path}: has a DOCTYPE, which could hold entities; expected none. Delete it.")
     try:

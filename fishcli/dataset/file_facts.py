@@ -12,6 +12,7 @@ from PIL import Image
 from fishcli.dataset.images import DAMAGE, EXIF_ORIENTATION, FORMATS
 from fishcli.dataset.names import harmless
 from fishcli.files import digest
+from fishcli.remote import content
 
 Facts = dict[str, float | str]
 
@@ -48,7 +49,7 @@ def read_facts(path: Path, names: Collection[str]) -> Facts:
         if "modified" in names:
             facts["modified"] = path.stat().st_mtime
         while readers:  # opened anew after a failure, which can leave half an image that looks whole
-            with Image.open(path, formats=FORMATS) as image, suppress(*DAMAGE):
+            with Image.open(content(path), formats=FORMATS) as image, suppress(*DAMAGE):
                 while readers:
                     facts |= readers.pop(0)(image)
     return {name: fact for name, fact in facts.items() if name in names}

@@ -9,6 +9,7 @@ from fishcli.dataset.names import NameIndex, check_names
 from fishcli.errors import FishError, examples
 from fishcli.files import line_of, read_csv
 from fishcli.progress import say, warn
+from fishcli.remote import parse_path
 
 
 def load_groups(option: str, data_dir: Path, train: pd.DataFrame) -> pd.Series | None:
@@ -32,11 +33,11 @@ def load_groups(option: str, data_dir: Path, train: pd.DataFrame) -> pd.Series |
     if option == "size":
         return pd.Series(size_keys(train), index=ids, name="group")
     if option != "auto":
-        if not Path(option).is_file():
+        if not parse_path(option).is_file():
             raise FishError(
                 f"--groups {option}: no such file. Expected auto, none, size, or a CSV with image,group."
             )
-        return read_groups(Path(option), train)
+        return read_groups(parse_path(option), train)
     if (data_dir / "groups.csv").exists():
         say(f"groups from {data_dir / 'groups.csv'}")
         return read_groups(data_dir / "groups.csv", train)

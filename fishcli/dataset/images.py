@@ -1,10 +1,12 @@
 """The images of a competition: their ids, classes and sizes, read from folders and file headers."""
 
+import io
 import os
 import struct
 import warnings
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,10 +15,18 @@ from PIL import Image, UnidentifiedImageError
 from fishcli.dataset.names import IMAGE_SUFFIXES, NameIndex, check_names
 from fishcli.errors import FishError, examples
 from fishcli.files import digest, line_of, read_csv
-from fishcli.progress import track, warn
+from fishcli.progress import bar, warn
+from fishcli.remote import Listed, is_remote, list_files, read_bytes
 
 FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF")
 """What may be inside an image file, whatever its suffix says. EPS and the like would run programs."""
+
+N_AT_A_TIME = 64
+"""A thread reads so many headers in one go: a future for every photo would weigh more than what it reads."""
+N_REMOTE = 32
+"""So many requests for headers are on their way at once."""
+HEADER_BYTES = 256 * 1024
+"""Where a remote photo's size and EXIF stand; of a file whose header is longer, its size is not known."""
 
 # Both once, here: in the threads that open images neither is safe.
 Image.init()
@@ -65,7 +75,7 @@ def load_train(data_dir: Path) -> pd.DataFrame:
     labels = (
         _labels_from_csv(data_dir, paths) if _train_csv(data_dir) else _labels_from_folders(train_dir, paths)
     )
-    table = _read_headers({image: paths[image] for image in labels["image"]}, "train")
+    table = _read_headers(train_dir, {image: paths[image] for image in labels["image"]})
     return labels.merge(table, on="image", validate="one_to_one")
 
 
@@ -80,7 +90,7 @@ def load_tests(data_dir: Path) -> dict[str, pd.DataFrame]:
         paths = _image_paths(test_dir)
         if not paths:
             raise FishError(f"{test_dir} holds no image. Put the test images there or remove the folder.")
-        tables[test_dir.name] = _read_headers(paths, test_dir.name)
+        tables[test_dir.name] = _read_headers(test_dir, paths)
     if not tables:
         raise FishError(f"no test images: expected a folder {data_dir}/test or test_stg1, test_stg2, ...")
     return tables
@@ -100,9 +110,14 @@ def dataset_digest(images: pd.DataFrame) -> str:
 def read_header(path: Path) -> tuple[int, int, str]:
     """Height and width in pixels of the upright photo, not decoded, and why that failed ("" if not)."""
     try:
-        if path.stat().st_size == 0:
+        if is_remote(path):
+            file: Any = io.BytesIO(read_bytes(path, HEADER_BYTES))
+            is_empty = not file.getbuffer().nbytes
+        else:
+            file, is_empty = path, path.stat().st_size == 0
+        if is_empty:
             return 0, 0, "the file is empty"
-        with Image.open(path, formats=FORMATS) as image:
+        with Image.open(file, formats=FORMATS) as image:
             width, height = image.size
             # Pillow gives a TIFF's size upright already.
             is_sideways = image.format != "TIFF" and image.getexif().get(EXIF_ORIENTATION, 1) in (5, 6, 7, 8)
@@ -134,6 +149,10 @@ def _image_paths(split_dir: Path) -> dict[str, Path]:
     Raises:
         FishError: a name that `check_names` refuses, or a pipe, socket or device, which could block for ever.
     """
+    if is_remote(split_dir):
+        paths = {name: split_dir / name for name in list_files(split_dir) if _is_image_name(name)}
+        check_names(paths, str(split_dir))
+        return dict(sorted(paths.items()))
     paths, walked = {}, set()
     for folder, folders, files in os.walk(split_dir, followlinks=True):
         status = Path(folder).stat()
@@ -145,7 +164,7 @@ def _image_paths(split_dir: Path) -> dict[str, Path]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in files:
             path = Path(folder, name)
-            if path.suffix.lower() in IMAGE_SUFFIXES and not name.startswith("."):
+            if _is_image_name(name):
                 if path.exists() and not path.is_file():
                     raise FishError(f"{path} is a pipe, a socket or a device; expected a file. Remove it.")
                 paths[path.relative_to(split_dir).as_posix()] = path
@@ -153,13 +172,35 @@ def _image_paths(split_dir: Path) -> dict[str, Path]:
     return dict(sorted(paths.items()))
 
 
-def _read_headers(paths: dict[str, Path], split: str) -> pd.DataFrame:
-    """A table of `image`, `path`, `height`, `width`, `n_bytes`, `problem`, given image id -> path."""
-    with ThreadPoolExecutor() as pool:
-        headers = list(track(pool.map(read_header, paths.values()), f"headers of {split}", "img", len(paths)))
+def _is_image_name(name: str) -> bool:
+    """Whether a path below a split is an image's by its name; what is hidden is none."""
+    hidden = any(part.startswith(".") for part in name.split("/"))
+    return not hidden and PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES
+
+
+def _read_headers(split_dir: Path, paths: dict[str, Path]) -> pd.DataFrame:
+    """A table of `image`, `path`, `height`, `width`, `n_bytes`, `problem`, given image id -> path.
+
+    Remote images have a `token` besides, as `remote.Listed` has it.
+    """
+    files, remote = list(paths.values()), is_remote(split_dir)
+    n_part = 1 if remote else N_AT_A_TIME
+    parts = [files[start : start + n_part] for start in range(0, len(files), n_part)]
+    headers: list[tuple[int, int, str]] = []
+    with (
+        ThreadPoolExecutor(N_REMOTE if remote else None) as pool,
+        bar(len(files), f"headers of {split_dir.name}", "img") as progress,
+    ):
+        for found in pool.map(lambda part: [read_header(path) for path in part], parts):
+            headers += found
+            progress.update(len(found))
     table = pd.DataFrame(headers, columns=["height", "width", "problem"])
-    table["n_bytes"] = [path.stat().st_size if path.exists() else 0 for path in paths.values()]
-    return table.assign(image=list(paths), path=pd.Series(list(paths.values()), dtype=object))
+    table = table.assign(image=list(paths), path=pd.Series(files, dtype=object))
+    if not remote:
+        return table.assign(n_bytes=[path.stat().st_size if path.exists() else 0 for path in paths.values()])
+    listed = list_files(split_dir)
+    known = [listed.get(image, Listed(0, "")) for image in paths]
+    return table.assign(n_bytes=[each.n_bytes for each in known], token=[each.token for each in known])
 
 
 def _train_csv(data_dir: Path) -> Path | None:

@@ -15,6 +15,7 @@ from fishcli.dataset.file_facts import DAMAGE
 from fishcli.dataset.images import FORMATS, upright_rgb
 from fishcli.errors import FishError, examples
 from fishcli.progress import track, warn
+from fishcli.remote import content
 
 SIDE = 32
 """Pixels of a thumbnail's side: enough for where edges are, 3 kB a photo."""
@@ -100,7 +101,7 @@ def read_small(path: Path, size: tuple[int, int]) -> Image.Image:
     Raises:
         DAMAGE: of `dataset.file_facts`: the file is missing, empty, truncated or no image.
     """
-    with Image.open(path, formats=FORMATS) as image:
+    with Image.open(content(path), formats=FORMATS) as image:
         image.draft(None, size)  # JPEGs only
         return upright_rgb(image)
 

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import zarr
 from zarr.codecs import BloscCodec, Crc32cCodec
-from zarr.storage import MemoryStore
+from zarr.storage import FsspecStore, MemoryStore
 
 from fishcli.errors import FishError
 from fishcli.files import whole_file
+from fishcli.remote import is_remote, names_in, parse_path
 
 CONFIG: Any = {"write_empty_chunks": True}
 """Otherwise a chunk of fill values would not be written, and be looked for on every resume. Zarr keeps no
@@ -23,9 +24,9 @@ def create_array(path: Path, shape: tuple[int, ...], chunk_size: int, dtype: str
     One that is there already loses its chunks first and its description last: if that is interrupted, it is
     still known to be incomplete, and augmented copies do not vanish from the store.
     """
-    for old in path.iterdir() if path.is_dir() else []:
-        if old.name != DESCRIPTION:
-            old.unlink()
+    for name in names_in(path) if path.is_dir() else []:
+        if name != DESCRIPTION:
+            (path / name).unlink()
     described: dict[str, Any] = {}
     zarr.create_array(
         MemoryStore(described),
@@ -46,7 +47,8 @@ def create_array(path: Path, shape: tuple[int, ...], chunk_size: int, dtype: str
 def open_array(path: Path) -> Any:
     """An existing array; FishError where its description is damaged."""
     try:
-        array = zarr.open_array(path, mode="r+").with_config(CONFIG)
+        store: Any = FsspecStore.from_url(str(path)) if is_remote(path) else path
+        array = zarr.open_array(store, mode="r+", zarr_format=3).with_config(CONFIG)
         array.attrs["made_by"]
     except (ValueError, KeyError, TypeError) as error:
         raise FishError(
@@ -56,10 +58,27 @@ def open_array(path: Path) -> Any:
     return array
 
 
+def folder_of(array: Any) -> Path:
+    """The folder of an array."""
+    store = array.store
+    if isinstance(store, FsspecStore):
+        protocol = store.fs.protocol
+        return (
+            parse_path(f"{protocol if isinstance(protocol, str) else protocol[0]}://{store.path}")
+            / array.path
+        )
+    return Path(store.root) / array.path
+
+
 def chunk_path(array: Any, chunk: int) -> Path:
     """The file of a chunk of rows."""
-    key = array.metadata.encode_chunk_key((chunk, *[0] * (array.ndim - 1)))
-    return Path(array.store.root) / array.path / key
+    return folder_of(array) / _name_of(array, chunk)
+
+
+def missing_chunks(array: Any) -> set[int]:
+    """The numbers of the chunks that are not there."""
+    names = set(names_in(folder_of(array)))
+    return {chunk for chunk in range(array.cdata_shape[0]) if _name_of(array, chunk) not in names}
 
 
 def read_rows(array: Any, rows: np.ndarray | slice) -> np.ndarray:
@@ -68,18 +87,22 @@ def read_rows(array: Any, rows: np.ndarray | slice) -> np.ndarray:
     Raises:
         FishError: a chunk is damaged, or gone: Zarr would fill it with NaN.
     """
-    folder = Path(array.store.root) / array.path
     advice = "fishcli features --verify names the chunks and the command that computes just them again."
     try:
         found = np.asarray(array[rows] if isinstance(rows, slice) else array.oindex[rows])
     except (ValueError, RuntimeError) as error:
-        raise FishError(f"the features in {folder} are damaged ({error}). {advice}") from None
+        raise FishError(f"the features in {folder_of(array)} are damaged ({error}). {advice}") from None
     numbers = np.arange(*rows.indices(array.shape[0])) if isinstance(rows, slice) else rows
-    chunks = np.unique(numbers // array.chunks[0])
+    unknown = np.isnan(found.reshape(len(found), -1)[:, :1]).any(axis=1)
+    chunks = np.unique(numbers[unknown] // array.chunks[0])
     gone = [chunk for chunk in chunks if not chunk_path(array, int(chunk)).exists()]
     if gone:
         raise FishError(
-            f"{len(gone):,} chunks of the features in {folder} are not there: another process changes them, "
-            f"or they were removed. {advice}"
+            f"{len(gone):,} chunks of the features in {folder_of(array)} are not there: another process "
+            f"changes them, or they were removed. {advice}"
         )
     return found
+
+
+def _name_of(array: Any, chunk: int) -> str:
+    return str(array.metadata.encode_chunk_key((chunk, *[0] * (array.ndim - 1))))

@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from fishcli.dataset.images import DAMAGE, FORMATS, upright_rgb
+from fishcli.remote import content
 
 DECODER = "pillow, JPEG scaled"
 """Part of the recipe: another decoder gives slightly different pixels."""
@@ -32,7 +33,7 @@ def decode(path: Path, shortest_side: int | None = None) -> np.ndarray:
         UnreadableImageError: missing, empty, truncated or no image.
     """
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        with Image.open(content(path), formats=FORMATS) as image:
             if shortest_side is not None:
                 image.draft(image.mode, (shortest_side, shortest_side))
             return np.asarray(upright_rgb(image))

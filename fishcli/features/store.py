@@ -9,12 +9,14 @@ import numpy as np
 import pandas as pd
 
 from fishcli.errors import FishError, examples
-from fishcli.features.arrays import chunk_path, create_array, open_array, read_rows
+from fishcli.features.arrays import chunk_path, create_array, missing_chunks, open_array, read_rows
 from fishcli.features.augment import PREFIX
+from fishcli.features.contents import is_other
 from fishcli.features.recipe import Recipe
 from fishcli.features.store_lists import damaged, read_images, read_unreadable
 from fishcli.files import read_json, write_csv, write_json
 from fishcli.locks import CANNOT_BE_WRITTEN, alone
+from fishcli.remote import is_remote, names_in
 
 FEATURE_BYTES = 2  # float16
 
@@ -97,7 +99,7 @@ class FeatureStore:
                 f"Name another --features-dir, or remove {self.store_dir / split} to compute them anew."
             )
         stale = mended | {image for image in now.keys() & then.keys() if now[image] != then[image]}
-        stale |= {image for image, old in old_contents.items() if old and contents.get(image, old) != old}
+        stale |= {image for image, old in old_contents.items() if is_other(old, contents.get(image, old))}
         for row in np.flatnonzero(known["image"].isin(stale)):
             self._forget_row(split, int(row))
         listed = [*then, *added]
@@ -190,8 +192,7 @@ class FeatureStore:
 
     def missing_chunks(self, split: str, view: str) -> set[int]:
         """The numbers of the chunks of an array that are not there yet."""
-        array = self.array(split, view)
-        return {chunk for chunk in range(array.cdata_shape[0]) if not chunk_path(array, chunk).exists()}
+        return missing_chunks(self.array(split, view))
 
     def record_engine(self, split: str, view: str, chunks: set[int], engine: str) -> None:
         """Note which engine makes some chunks of an array, in its engines.json, before they are computed."""
@@ -214,7 +215,9 @@ class FeatureStore:
 
     def _names(self, split: str) -> list[str]:
         """The names of a split's arrays."""
-        return sorted(path.parent.name for path in self.store_dir.glob(f"{split}/*/zarr.json"))
+        folder = self.store_dir / split
+        names = names_in(folder) if folder.is_dir() else []
+        return sorted(name for name in names if (folder / name / "zarr.json").exists())
 
     def _forget_row(self, split: str, row: int) -> None:
         """Delete the chunks that hold a row, so that they are computed again."""
@@ -224,6 +227,9 @@ class FeatureStore:
 
     def touch(self) -> None:
         """Make this the store that was used last."""
+        if is_remote(self.store_dir):
+            write_json(self.store_dir / "recipe.json", self._description)
+            return
         try:
             os.utime(self.store_dir / "recipe.json")
         except OSError as error:
@@ -231,8 +237,8 @@ class FeatureStore:
                 raise
 
     def sweep(self) -> None:
-        """Remove what a killed process left of half-written chunks."""
-        for partial in self.store_dir.glob("*/*/*.partial"):
+        """Remove what a killed process left of half-written chunks; remote ones are never half-written."""
+        for partial in [] if is_remote(self.store_dir) else self.store_dir.glob("*/*/*.partial"):
             partial.unlink(missing_ok=True)
 
     def read(self, split: str, view: str, rows: np.ndarray | slice = np.s_[:]) -> np.ndarray:

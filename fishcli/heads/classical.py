@@ -18,6 +18,7 @@ from fishcli.heads.estimators import FITTERS, TREES, Rows, inner_folds, split_lo
 from fishcli.heads.inputs import HeadInputs
 from fishcli.heads.trained import FoldHead
 from fishcli.progress import warn
+from fishcli.remote import read_bytes
 
 PSEUDO_VOTES = 3
 PRIOR_SHARES = {"linear": 1e-12, "svm": 1e-12, "forest": PSEUDO_VOTES / (TREES + PSEUDO_VOTES)}
@@ -130,12 +131,13 @@ def load_classical(path: Path, encoder: MetadataEncoder, counts: np.ndarray) -> 
     from sklearn.exceptions import InconsistentVersionWarning
 
     try:
-        untrusted = sorted(set(skops.io.get_untrusted_types(file=path)) - set(TRUSTED))
+        stored = read_bytes(path)
+        untrusted = sorted(set(skops.io.get_untrusted_types(data=stored)) - set(TRUSTED))
         if untrusted:
             raise ValueError(f"it holds types that no head has: {examples(untrusted)}")
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", InconsistentVersionWarning)
-            model = skops.io.load(path, trusted=list(TRUSTED))
+            model = skops.io.loads(stored, trusted=list(TRUSTED))
         for each in caught:
             if isinstance(each.message, InconsistentVersionWarning):
                 _tell_version(each.message.original_sklearn_version, each.message.current_sklearn_version)

@@ -13,6 +13,7 @@ from fishcli.errors import FishError, examples
 from fishcli.features.store import FEATURE_BYTES, FeatureStore
 from fishcli.heads.inputs import Features, pool_maps
 from fishcli.progress import say, track
+from fishcli.remote import is_remote
 
 ROWS_A_READ = 256
 
@@ -72,7 +73,8 @@ def read_features(
         sources: rows of the store's arrays by split; all together they are the n rows, in this order.
         views: names of views and augmented copies.
         pool: average maps over their places while reading, some rows at a time.
-        budget: GiB to hold in memory at most; more than that goes to a file beside the store's arrays.
+        budget: GiB to hold in memory at most; more than that goes to a file beside the store's arrays, or
+            in the folder for temporary files where the store is remote.
 
     Raises:
         FishError: features that are not finite, or no room for the file.
@@ -87,7 +89,8 @@ def read_features(
         features = np.empty(kept, np.float16)
     else:
         say(f"{n_gib:.2g} GiB of features, more than --memory-budget {budget:g}: read from a file")
-        features = FileFeatures(kept, store.store_dir)
+        local = Path(tempfile.gettempdir()) if is_remote(store.store_dir) else store.store_dir
+        features = FileFeatures(kept, local)
     for v, view in enumerate(track(views, f"reading {', '.join(sources)}", "view")):
         filled = 0
         for split, rows in sources.items():

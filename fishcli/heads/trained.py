@@ -13,6 +13,7 @@ from fishcli.dataset.metadata import MetadataEncoder
 from fishcli.errors import FishError
 from fishcli.heads.inputs import pool_maps
 from fishcli.quiet import load_keras
+from fishcli.remote import local_copy
 
 PREDICT_BATCH = 128
 
@@ -140,7 +141,8 @@ def load_keras_head(path: Path, encoder: MetadataEncoder, counts: np.ndarray) ->
     from fishcli.heads import layers  # noqa: F401  registers fishcli's own layers
 
     try:
-        model = keras.models.load_model(path, compile=False, safe_mode=True)
+        with local_copy(path) as local:
+            model = keras.models.load_model(local, compile=False, safe_mode=True)
         if not isinstance(model.input, dict) or "features" not in model.input:
             raise ValueError("it holds no head")
     except Exception as error:  # what a damaged zip raises has no common base
