@@ -106,9 +106,9 @@ def naming(*urls: Any) -> Iterator[None]:
             found = named if len(urls) == 1 else f"{error} ({named})"
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), found) from None
         raise FishError(
-            f"{named}: it can't be reached or used ({type(error).__name__}: {error}). Address and credentials "
-            "come from the environment: AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, "
-            "AWS_PROFILE. What is finished is kept."
+            f"{named}: it can't be reached or used ({type(error).__name__}: {error}). Address and "
+            "credentials come from the environment: AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, "
+            "AWS_SECRET_ACCESS_KEY, AWS_PROFILE. What is finished is kept."
         ) from error
 
 
