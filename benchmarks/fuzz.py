@@ -22,7 +22,8 @@ with atheris.instrument_imports(include=["fishcli", "PIL", "xml"]):
     from fishcli.dataset.file_facts import READERS as FACTS
     from fishcli.dataset.file_facts import read_facts
     from fishcli.dataset.groups import read_groups
-    from fishcli.dataset.images import _labels_from_csv, read_header
+    from fishcli.dataset.images import _labels_from_csv
+    from fishcli.dataset.photos import read_header
     from fishcli.dataset.samples import load_samples
     from fishcli.errors import FishError
     from fishcli.features.decode import UnreadableImageError, decode

@@ -4,7 +4,7 @@ import logging
 import queue
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -19,7 +19,10 @@ LOOK_SECONDS = 5.0
 """How often it is looked whether workers came or went."""
 AHEAD = 4
 """So many tasks a worker's thread are with the scheduler; the others are not made yet."""
-PACKAGES = ("fishcli", "tensorflow", "keras", "openvino", "numpy", "scikit-learn", "opencv-python", "pillow")
+PACKAGES = (
+    *("fishcli", "tensorflow", "tensorflow-cpu", "keras", "openvino", "numpy", "scikit-learn", "pillow"),
+    *("albumentations", "opencv-python", "opencv-python-headless"),
+)
 """What results depend on: all workers have the versions that the command has."""
 
 
@@ -40,10 +43,13 @@ class Cluster:
     address: str
 
     def share(self, value: Any) -> Any:
-        """Send a value to the workers once; what comes back stands for it among a call's arguments."""
-        return self.client.scatter(value, hash=False)
+        """Send a value to the workers once; what comes back stands for it among a call's arguments.
 
-    def run(self, function: Callable[..., Any], calls: Iterable[tuple[Any, ...]]) -> Iterator[Any]:
+        It is a task's result: where the worker that holds it dies, it is made again.
+        """
+        return self.client.submit(_same, value, pure=False)
+
+    def run(self, function: Callable[..., Any], calls: Iterable[tuple[Any, ...]]) -> Generator[Any]:
         """Call `function` on the workers; yields the results as they come, in no order.
 
         Calls are taken from `calls` while there is room, so they may be many. One whose worker dies is made
@@ -112,7 +118,8 @@ def connected(address: str) -> Iterator[Cluster]:
     """Connect to a scheduler that has workers.
 
     Raises:
-        FishError: Dask is not installed; nobody answers; a worker has other versions of what matters.
+        FishError: Dask is not installed; nobody answers; there are no workers, or one has other versions of
+            what matters.
     """
     try:
         from distributed import Client
@@ -129,8 +136,17 @@ def connected(address: str) -> Iterator[Cluster]:
         ) from None
     try:
         workers = client.nthreads()
+        if not workers:
+            raise FishError(
+                f"--scheduler {address}: it has no workers. Start some: dask worker {address} --nthreads 1."
+            )
         say(f"{address}: workers {len(workers):,}, threads {sum(workers.values()):,}")
-        client.run(_check_versions, _versions())
+        try:
+            client.run(_check_versions, _versions())
+        except ImportError as error:
+            raise FishError(
+                f"--scheduler {address}: a worker can't import fishcli ({error}). Install it there."
+            ) from None
         yield Cluster(client, address)
     finally:
         client.close(timeout=CONNECT_SECONDS)
@@ -162,6 +178,10 @@ def stop_if_cancelled() -> None:
         return
     if task is None or task.state in ("cancelled", "released", "forgotten"):
         raise CancelledTaskError
+
+
+def _same(value: Any) -> Any:
+    return value
 
 
 def _call(expected: dict[str, str], function: Callable[..., Any], *arguments: Any) -> Any:

@@ -19,13 +19,14 @@ def alone(path: Path) -> Iterator[None]:
 
     The lock is the operating system's, on the hidden file `.<name>.lock` beside `path`: it ends with its
     process, however that ends. Not reentrant. Where nothing can be written there is nothing to hold, so that
-    commands that only read go on. Nor on a remote file system: object stores have no locks, and files are put
-    there whole, so that two processes do each other's work twice at worst.
+    commands that only read go on. Nor on a remote file system: object stores have no locks. Files are put
+    there whole, but it is the user who sees to it that one process at a time writes to a store or a run.
     """
     if is_remote(path):
         yield
         return
-    lock = FileLock(path.with_name(f".{path.name}.lock"))
+    path = path.absolute()
+    lock = FileLock(path.with_name(f".{path.name}.lock") if path.name else path / ".lock")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:

@@ -18,7 +18,8 @@ from fishcli.configs import ScoreConfig, TrainConfig
 from fishcli.dataset.annotations import read_boxes
 from fishcli.dataset.file_facts import READERS, read_facts
 from fishcli.dataset.groups import read_groups
-from fishcli.dataset.images import _labels_from_csv, read_header
+from fishcli.dataset.images import _labels_from_csv
+from fishcli.dataset.photos import read_header
 from fishcli.dataset.samples import load_samples
 from fishcli.errors import FishError
 from fishcli.features import fishnet

@@ -7,7 +7,8 @@ from conftest import make_image, noise
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fishcli.dataset.images import class_names_of, dataset_digest, load_tests, load_train, read_header
+from fishcli.dataset.images import class_names_of, dataset_digest, load_tests, load_train
+from fishcli.dataset.photos import read_header
 from fishcli.errors import FishError
 from fishcli.features.decode import decode
 

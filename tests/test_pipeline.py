@@ -13,7 +13,8 @@ from fishcli.commands import ensemble, predict, score, train
 from fishcli.commands.runs import Run
 from fishcli.configs import EnsembleConfig, ScoreConfig
 from fishcli.errors import FishError
-from fishcli.features.store import FeatureStore, list_stores
+from fishcli.features.store import FeatureStore
+from fishcli.features.store_lists import list_stores
 from fishcli.features.views import VIEWS
 from fishcli.scoring.calibration import find_temperature, with_temperature
 from fishcli.scoring.metrics import log_loss

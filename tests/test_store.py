@@ -7,7 +7,8 @@ from pipeline import complete_arrays
 
 from fishcli.errors import FishError
 from fishcli.features.recipe import Recipe
-from fishcli.features.store import FeatureStore, list_stores
+from fishcli.features.store import FeatureStore
+from fishcli.features.store_lists import list_stores
 
 RECIPE = Recipe("vgg16", "block5_pool", "0" * 64, (32, 32), "squash", "none", "keras", "pillow")
 SHAPE = (70, 1, 1, 3)

@@ -21,7 +21,8 @@ from fishcli.dataset.annotations import read_boxes
 from fishcli.dataset.fields import read_fields
 from fishcli.dataset.images import load_tests
 from fishcli.features.engines import EngineChoice, load_engine
-from fishcli.features.store import FeatureStore, list_stores
+from fishcli.features.store import FeatureStore
+from fishcli.features.store_lists import list_stores
 from fishcli.features.views import first_views
 from fishcli.heads.inputs import in_parts, pool_maps, store_rows
 from fishcli.progress import say, track

@@ -2,12 +2,13 @@
 
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from fishcli.cluster import Cluster
+from fishcli.cluster import Cluster, stop_if_cancelled
 from fishcli.commands.stored_backbones import reload_backbone
 from fishcli.errors import FishError
 from fishcli.features.augment import PREFIX
@@ -17,6 +18,7 @@ from fishcli.features.extract import Todo, features_of, find_todo, write_boxes
 from fishcli.features.photo_inputs import Inputs, SplitPlan, boxes_name, first_inputs, read_inputs
 from fishcli.features.store import FeatureStore
 from fishcli.progress import bar, say
+from fishcli.remote import is_remote
 
 
 @dataclass(frozen=True)
@@ -85,13 +87,14 @@ def extract_on(
     with bar(total, f"features of {plan.split}", "img") as progress:
         while True:
             calls = ((replace(task, choice=choice, engine=engine),) for task in tasks)
-            for done in cluster.run(compute_chunk, calls):
-                if done.unreadable:  # before the chunk counts as done
-                    known = {**store.unreadable(plan.split), **done.unreadable}
-                    store.set_unreadable(plan.split, known, skipped=False)
-                    again.append(replace(done.task, unreadable=frozenset(known)))
-                else:
-                    progress.update(len(done.task.plan.images))
+            with closing(cluster.run(compute_chunk, calls)) as results:
+                for done in results:
+                    if done.unreadable:  # before the chunk counts as done
+                        known = {**store.unreadable(plan.split), **done.unreadable}
+                        store.set_unreadable(plan.split, known, skipped=False)
+                        again.append(replace(done.task, unreadable=frozenset(known)))
+                    else:
+                        progress.update(len(done.task.plan.images))
             if not again:
                 return
             tasks, again = iter(again), []
@@ -107,7 +110,9 @@ def _tasks(
             plan,
             views=[view for view in plan.views if todo.lacks(view, chunk)],
             images=plan.images[rows],
-            paths=[None if path is None else path.absolute() for path in plan.paths[rows]],
+            paths=[
+                path.absolute() if path is not None and _seen(path) else None for path in plan.paths[rows]
+            ],
             boxes=None if plan.boxes is None else plan.boxes[rows],
         )
         yield ChunkTask(store.store_dir.absolute(), rows.start, part, how[0], "", how[1], known)
@@ -119,7 +124,8 @@ _ready: dict[tuple[Path, int], tuple[FeatureStore, Backbone, Engine]] = {}
 
 
 def _seen(path: Path) -> bool:
-    return path.exists()
+    """Whether a photo can be opened; of a remote one that is seen when it is read."""
+    return is_remote(path) or path.exists()
 
 
 def name_engine(task: ChunkTask) -> str:
@@ -130,7 +136,7 @@ def name_engine(task: ChunkTask) -> str:
 def _make_ready(task: ChunkTask) -> tuple[FeatureStore, Backbone, Engine]:
     key = (task.store_dir, task.batch_size)
     with _lock:
-        if key not in _ready or _ready[key][2].name != (task.engine or _ready[key][2].name):
+        if key not in _ready or _ready[key][2].name != task.engine:
             _ready.clear()
             store = FeatureStore(task.store_dir)
             backbone = reload_backbone(store)
@@ -165,6 +171,7 @@ def compute_chunk(task: ChunkTask) -> ChunkDone:
     readable = {i: each for i, each in enumerate(found) if isinstance(each, Inputs)}
     rows = slice(task.start, task.start + len(plan.images))
     for view in plan.views:
+        stop_if_cancelled()  # else a photo that was replaced meanwhile could have its old features
         if plan.boxes is not None and view.startswith(PREFIX):
             write_boxes(store.array(plan.split, boxes_name(view)), rows, view, readable)
         pixels = [each.pixels[view] for each in readable.values()]
@@ -172,5 +179,7 @@ def compute_chunk(task: ChunkTask) -> ChunkDone:
             engine.compute(np.stack(pixels[i : i + engine.batch_size]))
             for i in range(0, len(pixels), engine.batch_size)
         ]
-        store.array(plan.split, view)[rows] = features_of(pieces, list(readable), len(found), backbone)
+        features = features_of(pieces, list(readable), len(found), backbone)
+        stop_if_cancelled()
+        store.array(plan.split, view)[rows] = features
     return ChunkDone(task, {})

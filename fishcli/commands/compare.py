@@ -156,7 +156,8 @@ def _train_all_on(address: str, entries: list[tuple[TrainConfig, TrainData]]) ->
     """Train all folds of all runs on a cluster; their reports are written as if they were trained here."""
     with ExitStack() as claims:
         sources = []
-        for config, data in entries:
+        # In one order for all processes: two that wait for each other's runs would wait for ever.
+        for config, data in sorted(entries, key=lambda each: str(each[0].name)):
             this_run, folds = claims.enter_context(claimed_run(config, data))
             sources.append(FitSource(config, this_run, data, folds))
         train_on(address, sources)

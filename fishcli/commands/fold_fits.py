@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fishcli.cluster import stop_if_cancelled
 from fishcli.commands.pseudo import PseudoSource
 from fishcli.commands.runs import Run
 from fishcli.configs import TrainConfig
@@ -78,6 +79,7 @@ def fit_member(
     seed = int(np.random.SeedSequence([config.seed, k, member]).generate_state(1)[0])
     head, losses = fit_fold(config, inputs, np.flatnonzero(fold != k), seed, pseudo_rows)
     proba, boxes = _predict_views(head, inputs, np.flatnonzero(fold == k), config.views)
+    stop_if_cancelled()  # else it could replace the head that was fitted in its place
     with whole_file(this_run.model_path(k, member)) as path:
         head.save(path)
     kept = {

@@ -1,7 +1,9 @@
 """The heads of runs as the tasks of a cluster: fold x seed x head."""
 
 import threading
+import uuid
 from collections import defaultdict
+from contextlib import closing
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -48,21 +50,26 @@ def train_on(address: str, sources: list[FitSource]) -> None:
     missing = [(number, k) for number, each in enumerate(sources) for k in missing_folds(each.run)]
     if not missing:
         return
+    for each in sources:
+        if each.config.pseudo is not None:  # what could refuse the run comes before its folder is made
+            load_pseudo(each.config, each.run, each.folds, not _takes_maps(each))
     with connected(address) as cluster:
         fits: dict[tuple[int, int], dict[int, FitDone]] = defaultdict(dict)
         calls = _calls(cluster, sources, missing)
-        for number, k, member, fit in track(cluster.run(fit_task, calls), "heads", "fit", len(calls)):
-            found = fits[number, k]
-            found[member] = fit
-            if len(found) == sources[number].config.seeds:
-                finish_fold(sources[number].run, k, [found[i] for i in sorted(found)])
-                del fits[number, k]
+        with closing(cluster.run(fit_task, calls)) as results:
+            for number, k, member, fit in track(results, "heads", "fit", len(calls)):
+                found = fits[number, k]
+                found[member] = fit
+                if len(found) == sources[number].config.seeds:
+                    finish_fold(sources[number].run, k, [found[i] for i in sorted(found)])
+                    del fits[number, k]
 
 
 def _calls(
     cluster: Cluster, sources: list[FitSource], missing: list[tuple[int, int]]
 ) -> list[tuple[Any, ...]]:
     """The arguments of every fit; runs that read features alike come one after the other."""
+    token = uuid.uuid4().hex  # what workers read for this command is not for the next one
     data = {id(each.data): cluster.share(_seen_from_anywhere(each.data)) for each in sources}
     folds = {}
     for number in sorted({number for number, _ in missing}):
@@ -73,7 +80,7 @@ def _calls(
         each = sources[number]
         config, run = _with_absolute_paths(each.config), _with_absolute_paths(each.run)
         for member in range(config.seeds):
-            calls.append((config, run, (number, k, member), data[id(each.data)], folds[number]))
+            calls.append((config, run, (token, number, k, member), data[id(each.data)], folds[number]))
     return calls
 
 
@@ -97,11 +104,11 @@ def _with_absolute_paths(value: Any) -> Any:
 _lock = threading.Lock()
 _features: dict[tuple[Any, ...], Features] = {}
 _teachers: dict[tuple[Any, ...], PseudoSource] = {}
-"""On a worker: what it read last."""
+"""On a worker: what it read last, for which command."""
 
 
 def fit_task(
-    config: TrainConfig, this_run: Run, part: tuple[int, int, int], data: TrainData, folds: pd.DataFrame
+    config: TrainConfig, this_run: Run, part: tuple[str, int, int, int], data: TrainData, folds: pd.DataFrame
 ) -> tuple[int, int, int, FitDone]:
     """On a worker: fit and save one head.
 
@@ -110,27 +117,26 @@ def fit_task(
     Args:
         config: how.
         this_run: whose head it is.
-        part: the run's number, which comes back; the fold; and which of its heads.
+        part: the command's own token; the run's number, which comes back; the fold; and which of its heads.
         data: what the run is trained on.
         folds: `image`, `fold`, `group`, in the order of `data.images`.
     """
-    number, k, member = part
+    token, number, k, member = part
     with _lock:
         takes_maps = needs_maps(config, data.has_boxes)
-        key = (data.store.store_dir, this_run.dataset, len(data.images), tuple(data.views), takes_maps)
-        inputs = read_inputs(config, data, _features.get(key))
-        _keep(_features, key, inputs.features)
+        _forget_all_but(_features, (token, takes_maps))
+        inputs = read_inputs(config, data, _features.get((token, takes_maps)))
+        _features[token, takes_maps] = inputs.features
         teacher = None
         if config.pseudo is not None:
-            of_run = (this_run.run_dir, this_run.targets, takes_maps)
-            teacher = _teachers.get(of_run) or load_pseudo(config, this_run, folds, not takes_maps)
-            _keep(_teachers, of_run, teacher)
+            _forget_all_but(_teachers, (token, number))
+            teacher = _teachers.get((token, number)) or load_pseudo(config, this_run, folds, not takes_maps)
+            _teachers[token, number] = teacher
         fit = fit_member(config, this_run, (inputs, teacher), folds["fold"].to_numpy(), (k, member))
     return number, k, member, fit
 
 
-def _keep(held: dict[tuple[Any, ...], Any], key: tuple[Any, ...], value: Any) -> None:
-    """Hold a value alone: two sets of features may be more than a worker's memory."""
-    if key not in held:
-        held.clear()
-        held[key] = value
+def _forget_all_but(held: dict[tuple[Any, ...], Any], key: tuple[Any, ...]) -> None:
+    """Hold one value at most: two sets of features may be more than a worker's memory."""
+    for other in [each for each in held if each != key]:
+        del held[other]

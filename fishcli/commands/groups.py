@@ -15,7 +15,7 @@ from fishcli.dataset.images import load_train
 from fishcli.dataset.metadata import is_hardly_shared, size_keys
 from fishcli.dataset.thumbnails import readable_thumbnails
 from fishcli.errors import FishError
-from fishcli.features.store import list_stores
+from fishcli.features.store_lists import list_stores
 from fishcli.files import write_csv
 from fishcli.heads.inputs import store_rows
 from fishcli.heads.reading import read_features

@@ -8,7 +8,7 @@ from PIL import Image, ImageOps
 
 from fishcli.commands.map_inputs import MapInputs, maps_of
 from fishcli.dataset.file_facts import DAMAGE
-from fishcli.dataset.images import FORMATS, upright_rgb
+from fishcli.dataset.photos import FORMATS, upright_rgb
 from fishcli.features.photo_grids import share_in_boxes, spread
 from fishcli.heads.class_maps import OF_NO_CLASS
 from fishcli.progress import warn

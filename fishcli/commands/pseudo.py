@@ -94,7 +94,7 @@ def load_pseudo(config: TrainConfig, this_run: Run, folds: pd.DataFrame, pooled:
     parts = []
     for store in stores:
         wanted = {split: (table, [VIEW]) for split, table in tests.items()}
-        bring_up_to_date(store, wanted, Upkeep(config.data_dir))
+        bring_up_to_date(store, wanted, Upkeep(config.data_dir, scheduler=config.scheduler))
     for split, table in tests.items():
         bad = {image for store in stores for image in store.unreadable(split)}
         parts.append(table[~table["image"].isin(bad)].assign(split=split))

@@ -22,7 +22,8 @@ from fishcli.features.decode import UnreadableImageError, decode
 from fishcli.features.engines import N_CHECKED, EngineChoice, checked, load_engine
 from fishcli.features.extract import extract
 from fishcli.features.photo_inputs import SplitPlan, boxes_name, copies_made_by, first_inputs
-from fishcli.features.store import FEATURE_BYTES, FeatureStore, list_stores
+from fishcli.features.store import FEATURE_BYTES, FeatureStore
+from fishcli.features.store_lists import list_stores
 from fishcli.files import digest
 from fishcli.locks import alone
 from fishcli.progress import say, warn

@@ -9,8 +9,8 @@ from fishcli.configs import FeaturesConfig
 from fishcli.errors import FishError
 from fishcli.features.augment import PREFIX
 from fishcli.features.backbones import default_weights
-from fishcli.features.store import FeatureStore, list_stores
-from fishcli.features.store_lists import read_unreadable
+from fishcli.features.store import FeatureStore
+from fishcli.features.store_lists import list_stores, read_unreadable
 from fishcli.features.verify import ChunkCheck, check_chunks, list_arrays, n_chunks
 from fishcli.features.views import VIEWS
 from fishcli.locks import alone

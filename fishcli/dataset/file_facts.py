@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from fishcli.dataset.images import DAMAGE, EXIF_ORIENTATION, FORMATS
 from fishcli.dataset.names import harmless
+from fishcli.dataset.photos import DAMAGE, EXIF_ORIENTATION, FORMATS
 from fishcli.files import digest
 from fishcli.remote import content
 

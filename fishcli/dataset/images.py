@@ -1,54 +1,22 @@
 """The images of a competition: their ids, classes and sizes, read from folders and file headers."""
 
-import io
 import os
-import struct
-import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
-from typing import Any
 
-import numpy as np
 import pandas as pd
-from PIL import Image, UnidentifiedImageError
 
 from fishcli.dataset.names import IMAGE_SUFFIXES, NameIndex, check_names
+from fishcli.dataset.photos import read_header
 from fishcli.errors import FishError, examples
 from fishcli.files import digest, line_of, read_csv
 from fishcli.progress import bar, warn
-from fishcli.remote import Listed, is_remote, list_files, read_bytes
-
-FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF")
-"""What may be inside an image file, whatever its suffix says. EPS and the like would run programs."""
+from fishcli.remote import Listed, is_remote, list_files
 
 N_AT_A_TIME = 64
 """A thread reads so many headers in one go: a future for every photo would weigh more than what it reads."""
 N_REMOTE = 32
 """So many requests for headers are on their way at once."""
-HEADER_BYTES = 256 * 1024
-"""Where a remote photo's size and EXIF stand; of a file whose header is longer, its size is not known."""
-
-# Both once, here: in the threads that open images neither is safe.
-Image.init()
-warnings.filterwarnings("ignore", module="PIL")
-
-DAMAGE = (
-    *(OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError, MemoryError),
-    *(TypeError, LookupError, ArithmeticError, struct.error),  # tags of a wrong type or length
-)
-"""What Pillow raises on damaged files. Not all: a renamed attribute of Pillow's must not pass for damage."""
-
-EXIF_ORIENTATION = 0x0112
-TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-"""What makes a photo upright, by its EXIF orientation. Pillow's exif_transpose fails on damaged EXIF."""
 EXPECTED = "train/<CLASS>/*.jpg, or train.csv (image,label[,group]) beside train/*.jpg"
 
 
@@ -105,39 +73,6 @@ def dataset_digest(images: pd.DataFrame) -> str:
     """The sha256 of ids, file sizes and, where known, classes: tells one data set from another."""
     columns = [column for column in ("image", "n_bytes", "class_name") if column in images]
     return digest(images[columns].sort_values("image").to_csv(index=False))
-
-
-def read_header(path: Path) -> tuple[int, int, str]:
-    """Height and width in pixels of the upright photo, not decoded, and why that failed ("" if not)."""
-    try:
-        if is_remote(path):
-            file: Any = io.BytesIO(read_bytes(path, HEADER_BYTES))
-            is_empty = not file.getbuffer().nbytes
-        else:
-            file, is_empty = path, path.stat().st_size == 0
-        if is_empty:
-            return 0, 0, "the file is empty"
-        with Image.open(file, formats=FORMATS) as image:
-            width, height = image.size
-            # Pillow gives a TIFF's size upright already.
-            is_sideways = image.format != "TIFF" and image.getexif().get(EXIF_ORIENTATION, 1) in (5, 6, 7, 8)
-    except UnidentifiedImageError:
-        return 0, 0, "no image format is recognised in it"
-    except FileNotFoundError:
-        return 0, 0, "the file is missing"
-    except DAMAGE as error:
-        return 0, 0, f"its header can't be read ({error})"
-    return (width, height, "") if is_sideways else (height, width, "")
-
-
-def upright_rgb(image: Image.Image) -> Image.Image:
-    """An opened image as 8-bit RGB, turned upright as its EXIF says; what can't be decoded raises."""
-    # Pillow turns a TIFF itself.
-    turn = TURNS.get(image.getexif().get(EXIF_ORIENTATION, 1)) if image.format != "TIFF" else None
-    upright = image if turn is None else image.transpose(turn)
-    if upright.mode.startswith("I"):  # 16 bits: Pillow's own conversion would clip at 255
-        upright = Image.fromarray(np.round(np.asarray(upright) / 257.0).clip(0, 255).astype(np.uint8))
-    return upright.convert("RGB")
 
 
 def _image_paths(split_dir: Path) -> dict[str, Path]:

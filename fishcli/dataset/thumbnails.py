@@ -12,7 +12,7 @@ import pandas as pd
 from PIL import Image, UnidentifiedImageError
 
 from fishcli.dataset.file_facts import DAMAGE
-from fishcli.dataset.images import FORMATS, upright_rgb
+from fishcli.dataset.photos import FORMATS, upright_rgb
 from fishcli.errors import FishError, examples
 from fishcli.progress import track, warn
 from fishcli.remote import content

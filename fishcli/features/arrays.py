@@ -92,6 +92,8 @@ def read_rows(array: Any, rows: np.ndarray | slice) -> np.ndarray:
         found = np.asarray(array[rows] if isinstance(rows, slice) else array.oindex[rows])
     except (ValueError, RuntimeError) as error:
         raise FishError(f"the features in {folder_of(array)} are damaged ({error}). {advice}") from None
+    if not len(found):
+        return found
     numbers = np.arange(*rows.indices(array.shape[0])) if isinstance(rows, slice) else rows
     unknown = np.isnan(found.reshape(len(found), -1)[:, :1]).any(axis=1)
     chunks = np.unique(numbers[unknown] // array.chunks[0])

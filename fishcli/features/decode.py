@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from fishcli.dataset.images import DAMAGE, FORMATS, upright_rgb
+from fishcli.dataset.photos import DAMAGE, FORMATS, upright_rgb
 from fishcli.remote import content
 
 DECODER = "pillow, JPEG scaled"

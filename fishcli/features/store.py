@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Container, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -93,8 +94,7 @@ class FeatureStore:
         missing = then.keys() - now.keys() - self.unreadable(split).keys()
         if added and missing:
             raise FishError(
-                f"the store {self.store_dir} was computed for other images of {split}: {len(added):,} are "
-                "new "
+                f"the store {self.store_dir} was computed for other images of {split}: {len(added):,} are new "
                 f"({examples(added)}) and {len(missing):,} are missing ({examples(missing)}). "
                 f"Name another --features-dir, or remove {self.store_dir / split} to compute them anew."
             )
@@ -103,9 +103,8 @@ class FeatureStore:
         for row in np.flatnonzero(known["image"].isin(stale)):
             self._forget_row(split, int(row))
         listed = [*then, *added]
-        table = pd.DataFrame(
-            {"image": listed, "n_bytes": [now.get(image, then.get(image)) for image in listed]}
-        )
+        n_bytes = [now.get(image, then.get(image)) for image in listed]
+        table = pd.DataFrame({"image": listed, "n_bytes": n_bytes})
         if contents or old_contents:
             merged = {**old_contents, **contents}
             table["content"] = [merged.get(image, "") for image in listed]
@@ -148,9 +147,9 @@ class FeatureStore:
         """
         path = self.store_dir / split / view
         if not (path / "zarr.json").exists():
+            name = self.store_dir.name
             raise FishError(
-                f"the store {self.store_dir.name} has no {view} features of {split}. Run fishcli features "
-                "first."
+                f"the store {name} has no {view} features of {split}. Run fishcli features first."
             )
         return open_array(path)
 
@@ -228,7 +227,8 @@ class FeatureStore:
     def touch(self) -> None:
         """Make this the store that was used last."""
         if is_remote(self.store_dir):
-            write_json(self.store_dir / "recipe.json", self._description)
+            with suppress(FishError):  # a store that can only be read keeps its place in the order
+                write_json(self.store_dir / "recipe.json", self._description)
             return
         try:
             os.utime(self.store_dir / "recipe.json")
@@ -248,9 +248,3 @@ class FeatureStore:
             FishError: a chunk is damaged (its checksum does not fit) or not there (any more).
         """
         return read_rows(self.array(split, view), rows)
-
-
-def list_stores(features_dir: Path) -> list[Path]:
-    """The folders of all stores under `features_dir`, the one used last first."""
-    recipes = sorted(features_dir.glob("*/recipe.json"), key=lambda path: path.stat().st_mtime, reverse=True)
-    return [path.parent for path in recipes]

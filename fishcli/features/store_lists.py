@@ -1,4 +1,4 @@
-"""The lists that a feature store keeps of each split's images, checked as they are read."""
+"""The lists that a feature store keeps of each split's images, checked as they are read; and of stores."""
 
 from pathlib import Path
 from typing import Any
@@ -41,3 +41,9 @@ def damaged(path: Path, problem: str) -> FishError:
         f"{path} is damaged: {problem}. Remove {path.parent}, whose features can't be trusted without it, "
         "and run fishcli features again."
     )
+
+
+def list_stores(features_dir: Path) -> list[Path]:
+    """The folders of all stores under `features_dir`, the one used last first."""
+    recipes = sorted(features_dir.glob("*/recipe.json"), key=lambda path: path.stat().st_mtime, reverse=True)
+    return [path.parent for path in recipes]
