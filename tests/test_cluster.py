@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -99,7 +100,9 @@ def test_unreadable_images_are_named_and_can_be_skipped(tmp_path, here):
 
 def test_photos_that_a_worker_does_not_see_are_no_unreadable_ones(tmp_path, here, monkeypatch):
     write_competition(tmp_path / "data")
-    monkeypatch.setattr("fishcli.commands.chunk_tasks._seen", lambda path: False)
+    main = threading.main_thread()  # the command's; workers have threads of their own
+    seen = "fishcli.commands.chunk_tasks._seen"
+    monkeypatch.setattr(seen, lambda path: threading.current_thread() is main)
     with pytest.raises(FishError, match=r"worker tcp://.*is not there. Every worker must see the photos"):
         features.run(features_config(tmp_path, scheduler=here))
     store = FeatureStore(next((tmp_path / "data" / "features").iterdir()))

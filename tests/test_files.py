@@ -176,7 +176,7 @@ def test_what_the_system_refuses_is_named(tmp_path, monkeypatch, read, number):
     def refuse(*args, **options):
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr("pathlib.Path.read_text", refuse)
+    monkeypatch.setattr("pathlib.Path.open", refuse)
     monkeypatch.setattr("pandas.read_csv", refuse)
     with pytest.raises(FishError, match=rf"some\.file can't be read \({os.strerror(number)}\)"):
         read(tmp_path / "some.file")

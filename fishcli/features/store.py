@@ -94,7 +94,7 @@ class FeatureStore:
         missing = then.keys() - now.keys() - self.unreadable(split).keys()
         if added and missing:
             raise FishError(
-                f"the store {self.store_dir} was computed for other images of {split}: {len(added):,} are new "
+                f"the store {self.store_dir} is of other images of {split}: {len(added):,} are new "
                 f"({examples(added)}) and {len(missing):,} are missing ({examples(missing)}). "
                 f"Name another --features-dir, or remove {self.store_dir / split} to compute them anew."
             )
