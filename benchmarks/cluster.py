@@ -22,6 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
+from distributed import Client
 from scaling import write_photos
 
 from fishcli.cluster import connected
@@ -53,14 +54,18 @@ def workers(n_workers: int, folder: Path) -> Iterator[list[int]]:
         worker = [*DASK, "worker", ADDRESS, *options]
         started.append(subprocess.Popen(["taskset", "-c", str(core), *worker], **quiet))
     try:
-        with connected(ADDRESS) as cluster:
-            cluster.client.wait_for_workers(n_workers, timeout=60)
-            yield list(cluster.client.run(os.getpid).values())
+        with Client(ADDRESS, timeout=60, set_as_default=False) as client:
+            client.wait_for_workers(n_workers, timeout=60)
+            pids = list(client.run(os.getpid).values())
+        yield pids
     finally:
         for process in reversed(started):
             process.terminate()
         for process in started:
-            process.wait()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
 
 
 def hashes(folder: Path, pattern: str) -> dict[str, str]:

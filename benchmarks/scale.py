@@ -124,16 +124,16 @@ def measure(n_images: int, root: Path) -> list[dict[str, object]]:
     submissions = [*places, "--submissions-dir", root / "submissions"]
     note("features", features(data_dir))
     note("features, nothing to do", features(data_dir))
-    for name, options in (("gap", ["--epochs", 3]), ("linear", [])):
-        head = ["--head", name, "--name", name, "--boxes", "none", "--metadata", "none", *options]
-        note(f"train --head {name}", fishcli("train", *places, *head))
-    note("predict", fishcli("predict", *submissions, "--run", "gap"))
-    note("ensemble", fishcli("ensemble", *submissions, "gap", "linear", "--name", "blend"))
+    for name in ("avg", "max"):
+        head = ["--name", name, "--pooling", name, "--boxes", "none", "--metadata", "none", "--epochs", 1]
+        note(f"train --pooling {name}", fishcli("train", *places, *head))
+    note("predict", fishcli("predict", *submissions, "--run", "avg"))
+    note("ensemble", fishcli("ensemble", *submissions, "avg", "max", "--name", "blend"))
     solution = ["--solution", data_dir / "solution.csv", "--data-dir", data_dir]
     note("score", fishcli("score", root / "submissions" / "blend.csv", *solution))
+    note("features --verify", fishcli("features", "--data-dir", data_dir, "--verify"))
     audit = ["--data-dir", data_dir, "--fields", AUDIT_FIELDS, "--features", "none", "--out", root / "audit"]
     note("audit-leakage, 4 fields", fishcli("audit-leakage", *audit, "--permutations", 99))
-    note("features --verify", fishcli("features", "--data-dir", data_dir, "--verify"))
     return rows
 
 

@@ -14,7 +14,7 @@ from fishcli.features.decode import DECODER
 from fishcli.features.random_weights import SEED, calibrate
 from fishcli.features.recipe import Recipe
 from fishcli.files import digest
-from fishcli.quiet import load_keras
+from fishcli.quiet import load_keras, seeded_keras
 
 FISHNET = "fishnet"
 BACKBONES = (FISHNET, *APPLICATIONS)
@@ -130,17 +130,17 @@ def _build(keras: Any, choice: BackboneChoice) -> tuple[Any, Callable[[Any], Any
         )
     # Some layers are named by a count over the process; the recipe must not depend on what was built before.
     keras.utils.clear_session()
-    keras.utils.set_random_seed(SEED)
-    if name == FISHNET:
-        model = fishnet.build_fishnet(keras, (*choice.image_size, 3))
-        preprocess, preprocessing = fishnet.preprocess, "fishnet"
-        if weights != "random":
-            fishnet.load_weights(model, path)
-    else:
-        model = build_application(keras, name, weights, choice.image_size)
-        module = APPLICATIONS[name].module
-        preprocess = getattr(keras.applications, module).preprocess_input
-        preprocessing = f"keras.applications.{module}"
+    with seeded_keras(SEED):
+        if name == FISHNET:
+            model = fishnet.build_fishnet(keras, (*choice.image_size, 3))
+            preprocess, preprocessing = fishnet.preprocess, "fishnet"
+            if weights != "random":
+                fishnet.load_weights(model, path)
+        else:
+            model = build_application(keras, name, weights, choice.image_size)
+            module = APPLICATIONS[name].module
+            preprocess = getattr(keras.applications, module).preprocess_input
+            preprocessing = f"keras.applications.{module}"
     if weights == "random":
         calibrate(model, preprocess, choice.image_size)
     return model, preprocess, preprocessing
