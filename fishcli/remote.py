@@ -24,6 +24,16 @@ CHANGES = ("ETag", "etag", "md5Hash", "mtime", "last_modified", "LastModified", 
 """What file systems call that which changes with a file's content, the surest first."""
 
 
+N_REQUESTS = 32
+"""Remote files that are asked for at once: it is the way there and back that takes time."""
+S3_OPTIONS = {"max_concurrency": 1, "config_kwargs": {"max_pool_connections": N_REQUESTS}}
+"""One request a file, however large: to split it, s3fs would ask for the size of each first."""
+
+
+class UnreachableError(Exception):
+    """A remote file system failed. No FishError, which would pass for a damaged file here and there."""
+
+
 def parse_path(text: str | Path) -> Path:
     """The path that an option names: of a URL such as s3://bucket/folder, a UPath.
 
@@ -39,9 +49,13 @@ def parse_path(text: str | Path) -> Path:
 
         if protocol in ("file", "local"):
             return Path(UPath(text).path)
-        # A listing kept in memory would miss what Zarr and other processes write meanwhile.
-        known: Any = {"use_listings_cache": False} if get_filesystem_class(protocol).async_impl else {}
-        path: Any = UPath(text.rstrip("/"), **known)
+        options: Any = {}
+        if get_filesystem_class(protocol).async_impl:
+            # A listing kept in memory would miss what Zarr and other processes write meanwhile.
+            options["use_listings_cache"] = False
+        if protocol in ("s3", "s3a"):
+            options |= S3_OPTIONS
+        path: Any = UPath(text.rstrip("/"), **options)
         path.fs  # noqa: B018  fails here where something is not installed
     except ImportError as error:
         raise FishError(
@@ -68,14 +82,17 @@ def reaching(*places: object) -> Iterator[None]:
         FishError: a bucket that isn't there, wrong credentials, no connection.
     """
     urls: list[Any] = [place for place in places if is_remote(place)]
-    for url in urls:
-        with naming(url):
-            try:
-                url.fs.ls(url.path)
-            except FileNotFoundError:  # an empty folder, which S3 does not know, or no bucket
-                _check_bucket(url)
-    with naming(*urls):
-        yield
+    try:
+        for url in urls:
+            with naming(url):
+                try:
+                    url.fs.ls(url.path)
+                except FileNotFoundError:  # an empty folder, which S3 does not know, or no bucket
+                    _check_bucket(url)
+        with naming(*urls):
+            yield
+    except UnreachableError as error:
+        raise FishError(str(error)) from None
 
 
 def _check_bucket(url: Any) -> None:
@@ -93,7 +110,10 @@ def _check_bucket(url: Any) -> None:
 
 @contextmanager
 def naming(*urls: Any) -> Iterator[None]:
-    """Turn what fails at `urls` into a FishError that names them; what is missing is a FileNotFoundError."""
+    """Turn what fails at `urls` into an UnreachableError that names them.
+
+    What is missing is a FileNotFoundError, as it is of local files.
+    """
     try:
         yield
     except Exception as error:
@@ -105,10 +125,10 @@ def naming(*urls: Any) -> Iterator[None]:
         if isinstance(error, FileNotFoundError):
             found = named if len(urls) == 1 else f"{error} ({named})"
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), found) from None
-        raise FishError(
-            f"{named}: it can't be reached or used ({type(error).__name__}: {error}). Address and "
-            "credentials come from the environment: AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, "
-            "AWS_SECRET_ACCESS_KEY, AWS_PROFILE. What is finished is kept."
+        raise UnreachableError(
+            f"{named} can't be reached or used ({type(error).__name__}: {error}). What is finished is kept. "
+            "Address and credentials come from the environment, for S3: AWS_ENDPOINT_URL, "
+            "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_PROFILE."
         ) from error
 
 
@@ -117,7 +137,7 @@ def content(path: Path) -> Any:
 
     Raises:
         FileNotFoundError: it is remote and missing.
-        FishError: it can't be reached.
+        UnreachableError: it can't be reached.
     """
     return io.BytesIO(read_bytes(path)) if is_remote(path) else path
 
@@ -192,7 +212,7 @@ def _token(there: Any, info: dict[str, Any]) -> str:
 
 
 def list_folder(folder: Path) -> dict[str, bool]:
-    """The names in a remote folder, and whether each is a folder; FileNotFoundError where it is none."""
+    """The names in a remote folder, each with whether it is a folder; else FileNotFoundError."""
     there: Any = folder
     with naming(folder):
         found = there.fs.ls(there.path, detail=True)

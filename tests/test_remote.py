@@ -2,6 +2,8 @@
 
 import logging
 import os
+import sys
+from urllib.request import Request, urlopen
 
 import pandas as pd
 import pytest
@@ -14,6 +16,7 @@ from fishcli.cli import app
 from fishcli.commands import features, leaderboard, predict, train
 from fishcli.errors import FishError
 from fishcli.features.store import FeatureStore
+from fishcli.files import whole_file
 from fishcli.remote import is_remote, list_files, parse_path, read_bytes
 from fishcli.seeing_configs import RunsConfig
 
@@ -189,7 +192,53 @@ def test_a_server_that_does_not_answer_is_named(bucket, monkeypatch):
     done = CliRunner().invoke(app, ["features", "--data-dir", "s3://fish/data"])
     s3fs.S3FileSystem.clear_instance_cache()
     assert done.exit_code == 1
-    assert "s3://fish/data: it can't be reached" in done.output.replace("\n", " ")
+    assert "s3://fish/data can't be reached" in done.output.replace("\n", " ")
+
+
+def test_wrong_credentials_are_named(both):
+    reset = f"{os.environ['AWS_ENDPOINT_URL']}/moto-api/reset-auth"
+    plain = {"Content-Type": "text/plain"}
+    urlopen(Request(reset, b"0", plain)).read()
+    try:
+        done = CliRunner().invoke(app, ["runs", "--models-dir", "s3://fish/models"])
+    finally:
+        urlopen(Request(reset, b"inf", plain)).read()
+    assert done.exit_code == 1
+    assert "s3://fish/models can't be reached or used (PermissionError" in done.output
+
+
+def test_a_connection_that_breaks_is_no_damaged_photo_or_fold(both, monkeypatch):
+    _, there = both
+
+    def broken(*args, **options):
+        raise OSError(5, "connection reset")
+
+    monkeypatch.setattr(there.fs, "cat_file", broken)
+    places = ["--data-dir", str(there / "data"), "--models-dir", str(there / "models")]
+    for words in (["data", *places[:2]], ["predict", "--run", "run", *places]):
+        done = CliRunner().invoke(app, words)
+        assert done.exit_code == 1
+        assert "can't be reached or used (OSError: [Errno 5] connection reset)" in done.output
+        assert "damaged" not in done.output
+
+
+def test_urls_without_their_packages_say_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "upath", None)
+    with pytest.raises(FishError, match=r"pip install 'fishcli\[remote\]'"):
+        parse_path("s3://bucket/x")
+
+
+def test_remote_files_exist_only_when_they_are_whole(bucket):
+    path = parse_path(f"{bucket}/folder/file.txt")
+    with pytest.raises(KeyboardInterrupt), whole_file(path) as local:
+        local.write_text("half")
+        raise KeyboardInterrupt
+    assert not path.exists()
+    with whole_file(path) as local:
+        local.write_text("whole")
+        assert not path.exists()
+    assert path.read_text() == "whole"
+    assert not local.parent.exists()
 
 
 def test_local_paths_stay_paths_and_import_nothing():

@@ -104,7 +104,7 @@ def fish_or_background(
 
 def read_tests(config: AuditConfig, inputs: AuditInputs) -> dict[str, pd.DataFrame]:
     """The readable images of each test set, none where there are no photos."""
-    if inputs.images is None or not any(config.data_dir.glob("test*/")):
+    if inputs.images is None or not any(path.is_dir() for path in config.data_dir.glob("test*")):
         return {}
     return {
         split: images[images["problem"] == ""].reset_index(drop=True)

@@ -52,7 +52,7 @@ def run(config: FeaturesConfig) -> str:
 def _load_splits(config: FeaturesConfig) -> dict[str, pd.DataFrame]:
     if config.splits is None:
         tables = {"train": load_train(config.data_dir)}
-        if any(config.data_dir.glob("test*/")):
+        if any(path.is_dir() for path in config.data_dir.glob("test*")):
             return {**tables, **load_tests(config.data_dir)}
         say(f"no test images: there is no folder {config.data_dir}/test*")
         return tables

@@ -11,12 +11,10 @@ from fishcli.dataset.photos import read_header
 from fishcli.errors import FishError, examples
 from fishcli.files import digest, line_of, read_csv
 from fishcli.progress import bar, warn
-from fishcli.remote import Listed, is_remote, list_files
+from fishcli.remote import N_REQUESTS, Listed, is_remote, list_files
 
 N_AT_A_TIME = 64
 """A thread reads so many headers in one go: a future for every photo would weigh more than what it reads."""
-N_REMOTE = 32
-"""So many requests for headers are on their way at once."""
 EXPECTED = "train/<CLASS>/*.jpg, or train.csv (image,label[,group]) beside train/*.jpg"
 
 
@@ -123,7 +121,7 @@ def _read_headers(split_dir: Path, paths: dict[str, Path]) -> pd.DataFrame:
     parts = [files[start : start + n_part] for start in range(0, len(files), n_part)]
     headers: list[tuple[int, int, str]] = []
     with (
-        ThreadPoolExecutor(N_REMOTE if remote else None) as pool,
+        ThreadPoolExecutor(N_REQUESTS if remote else None) as pool,
         bar(len(files), f"headers of {split_dir.name}", "img") as progress,
     ):
         for found in pool.map(lambda part: [read_header(path) for path in part], parts):

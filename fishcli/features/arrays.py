@@ -47,7 +47,9 @@ def create_array(path: Path, shape: tuple[int, ...], chunk_size: int, dtype: str
 def open_array(path: Path) -> Any:
     """An existing array; FishError where its description is damaged."""
     try:
-        store: Any = FsspecStore.from_url(str(path)) if is_remote(path) else path
+        store: Any = path
+        if is_remote(path):
+            store = FsspecStore.from_url(str(path), storage_options=dict(store.storage_options))
         array = zarr.open_array(store, mode="r+", zarr_format=3).with_config(CONFIG)
         array.attrs["made_by"]
     except (ValueError, KeyError, TypeError) as error:

@@ -17,7 +17,7 @@ from fishcli.features.recipe import Recipe
 from fishcli.features.store_lists import damaged, read_images, read_unreadable
 from fishcli.files import read_json, write_csv, write_json
 from fishcli.locks import CANNOT_BE_WRITTEN, alone
-from fishcli.remote import is_remote, names_in
+from fishcli.remote import UnreachableError, is_remote, names_in
 
 FEATURE_BYTES = 2  # float16
 
@@ -227,7 +227,7 @@ class FeatureStore:
     def touch(self) -> None:
         """Make this the store that was used last."""
         if is_remote(self.store_dir):
-            with suppress(FishError):  # a store that can only be read keeps its place in the order
+            with suppress(UnreachableError):  # a store that can only be read keeps its place in the order
                 write_json(self.store_dir / "recipe.json", self._description)
             return
         try:
