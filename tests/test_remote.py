@@ -213,7 +213,7 @@ def test_a_connection_that_breaks_is_no_damaged_photo_or_fold(both, monkeypatch)
     def broken(*args, **options):
         raise OSError(5, "connection reset")
 
-    monkeypatch.setattr(there.fs, "cat_file", broken)
+    monkeypatch.setattr(parse_path("s3://fish/data").fs, "cat_file", broken)
     places = ["--data-dir", str(there / "data"), "--models-dir", str(there / "models")]
     for words in (["data", *places[:2]], ["predict", "--run", "run", *places]):
         done = CliRunner().invoke(app, words)
