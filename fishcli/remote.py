@@ -1,7 +1,7 @@
 """Paths that may be URLs: all that differs where data, store or runs lie on S3 or where else fsspec reaches.
 
 A local path is a pathlib.Path. A URL is a upath.UPath, which is used the same way but for what is here.
-Nothing of fsspec is imported without a URL.
+Neither upath nor s3fs is imported without a URL.
 """
 
 import errno
@@ -22,7 +22,6 @@ LIBRARIES = ("botocore", "aiobotocore", "aiohttp", "s3fs", "fsspec", "gcsfs", "g
 """What raises errors of its own kind where something remote fails."""
 CHANGES = ("ETag", "etag", "md5Hash", "mtime", "last_modified", "LastModified", "updated", "created")
 """What file systems call that which changes with a file's content, the surest first."""
-
 
 N_REQUESTS = 32
 """Remote files that are asked for at once: it is the way there and back that takes time."""

@@ -241,7 +241,7 @@ def test_remote_files_exist_only_when_they_are_whole(bucket):
     assert not local.parent.exists()
 
 
-def test_local_paths_stay_paths_and_import_nothing():
+def test_local_paths_stay_paths():
     path = parse_path("data/x")
     assert isinstance(path, os.PathLike)
     assert not is_remote(path)
