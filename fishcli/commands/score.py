@@ -5,7 +5,7 @@ import pandas as pd
 
 from fishcli.configs import ScoreConfig
 from fishcli.dataset.classes import labels_of, smoothed_prior
-from fishcli.dataset.images import load_train
+from fishcli.dataset.images import load_labels
 from fishcli.errors import FishError, examples
 from fishcli.files import read_csv
 from fishcli.progress import say, table_text
@@ -86,7 +86,7 @@ def _prior(config: ScoreConfig, class_names: list[str], labels: np.ndarray) -> n
     if not (config.data_dir / "train").is_dir():
         say("prior: class shares in the solution itself, for want of the training images (--data-dir)")
         return smoothed_prior(np.bincount(labels, minlength=len(class_names)))
-    train = load_train(config.data_dir)
+    train, _ = load_labels(config.data_dir)
     known = set(train["class_name"])
     if known != set(class_names):
         raise FishError(

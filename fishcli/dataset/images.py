@@ -29,6 +29,21 @@ def load_train(data_dir: Path) -> pd.DataFrame:
     Raises:
         FishError: no images, an empty class folder, or a train.csv that doesn't fit the files.
     """
+    labels, paths = load_labels(data_dir)
+    table = _read_headers(data_dir / "train", {image: paths[image] for image in labels["image"]})
+    return labels.merge(table, on="image", validate="one_to_one")
+
+
+def load_labels(data_dir: Path) -> tuple[pd.DataFrame, dict[str, Path]]:
+    """What is known of the training images without opening one.
+
+    Returns:
+        `load_train`'s columns `image`, `class_name` and, where train.csv has it, `group`, in its order; and
+        image id -> path of all image files in train/.
+
+    Raises:
+        FishError: as `load_train` does.
+    """
     train_dir = data_dir / "train"
     if not train_dir.is_dir():
         raise FishError(
@@ -38,11 +53,9 @@ def load_train(data_dir: Path) -> pd.DataFrame:
     paths = _image_paths(train_dir)
     if not paths:
         raise FishError(f"no training images in {train_dir}. Expected {EXPECTED}.")
-    labels = (
-        _labels_from_csv(data_dir, paths) if _train_csv(data_dir) else _labels_from_folders(train_dir, paths)
-    )
-    table = _read_headers(train_dir, {image: paths[image] for image in labels["image"]})
-    return labels.merge(table, on="image", validate="one_to_one")
+    if _train_csv(data_dir):
+        return _labels_from_csv(data_dir, paths), paths
+    return _labels_from_folders(train_dir, paths), paths
 
 
 def load_tests(data_dir: Path) -> dict[str, pd.DataFrame]:
