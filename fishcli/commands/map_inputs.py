@@ -122,13 +122,14 @@ def maps_of(
     """
     place = {image: i for i, image in enumerate(images)}
     table = inputs.images.loc[list(images)]
+    table = table.assign(row=store_rows(inputs.store, "train", list(images)))
     with bar(len(table), f"{inputs.method} of {inputs.run.name}", "img") as progress:
         for fold in np.unique(table["fold"].to_numpy(np.int64)):
             of_fold, members = table[table["fold"] == fold], inputs.run.load_fold(int(fold))
             for rows in in_parts(np.arange(len(of_fold))):
                 part = of_fold.iloc[rows]
                 ids = [str(image) for image in part.index]
-                features = inputs.store.read("train", VIEW, store_rows(inputs.store, "train", ids))
+                features = inputs.store.read("train", VIEW, part["row"].to_numpy())
                 wanted = [each[[place[image] for image in ids]] for each in labels]
                 found = [class_maps(members, inputs.method, features, part, each) for each in wanted]
                 for i, image in enumerate(ids):

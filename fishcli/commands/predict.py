@@ -79,8 +79,9 @@ def _predict(
     n_images = sum(len(table) for table in tests.values())
     with bar(n_images, f"predicting with {this_run.name}", "img") as progress:
         for split, table in tests.items():
-            for start in range(0, len(table), ROWS_AT_ONCE):
-                images = table.iloc[start : start + ROWS_AT_ONCE]
+            stored = _stored(store, split, table)
+            for start in range(0, len(stored), ROWS_AT_ONCE):
+                images = stored.iloc[start : start + ROWS_AT_ONCE]
                 proba, boxes = _predict_images(heads, store, split, images, how)
                 part = pd.DataFrame(np.hstack([proba, boxes]), columns=[*this_run.class_names, *BOX_COLUMNS])
                 part.insert(0, "image", list(images["image"]))
@@ -88,6 +89,18 @@ def _predict(
                 parts.append(part)
                 progress.update(len(images))
     return pd.concat(parts, ignore_index=True)
+
+
+def _stored(store: FeatureStore, split: str, images: pd.DataFrame) -> pd.DataFrame:
+    """A split's images with each one's `row` in the store, and whether it `is_readable`."""
+    stored = images.assign(
+        row=store_rows(store, split, list(images["image"])),
+        is_readable=~images["image"].isin(list(store.unreadable(split))),
+    )
+    unreadable = list(stored["image"][~stored["is_readable"]])
+    if unreadable:
+        warn(f"{len(unreadable):,} unreadable images of {split} get the class prior: {examples(unreadable)}")
+    return stored
 
 
 def write_submissions(
@@ -141,17 +154,17 @@ def _predict_images(
     Views and the heads of a fold are averaged arithmetically, as out of fold, then given the temperature that
     was found there; then folds are averaged by the mean. `how` is views, mean, temperature.
 
-    An image that can't be read gets the prior of the training images and no box.
+    `images` are of `_stored`. One that isn't readable gets the prior of the training images and no box.
     """
     views, mean, temperature = how
-    rows, recipe = store_rows(store, split, list(images["image"])), store.recipe
-    readable = ~images["image"].isin(list(store.unreadable(split))).to_numpy()
-    seen, sizes = images[readable], images.loc[readable, ["height", "width"]].to_numpy()
+    readable = images["is_readable"].to_numpy()
+    seen, recipe = images[readable], store.recipe
+    rows, sizes = seen["row"].to_numpy(), seen[["height", "width"]].to_numpy()
     n_classes = len(heads[0][0].counts)
     proba = np.zeros((len(heads), len(seen), n_classes))
     boxes = np.zeros((len(heads), len(seen), 4))
     for view in views if len(seen) else []:
-        features = store.read(split, view, rows[readable])
+        features = store.read(split, view, rows)
         if features.ndim == 4 and all(head.takes_pooled for members in heads for head in members):
             features = pool_maps(features)  # once for all folds
         for k, members in enumerate(heads):
@@ -166,7 +179,4 @@ def _predict_images(
     all_boxes = np.full((len(images), 4), np.nan)
     all_proba[readable] = average(np.stack([with_temperature(each, temperature) for each in proba]), mean)
     all_boxes[readable] = boxes.mean(axis=0)
-    if not readable.all():
-        ids = list(images["image"][~readable])
-        warn(f"{len(ids):,} unreadable images of {split} get the class prior: {examples(ids)}")
     return all_proba, all_boxes
