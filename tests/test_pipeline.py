@@ -220,6 +220,18 @@ def test_predicted_boxes_lie_in_the_photo(root):
     assert (corners[:, 2:] >= corners[:, :2]).all()
 
 
+def test_small_batches_change_nothing_and_read_the_image_list_no_more_often(root, monkeypatch):
+    reads, read = [], FeatureStore.images
+    monkeypatch.setattr(
+        FeatureStore, "images", lambda store, split: reads.append(split) or read(store, split)
+    )
+    at_once, n_reads = submit(root), len(reads)
+    monkeypatch.setattr(predict, "ROWS_AT_ONCE", 1)
+    one_by_one = submit(root)
+    assert len(reads) == 2 * n_reads
+    pd.testing.assert_frame_equal(one_by_one, at_once, check_exact=False, rtol=1e-5)
+
+
 def test_an_unreadable_test_image_gets_the_prior(root, capsys):
     path = root / "data" / "test" / "test_002.jpg"
     path.write_bytes(path.read_bytes()[:300])
