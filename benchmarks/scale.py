@@ -36,6 +36,10 @@ FEATURES = (
     "print('peak', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)\n"
 )
 MAX_LINKS, MAP_CHUNK = 50_000, 128
+MAP_HEADS = {
+    "pooled, while reading: 5 folds, 5 epochs": ["--epochs", 5],
+    "whole, from a file: 2 folds, 1 epoch": ["--epochs", 1, "--folds", 2, "--pooling", "max"],
+}
 AUDIT_FIELDS = "width,height,size_key,aspect"
 
 
@@ -138,7 +142,7 @@ def measure(n_images: int, root: Path) -> list[dict[str, object]]:
 
 
 def train_on_maps(gib: float, root: Path) -> None:
-    """Train the default head on a store of that many GiB of maps, nine in ten values zero."""
+    """Train on a store of that many GiB of maps, nine in ten values zero."""
     from fishcli.features.decode import DECODER
     from fishcli.features.recipe import Recipe
     from fishcli.features.store import FeatureStore
@@ -167,9 +171,10 @@ def train_on_maps(gib: float, root: Path) -> None:
         array[start : start + MAP_CHUNK] = np.roll(drawn, start, axis=0)[: n_images - start]
     size = sum(path.stat().st_size for path in store.store_dir.glob("train/identity/*")) / 2**30
     print(f"{n_images:,} images, {gib:g} GiB of maps, {size:.1f} GiB on disk", flush=True)
-    options = ["--metadata", "none", "--boxes", "none", "--epochs", 5, "--models-dir", root / "models"]
-    seconds, peak = fishcli("train", "--data-dir", data_dir, *options)
-    print(f"train: {seconds:,.0f} s, peak {peak:,.0f} MiB, {1024 * gib / seconds:,.0f} MiB of maps a second")
+    for what, options in MAP_HEADS.items():
+        places = ["--data-dir", data_dir, "--models-dir", root / "models", "--name", what.split(",")[0]]
+        seconds, peak = fishcli("train", *places, "--metadata", "none", "--boxes", "none", *options)
+        print(f"{what}: {seconds:,.0f} s, peak {peak:,.0f} MiB", flush=True)
 
 
 def plot(table: pd.DataFrame, path: Path) -> None:
