@@ -7,7 +7,7 @@ from conftest import make_image, noise
 from imagehash import phash
 from PIL import Image
 
-from fishcli.dataset.thumbnails import SIDE, read_small, read_thumbnails, readable_thumbnails
+from fishcli.dataset.thumbnails import SIDE, read_hashes, read_small, read_thumbnails, readable_thumbnails
 from fishcli.errors import FishError
 
 
@@ -133,6 +133,12 @@ def test_unreadable_images_are_named_with_the_reason(broken):
     assert not found.pixels[1:5].any()
     assert (found.pixels[0] == found.pixels[5]).all()
     assert found.hashes[0] == found.hashes[5] != 0
+
+
+def test_hashes_alone_are_those_of_thumbnails(broken):
+    found, (hashes, problems) = read_thumbnails(broken), read_hashes(broken)
+    assert hashes.tolist() == found.hashes.tolist()
+    assert problems == found.problems
 
 
 def test_only_the_readable_are_kept_with_a_warning(broken, capsys):

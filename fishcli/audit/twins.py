@@ -17,7 +17,7 @@ class Photos:
 
     Attributes:
         images: the image ids.
-        hashes: (n,) uint64, as `read_thumbnails` has them.
+        hashes: (n,) uint64, as `read_hashes` has them.
         features: (n, channels) float32, pooled, finite; or None.
     """
 

@@ -12,7 +12,7 @@ from fishcli.audit.seen import held_out_losses
 from fishcli.audit.twins import Photos, TwinPair, find_twins
 from fishcli.commands.audit_features import Cached, read_cached
 from fishcli.commands.audit_inputs import AuditInputs
-from fishcli.dataset.thumbnails import read_thumbnails
+from fishcli.dataset.thumbnails import read_hashes
 from fishcli.errors import examples
 from fishcli.features.store import FeatureStore
 from fishcli.progress import warn
@@ -63,15 +63,16 @@ def twins_of(
 
 def _photos(images: pd.DataFrame, split: str, cached: Cached | None) -> tuple[Photos, np.ndarray]:
     """The photos that can be read, with features where they are cached; and their rows (m,)."""
-    looks = read_thumbnails(images, split)
-    readable = np.flatnonzero(looks.is_readable)
+    hashes, problems = read_hashes(images, split)
+    is_readable = np.array([problem == "" for problem in problems], bool)
+    readable = np.flatnonzero(is_readable)
     if len(readable) < len(images):
-        ids = list(images["image"][~looks.is_readable])
+        ids = list(images["image"][~is_readable])
         warn(f"{len(ids):,} images of {split} can't be decoded and are left out of twins: {examples(ids)}")
     if cached is None:
-        return Photos(list(images["image"].iloc[readable]), looks.hashes[readable]), readable
+        return Photos(list(images["image"].iloc[readable]), hashes[readable]), readable
     rows, _, places = np.intersect1d(readable, cached.rows, return_indices=True)
-    return Photos(list(images["image"].iloc[rows]), looks.hashes[rows], cached.features[places]), rows
+    return Photos(list(images["image"].iloc[rows]), hashes[rows], cached.features[places]), rows
 
 
 def _test_photos(tests: Mapping[str, pd.DataFrame], store: FeatureStore | None) -> Photos | None:

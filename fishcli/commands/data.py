@@ -14,7 +14,7 @@ from fishcli.dataset.boxes import box_area
 from fishcli.dataset.file_facts import DAMAGE
 from fishcli.dataset.groups import load_groups
 from fishcli.dataset.images import load_tests, load_train
-from fishcli.dataset.thumbnails import read_small, read_thumbnails
+from fishcli.dataset.thumbnails import read_hashes, read_small
 from fishcli.files import write_csv, write_text
 from fishcli.locks import alone
 from fishcli.progress import say, table_text, track
@@ -54,7 +54,7 @@ def _load(config: PictureConfig) -> Competition:
 
 def _decoded(images: pd.DataFrame, split: str) -> pd.DataFrame:
     """The images with the problem of those that can't be decoded to their end."""
-    found = pd.Series(read_thumbnails(images, split).problems, index=images.index)
+    found = pd.Series(read_hashes(images, split)[1], index=images.index)
     return images.assign(problem=images["problem"].where(images["problem"] != "", found))
 
 
