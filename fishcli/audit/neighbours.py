@@ -1,7 +1,6 @@
 """Photos that are close to one another: by perceptual hash and, where there are features, by cosine."""
 
-import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +10,10 @@ BITS = 64
 MAX_COMPONENTS = 128
 FITTED_ON = 10_000
 """Rows that the principal directions are found on."""
-PAIRS_AT_ONCE = 20_000_000
-"""Pairs of rows that a step holds in memory at worst, where all are close to all."""
+BLOCK = 2048
+"""Photos that are compared with as many others in one go."""
+PAIRS_AT_ONCE = 10_000_000
+"""More pairs than that are not gathered before they are handed on."""
 
 
 @dataclass(frozen=True)
@@ -20,14 +21,18 @@ class Views:
     """Photos as points; all of one row order.
 
     Attributes:
-        signs: (n, 64) float32, the bits of the hashes as -1 and 1: the squared distance of two is four times
+        signs: (n, 64) float32, the bits of the hashes as -1 and 1: the dot product of two is 64 less twice
             their Hamming distance.
-        directions: (n, m) float32 of length 1: half the squared distance of two is their cosine distance;
-            or None where there are no features.
+        directions: (n, m) float32 of length 1: the dot product of two is 1 less their cosine distance; or None
+            where there are no features.
     """
 
     signs: np.ndarray
     directions: np.ndarray | None
+
+    def rows(self, rows: slice) -> "Views":
+        """Of some of the photos."""
+        return Views(self.signs[rows], None if self.directions is None else self.directions[rows])
 
 
 @dataclass(frozen=True)
@@ -68,10 +73,11 @@ def views(hashes: list[np.ndarray], features: list[np.ndarray | None]) -> list[V
 def close_pairs(
     index: Views, queries: Views, limits: Limits
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """All pairs of a query and an indexed photo that are close, some queries at a time.
+    """All pairs of a query and an indexed photo that are close, millions at a time.
 
-    Exact, by scikit-learn's blocked brute force, which one matrix product a block makes quick: 100,000 rows
-    cost 100,000 x 100,000 x 64 multiplications by hash and at most twice as many by cosine.
+    Exact, by one matrix product for two blocks of photos: 100,000 rows cost 100,000 x 100,000 x 64
+    multiplications by hash and at most twice as many by cosine; half of that where photos are compared with
+    themselves. Memory holds a few million pairs, also where all are close to all.
 
     Args:
         index: n photos.
@@ -79,36 +85,51 @@ def close_pairs(
         limits: what is close.
 
     Yields:
-        The rows (k,) of queries, in ascending order, the rows (k,) of the index, and whether they are close
-        by hash (k,) bool. Each pair once.
+        The rows (k,) of queries, the rows (k,) of the index, and whether they are close by hash (k,) bool.
+        Each pair once, in no order.
     """
-    from sklearn.neighbors import NearestNeighbors
+    pending: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    n_pending = 0
+    for here in range(0, len(queries.signs), BLOCK):
+        block = queries.rows(slice(here, here + BLOCK))
+        for there in range(0, here + 1 if queries is index else len(index.signs), BLOCK):
+            rows, partners, by_hash = _close(index.rows(slice(there, there + BLOCK)), block, limits)
+            if not len(rows):
+                continue
+            rows, partners = rows + here, partners + there
+            pending.append((rows, partners, by_hash))
+            if queries is index and there < here:
+                pending.append((partners, rows, by_hash))
+            n_pending += len(rows)
+            if n_pending > PAIRS_AT_ONCE:
+                yield _joined(pending)
+                pending, n_pending = [], 0
+    if pending:
+        yield _joined(pending)
 
-    n_index, n_queries = len(index.signs), len(queries.signs)
-    by_hash = NearestNeighbors(radius=2.0 * math.sqrt(limits.hash_bits + 0.5), algorithm="brute")
-    by_hash.fit(index.signs)
-    by_cosine = None
+
+def _close(index: Views, queries: Views, limits: Limits) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The pairs of `close_pairs` between two blocks."""
+    n_index = len(index.signs)
+    close = found = _alike(index.signs, queries.signs, BITS - 2 * limits.hash_bits)[0]
     if limits.cosine_distance is not None and limits.confirming_distance is not None:
-        largest = max(limits.cosine_distance, limits.confirming_distance)
-        by_cosine = NearestNeighbors(radius=math.sqrt(2.0 * largest), algorithm="brute")
-        by_cosine.fit(index.directions)
-    step = max(1, PAIRS_AT_ONCE // n_index)
-    for start in range(0, n_queries, step):
-        rows = slice(start, start + step)
-        found, _ = _codes(by_hash, queries.signs[rows], start * n_index)
-        close = found = np.sort(found)
-        if by_cosine is not None and queries.directions is not None:
-            codes, distance = _codes(by_cosine, queries.directions[rows], start * n_index)
-            found = found[np.isin(found, codes[distance <= limits.confirming_distance])]
-            close = np.union1d(found, codes[distance <= limits.cosine_distance])
-        yield close // n_index, close % n_index, np.isin(close, found)
+        nearest = 1 - max(limits.cosine_distance, limits.confirming_distance)
+        codes, cosine = _alike(index.directions, queries.directions, nearest)
+        found = found[np.isin(found, codes[1 - cosine <= limits.confirming_distance])]
+        close = np.union1d(found, codes[1 - cosine <= limits.cosine_distance])
+    return close // n_index, close % n_index, np.isin(close, found)
 
 
-def _codes(search: Any, points: np.ndarray, first: int) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs (k,) as numbers, query x n_index + indexed photo, and half their squared distances (k,)."""
-    distances, found = search.radius_neighbors(points)
-    rows = np.repeat(np.arange(len(found)), [len(each) for each in found])
-    return first + rows * search.n_samples_fit_ + np.concatenate(found), np.concatenate(distances) ** 2 / 2
+def _alike(index: Any, queries: Any, least: float) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs (k,) of so large a dot product, as numbers query x n_index + indexed, and that product (k,)."""
+    product = (queries @ index.T).ravel()
+    codes = np.flatnonzero(product >= least)
+    return codes, product[codes]
+
+
+def _joined(pairs: Sequence[tuple[np.ndarray, ...]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    rows, partners, by_hash = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
+    return rows, partners, by_hash
 
 
 def hamming(first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ from collections import Counter
 import numpy as np
 
 N_EXAMPLES = 12
+MANY_BITS = 65  # more than two hashes can differ in
 
 
 class Examples:
@@ -13,14 +14,17 @@ class Examples:
     def __init__(self, n: int) -> None:
         """Begin with no partner for `n` photos."""
         self._partner = np.full(n, -1, np.int64)
-        self._bits = np.zeros(n, np.int64)
+        self._bits = np.full(n, MANY_BITS, np.int64)
 
     def offer(self, rows: np.ndarray, partners: np.ndarray, bits: np.ndarray) -> None:
-        """Take the closest of a row's pairs (k,); a row's pairs all come in one call."""
-        order = np.lexsort((bits, rows))
-        kept, first = np.unique(rows[order], return_index=True)
-        self._partner[kept] = partners[order][first]
-        self._bits[kept] = bits[order][first]
+        """Keep the closest of a row's pairs (k,), and of equally close ones the partner of the lowest row."""
+        order = np.lexsort((partners, bits, rows))
+        offered, first = np.unique(rows[order], return_index=True)
+        partners, bits = partners[order][first], bits[order][first]
+        known = self._bits[offered], self._partner[offered]
+        closer = (bits < known[0]) | ((bits == known[0]) & (partners < known[1]))
+        self._partner[offered[closer]] = partners[closer]
+        self._bits[offered[closer]] = bits[closer]
 
     def pick(self, family: np.ndarray, spread: bool = False) -> list[tuple[int, int, int]]:
         """Up to 12 pairs (row, partner, bits), one a family (n,), closest first.
@@ -64,7 +68,7 @@ class Tally:
         self.examples = {kind: Examples(n) for kind in ("all", "classes", "groups")}
 
     def add(self, rows: np.ndarray, partners: np.ndarray, bits: np.ndarray, by_hash: np.ndarray) -> None:
-        """Count ordered pairs (k,); a row's pairs all come in one call, a pair with itself does not count."""
+        """Count ordered pairs (k,); a pair with itself does not count."""
         from scipy.sparse import coo_array
         from scipy.sparse.csgraph import connected_components
 
