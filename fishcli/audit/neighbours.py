@@ -23,7 +23,7 @@ class Views:
     Attributes:
         signs: (n, 64) float32, the bits of the hashes as -1 and 1: the dot product of two is 64 less twice
             their Hamming distance.
-        directions: (n, m) float32 of length 1: the dot product of two is 1 less their cosine distance; or None
+        directions: (n, m) float32 of length 1: the dot product of two is 1 less their cosine distance; None
             where there are no features.
     """
 
