@@ -32,21 +32,12 @@ def commands(place: str, solution: str) -> dict[str, list[str]]:
     runs = [*data, *models]
     submissions = [*runs, "--submissions-dir", f"{place}/submissions"]
     features = ["features", *data, "--backbone", "fishnet", "--views", "4"]
-    short = ["--backbone", "fishnet", "--epochs", "5"]
+    short = ["--epochs", "5"]
     return {
         "features, 4 views": features,
         "features, nothing to do": features,
         "features --verify": ["features", *data, "--verify"],
-        "train --head linear": [
-            "train",
-            *runs,
-            "--backbone",
-            "fishnet",
-            "--head",
-            "linear",
-            "--name",
-            "linear",
-        ],
+        "train --head linear": ["train", *runs, "--head", "linear", "--name", "linear"],
         "train --head gap": ["train", *runs, *short, "--head", "gap", "--name", "gap"],
         "compare, 2 heads": ["compare", *runs, *short, "--heads", "linear,gap", "--metadata", "size"],
         "predict --tta 4": ["predict", *submissions, "--run", "gap", "--tta", "4"],
