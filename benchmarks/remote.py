@@ -19,7 +19,7 @@ from collections import defaultdict
 from moto.server import ThreadedMotoServer
 
 from fishcli.files import digest
-from fishcli.remote import list_files, parse_path, read_bytes
+from fishcli.remote import is_remote, list_files, parse_path, read_bytes
 
 FISHCLI = (sys.executable, "-c", "from fishcli.cli import app; app()")
 SERVE = "--serve"
@@ -75,8 +75,8 @@ def run(words: list[str]) -> float:
 def results(place: str) -> dict[str, str]:
     """The digests of all chunks, predictions and submissions below a folder or URL, by path."""
     root = parse_path(place)
-    names = [name for name in list_files(root) if IS_RESULT.search(name)]
-    return {name: digest(read_bytes(root / name)) for name in names}
+    files = list_files(root) if is_remote(root) else [str(path.relative_to(root)) for path in root.rglob("*")]
+    return {name: digest(read_bytes(root / name)) for name in files if IS_RESULT.search(name)}
 
 
 def measure(n_images: int, repeats: int, port: str) -> None:
