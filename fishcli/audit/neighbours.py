@@ -77,7 +77,7 @@ def close_pairs(
 
     Exact, by one matrix product for two blocks of photos: 100,000 rows cost 100,000 x 100,000 x 64
     multiplications by hash and at most twice as many by cosine; half of that where photos are compared with
-    themselves. Memory holds a few million pairs, also where all are close to all.
+    themselves. Memory holds some ten million pairs, also where all are close to all.
 
     Args:
         index: n photos.
@@ -98,9 +98,10 @@ def close_pairs(
                 continue
             rows, partners = rows + here, partners + there
             pending.append((rows, partners, by_hash))
+            n_pending += len(rows)
             if queries is index and there < here:
                 pending.append((partners, rows, by_hash))
-            n_pending += len(rows)
+                n_pending += len(rows)
             if n_pending > PAIRS_AT_ONCE:
                 yield _joined(pending)
                 pending, n_pending = [], 0
