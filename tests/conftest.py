@@ -26,7 +26,7 @@ COLOURS = ((230, 40, 40), (40, 230, 40), (60, 60, 240), (230, 230, 40), (230, 40
 
 
 def pytest_collection_finish() -> None:
-    """Spare each garbage collection the 400,000 objects that TensorFlow's import made: a tenth of the time."""
+    """Spare each garbage collection the 400,000 objects that TensorFlow's import made."""
     gc.collect()
     gc.freeze()
 
