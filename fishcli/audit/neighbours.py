@@ -12,8 +12,8 @@ FITTED_ON = 10_000
 """Rows that the principal directions are found on."""
 BLOCK = 2048
 """Photos that are compared with as many others in one go."""
-PAIRS_AT_ONCE = 10_000_000
-"""More pairs than that are not gathered before they are handed on."""
+PAIRS_AT_ONCE = 1_000_000
+"""Pairs are gathered until there are so many; a block may add 8 million."""
 
 
 @dataclass(frozen=True)
@@ -73,11 +73,11 @@ def views(hashes: list[np.ndarray], features: list[np.ndarray | None]) -> list[V
 def close_pairs(
     index: Views, queries: Views, limits: Limits
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """All pairs of a query and an indexed photo that are close, millions at a time.
+    """All pairs of a query and an indexed photo that are close, about a million at a time.
 
     Exact, by one matrix product for two blocks of photos: 100,000 rows cost 100,000 x 100,000 x 64
     multiplications by hash and at most twice as many by cosine; half of that where photos are compared with
-    themselves. Memory holds some ten million pairs, also where all are close to all.
+    themselves. Memory holds ten million pairs at most, where all are close to all.
 
     Args:
         index: n photos.

@@ -5,7 +5,8 @@ from collections import Counter
 import numpy as np
 
 N_EXAMPLES = 12
-MANY_BITS = 65  # more than two hashes can differ in
+ROWS = np.int64(2**32)  # more than there are photos
+NONE = 65 * ROWS  # two hashes differ in 64 bits at most
 
 
 class Examples:
@@ -13,18 +14,11 @@ class Examples:
 
     def __init__(self, n: int) -> None:
         """Begin with no partner for `n` photos."""
-        self._partner = np.full(n, -1, np.int64)
-        self._bits = np.full(n, MANY_BITS, np.int64)
+        self._closest = np.full(n, NONE, np.int64)  # bits x ROWS + partner: the least is the closest
 
     def offer(self, rows: np.ndarray, partners: np.ndarray, bits: np.ndarray) -> None:
         """Keep the closest of a row's pairs (k,), and of equally close ones the partner of the lowest row."""
-        order = np.lexsort((partners, bits, rows))
-        offered, first = np.unique(rows[order], return_index=True)
-        partners, bits = partners[order][first], bits[order][first]
-        known = self._bits[offered], self._partner[offered]
-        closer = (bits < known[0]) | ((bits == known[0]) & (partners < known[1]))
-        self._partner[offered[closer]] = partners[closer]
-        self._bits[offered[closer]] = bits[closer]
+        np.minimum.at(self._closest, rows, bits * ROWS + partners)
 
     def pick(self, family: np.ndarray, spread: bool = False) -> list[tuple[int, int, int]]:
         """Up to 12 pairs (row, partner, bits), one a family (n,), closest first.
@@ -32,8 +26,9 @@ class Examples:
         With `spread` they are picked at equal steps from the closest to the least close, in place of the 12
         closest.
         """
-        rows = np.flatnonzero(self._partner >= 0)
-        rows = rows[np.argsort(self._bits[rows], kind="stable")]
+        bits, partner = np.divmod(self._closest, ROWS)
+        rows = np.flatnonzero(self._closest < NONE)
+        rows = rows[np.argsort(bits[rows], kind="stable")]
         if spread:  # a family by its least close pair, so that the threshold can be judged
             rows = rows[::-1]
         _, first = np.unique(family[rows], return_index=True)
@@ -42,7 +37,7 @@ class Examples:
             steps = np.linspace(0, len(rows) - 1, min(N_EXAMPLES, len(rows))).round().astype(int)
             rows = rows[::-1][steps]
         picked = rows[:N_EXAMPLES]
-        return [(int(row), int(self._partner[row]), int(self._bits[row])) for row in picked]
+        return [(int(row), int(partner[row]), int(bits[row])) for row in picked]
 
 
 class Tally:
@@ -85,7 +80,10 @@ class Tally:
                 self.in_training[rows[differ]] = True
             else:
                 self.examples[kind].offer(rows[differ], partners[differ], bits[differ])
-        n = len(self.family)
-        edges = (np.ones(len(rows), bool), (self.family[rows], self.family[partners]))
-        _, joined = connected_components(coo_array(edges, shape=(n, n)), directed=False)
-        self.family = joined[self.family]
+        first, second = self.family[rows], self.family[partners]
+        apart = first != second
+        if apart.any():
+            edges = (np.ones(apart.sum(), bool), (first[apart], second[apart]))
+            n = len(self.family)
+            _, joined = connected_components(coo_array(edges, shape=(n, n)), directed=False)
+            self.family = joined[self.family]
