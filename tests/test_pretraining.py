@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -22,11 +24,12 @@ def test_a_killed_pre_training_ends_with_the_same_weights(tmp_path, capsys):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     sha256 = hashlib.sha256(pretrain(PLAN, whole).read_bytes()).hexdigest()
     assert capsys.readouterr().out.splitlines()[-1].endswith(f"sha256 {sha256}")
-    with subprocess.Popen([sys.executable, TOOLS / "pretrain_fishnet.py", killed, *OPTIONS]) as process:
+    command = [sys.executable, TOOLS / "pretrain_fishnet.py", killed, *OPTIONS]
+    with subprocess.Popen(command, start_new_session=True) as process:
         # TensorFlow writes this file last: without it a checkpoint is not known.
         while not (killed / "checkpoints" / "checkpoint").exists() and process.poll() is None:
             time.sleep(0.02)
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)  # and the processes that draw for it
     assert not (killed / "log.jsonl").exists() or len((killed / "log.jsonl").read_text().splitlines()) == 1
     assert hashlib.sha256(pretrain(PLAN, killed).read_bytes()).hexdigest() == sha256
     assert "going on after step 2" in capsys.readouterr().out
