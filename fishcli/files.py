@@ -4,13 +4,13 @@ import csv
 import hashlib
 import json
 import os
-import warnings
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from fishcli.errors import FishError
+from fishcli.errors import FishError, examples
 from fishcli.remote import content, is_remote, local_copy, read_bytes, uploaded
 
 SEAL = "sha256 of the rest"
@@ -73,7 +73,7 @@ def read_json(path: Path) -> Any:
         FishError: the file is missing, malformed (with its line), or was changed since it was sealed.
     """
     try:
-        value = json.loads(read_bytes(path).decode("utf-8"))
+        value = json.loads(read_bytes(path).decode("utf-8-sig"))
     except FileNotFoundError:
         raise FishError(f"{path} is missing.") from None
     except IsADirectoryError:
@@ -97,8 +97,17 @@ def write_csv(path: Path, table: Any) -> None:
         table.to_csv(partial, index=False)
 
 
+def tidy(text: str) -> str:
+    """`text` as names are compared: composed (Unicode NFC), without blanks around it.
+
+    A folder's name that a Mac wrote and the same name in a CSV differ in their bytes; a blank that a
+    spreadsheet left behind is no part of a name.
+    """
+    return unicodedata.normalize("NFC", text.strip())
+
+
 def read_csv(path: Path, required: Sequence[str] = (), text: Sequence[str] = ()) -> Any:
-    """Read a CSV as a pandas table.
+    """Read a CSV as a pandas table; cells and column names are `tidy`, lines without any text are no lines.
 
     Args:
         path: the file.
@@ -106,15 +115,51 @@ def read_csv(path: Path, required: Sequence[str] = (), text: Sequence[str] = ())
         text: columns kept as text, so that "007" stays "007" and "NA" is no missing value. Of the others,
             those that hold only numbers and gaps become numbers (gaps NaN).
 
+    Returns:
+        The table. A column without a name is called "Unnamed: <place>"; of columns with one name the first
+        keeps it, the others are numbered: "x.1".
+
     Raises:
         FishError: missing, empty or malformed (with the line), or without a required column.
     """
     import pandas as pd
 
+    header, table = read_cells(path, required)
+    seen: dict[str, int] = {}
+    for place, name in enumerate(header):
+        name = name or f"Unnamed: {place}"
+        seen[name] = seen.get(name, -1) + 1
+        header[place] = f"{name}.{seen[name]}" if seen[name] else name
+    table.columns = pd.Index(header)
+    for column in table.columns.difference(list(text)):
+        numbers = as_numbers(table[column])
+        if numbers.notna().eq(table[column] != "").all() and len(table):
+            table[column] = numbers
+    return table
+
+
+def as_numbers(cells: Any) -> Any:
+    """A column of text as float64 or int64; NaN where a cell is empty or no number."""
+    import pandas as pd
+
+    return pd.to_numeric(cells.replace("", "nan"), errors="coerce")
+
+
+def read_cells(path: Path, required: Sequence[str] = ()) -> tuple[list[str], Any]:
+    """Read a CSV whose column names may come twice, as where a class is called "image".
+
+    Returns:
+        The column names in their order, and a pandas table of text whose columns are numbered. Both `tidy`.
+
+    Raises:
+        FishError: as `read_csv` does.
+    """
+    import pandas as pd
+
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)  # more values than columns in every line
-            table = pd.read_csv(content(path), dtype=str, keep_default_na=False, index_col=False)
+        cells = pd.read_csv(
+            content(path), header=None, dtype=str, keep_default_na=False, skipinitialspace=True
+        )
     except FileNotFoundError:
         raise FishError(f"{path} is missing.") from None
     except IsADirectoryError:
@@ -123,34 +168,35 @@ def read_csv(path: Path, required: Sequence[str] = (), text: Sequence[str] = ())
         raise FishError(f"{path} is not UTF-8 text ({error.reason} at byte {error.start}).") from None
     except pd.errors.EmptyDataError:
         raise FishError(f"{path}, line 1: the file is empty; expected a header line.") from None
-    except pd.errors.ParserWarning:
-        raise FishError(
-            f"{path}, line 2: more values than column names. Give each column a name in line 1."
-        ) from None
     except pd.errors.ParserError as error:
-        raise FishError(f"{path}: malformed CSV ({str(error).strip()}).") from None
+        raise FishError(
+            f"{path}: malformed CSV ({str(error).strip()}). Give each column a name in line 1, and "
+            "quote cells that hold a comma."
+        ) from None
     except OSError as error:
         raise FishError(f"{path} can't be read ({error.strerror or error}).") from None
-    for column in table.columns.difference(list(text)):
-        numbers = pd.to_numeric(table[column].replace("", "nan"), errors="coerce")
-        if numbers.notna().eq(table[column] != "").all() and len(table):
-            table[column] = numbers
-    missing = [column for column in required if column not in table.columns]
+    for place in cells.columns:
+        cells[place] = cells[place].fillna("").map(tidy)
+    cells = cells[(cells != "").any(axis=1)].reset_index(drop=True)
+    if cells.empty:
+        raise FishError(f"{path}, line 1: the file holds nothing but commas; expected a header line.")
+    header, table = list(cells.iloc[0]), cells.iloc[1:].reset_index(drop=True)
+    missing = [column for column in required if column not in header]
     if missing:
         raise FishError(
             f"{path}, line 1: no column {', '.join(map(repr, missing))}; "
-            f"found {', '.join(map(repr, table.columns))}."
+            f"found {examples(list(map(repr, header)), 12)}."
         )
-    return table
+    return header, table
 
 
 def line_of(path: Path, row: int) -> int:
-    """The line of a CSV on which a row of `read_csv`'s table begins: blank lines and quoted breaks count."""
+    """The line of a CSV on which a row of `read_csv`'s table begins: empty lines and quoted breaks count."""
     begins, n_rows = 1, -1  # the header is a row too
     with path.open(newline="", encoding="utf-8-sig", errors="replace") as file, suppress(csv.Error):
-        reader = csv.reader(file)
+        reader = csv.reader(file, skipinitialspace=True)
         for cells in reader:
-            n_rows += len(cells) > 1 or any(cell.strip(" \t") for cell in cells)
+            n_rows += any(cell.strip() for cell in cells)
             if n_rows > row:
                 return begins
             begins = reader.line_num + 1

@@ -1,11 +1,22 @@
 import json
 import os
+import unicodedata
 
 import pandas as pd
 import pytest
 
 from fishcli.errors import FishError
-from fishcli.files import digest, line_of, read_csv, read_json, whole_file, write_csv, write_json, write_text
+from fishcli.files import (
+    digest,
+    line_of,
+    read_cells,
+    read_csv,
+    read_json,
+    whole_file,
+    write_csv,
+    write_json,
+    write_text,
+)
 
 
 def test_whole_file_appears_only_at_the_end(tmp_path):
@@ -109,8 +120,45 @@ def test_csv_round_trip(tmp_path):
 def test_text_columns_stay_as_they_are_written(tmp_path):
     (tmp_path / "a.csv").write_text('image,group\n007,NA\n1e3,null\n,""\n0x1f, nan \n')
     table = read_csv(tmp_path / "a.csv", text=["image", "group"])
-    assert list(table["image"]) == ["007", "1e3", "", "0x1f"]
-    assert list(table["group"]) == ["NA", "null", "", " nan "]
+    assert list(table["image"]) == ["007", "1e3", "0x1f"]
+    assert list(table["group"]) == ["NA", "null", "nan"]
+
+
+def test_blanks_around_cells_and_names_do_not_count(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text(' image, group \na.jpg,boat0\nb.jpg,boat0 \n c.jpg , "boat, 1" \nd.jpg,\u00a0boat0\t\n')
+    table = read_csv(path, required=["image", "group"], text=["image", "group"])
+    assert list(table["image"]) == ["a.jpg", "b.jpg", "c.jpg", "d.jpg"]
+    assert list(table["group"]) == ["boat0", "boat0", "boat, 1", "boat0"]
+
+
+def test_text_is_composed(tmp_path):
+    decomposed = unicodedata.normalize("NFD", "Café")
+    assert len(decomposed) == 5
+    (tmp_path / "a.csv").write_text(f"image,{decomposed}\n{decomposed}/1.jpg,0.5\n", encoding="utf-8")
+    table = read_csv(tmp_path / "a.csv", text=["image"])
+    assert list(table.columns) == ["image", "Café"]
+    assert list(table["image"]) == ["Café/1.jpg"]
+
+
+def test_lines_of_commas_are_no_lines(tmp_path):
+    (tmp_path / "a.csv").write_text("image,group\na.jpg,1\n,\n , \nb.jpg,2\n,\n")
+    table = read_csv(tmp_path / "a.csv", text=["image", "group"])
+    assert list(table["image"]) == ["a.jpg", "b.jpg"]
+    assert line_of(tmp_path / "a.csv", 1) == 5
+
+
+def test_columns_of_one_name_are_numbered_and_cells_keep_their_place(tmp_path):
+    (tmp_path / "a.csv").write_text("image,x,image,\na.jpg,1,0.5,\n")
+    assert list(read_csv(tmp_path / "a.csv").columns) == ["image", "x", "image.1", "Unnamed: 3"]
+    header, cells = read_cells(tmp_path / "a.csv")
+    assert header == ["image", "x", "image", ""]
+    assert cells.to_numpy().tolist() == [["a.jpg", "1", "0.5", ""]]
+
+
+def test_a_byte_order_mark_before_json_does_not_matter(tmp_path):
+    (tmp_path / "a.json").write_text('\ufeff{"a": 1}', encoding="utf-8")
+    assert read_json(tmp_path / "a.json") == {"a": 1}
 
 
 def test_other_columns_become_numbers_where_all_are(tmp_path):
@@ -139,7 +187,8 @@ def test_a_line_with_too_few_values_has_empty_ones(tmp_path):
         (b"image;group\na;b\n", r"a\.csv, line 1: no column 'image', 'group'; found 'image;group'"),
         (b"image,boat\na,b\n", r"a\.csv, line 1: no column 'group'; found 'image', 'boat'"),
         (b"image,group\na,b\nc,d,e\n", r"a\.csv: malformed CSV .*line 3"),
-        (b"image,group\na,b,c\nd,e,f\n", r"a\.csv, line 2: more values than column names"),
+        (b"image,group\na,b,c\nd,e,f\n", r"a\.csv: malformed CSV .*line 2.*Give each column a name"),
+        (b",,\n , ,\n", r"a\.csv, line 1: the file holds nothing but commas"),
         (b'image,group\n"a,b\n', r"a\.csv: malformed CSV"),
         (b"image,group\na,\xff\n", r"a\.csv is not UTF-8 text"),
     ],
@@ -159,7 +208,11 @@ def test_digest_knows_where_its_parts_end():
 
 @pytest.mark.parametrize(
     "text",
-    ["a,b\n1,2\n\n \n3,4\n5,6\n", '\n\na,b\n1,"x\n\ny"\n\n3,4\n5,6', "\ufeffa,b\r\n\r\n1,\r\n,\r\n5,6"],
+    [
+        "a,b\n1,2\n\n \n3,4\n5,6\n",
+        '\n\na,b\n1,"x\n\ny"\n\n3,4\n5,6',
+        "\ufeffa,b\r\n\r\n1,\r\n,\r\n3,4\r\n , \r\n5,6",
+    ],
 )
 def test_the_line_of_a_row_is_that_of_an_editor(tmp_path, text):
     path = tmp_path / "t.csv"

@@ -31,6 +31,20 @@ def test_ids_and_base_names_join_on_the_image(tmp_path, train):
     assert list(groups) == ["NA", "x", "007"]
 
 
+def test_blanks_and_decomposed_letters_make_no_other_group(tmp_path, train, capsys):
+    path = write_groups(tmp_path, "ALB/a.jpg,boat0\nALB/b.jpg ,boat0 \n BET/b.jpg, Cafe\u0301 0\n,\n")
+    assert list(read_groups(path, train)) == ["boat0", "boat0", "Caf\u00e9 0"]
+    assert capsys.readouterr().err == ""
+
+
+def test_groups_that_differ_by_case_or_inner_blanks_are_asked_after(tmp_path, train, capsys):
+    path = write_groups(tmp_path, "ALB/a.jpg,Boat 0\nALB/b.jpg,boat0\nBET/b.jpg,boat1\n")
+    assert list(read_groups(path, train)) == ["Boat 0", "boat0", "boat1"]
+    error = capsys.readouterr().err
+    assert f"Warning: {path}: are these the same? They are kept apart: 'Boat 0' = 'boat0'." in error
+    assert "boat1" not in error
+
+
 def test_an_ambiguous_base_name(tmp_path, train):
     path = write_groups(tmp_path, "ALB/a.jpg,1\nb.jpg,2\n")
     with pytest.raises(

@@ -27,6 +27,48 @@ def test_class_folders(tmp_path):
     assert class_names_of(train) == ["ALB", "BET"]
 
 
+def test_names_are_composed_whatever_the_disk_and_the_csv_say(tmp_path):
+    make_image(tmp_path / "train" / "Cafe\u0301" / "e\u0301.jpg")
+    make_image(tmp_path / "train" / "ALB" / "a.jpg")
+    train = load_train(tmp_path)
+    assert list(train["image"]) == ["ALB/a.jpg", "Caf\u00e9/\u00e9.jpg"]
+    assert list(train["class_name"]) == ["ALB", "Caf\u00e9"]
+    assert all(path.exists() for path in train["path"])
+    (tmp_path / "train.csv").write_text(
+        "image,label\n\u00e9,Cafe\u0301\na.jpg,Caf\u00e9 \n", encoding="utf-8"
+    )
+    assert set(load_train(tmp_path)["class_name"]) == {"Caf\u00e9"}
+
+
+def test_blanks_around_labels_make_no_other_class(tmp_path, capsys):
+    for name in "abc":
+        make_image(tmp_path / "train" / f"{name}.jpg")
+    (tmp_path / "train.csv").write_text(
+        " image ,label , group\na.jpg,cat,1\nb.jpg,cat ,1 \n,,\nc.jpg, cat,2\n"
+    )
+    train = load_train(tmp_path)
+    assert set(train["class_name"]) == {"cat"}
+    assert list(train["group"]) == ["1", "1", "2"]
+    assert "Warning" not in capsys.readouterr().err
+    (tmp_path / "train.csv").write_text("image,label\na.jpg,Cat\nb.jpg,cat\nc.jpg,dog\n")
+    assert class_names_of(load_train(tmp_path)) == ["Cat", "cat", "dog"]
+    assert "are these the same? They are kept apart: 'Cat' = 'cat'" in capsys.readouterr().err
+
+
+def test_class_folders_that_differ_by_a_blank_at_the_end_are_one_class(tmp_path):
+    make_image(tmp_path / "train" / "cat" / "a.jpg")
+    make_image(tmp_path / "train" / "cat " / "b.jpg")
+    make_image(tmp_path / "train" / "dog" / "c.jpg")
+    assert class_names_of(load_train(tmp_path)) == ["cat", "dog"]
+
+
+def test_two_photos_of_one_name_are_refused(tmp_path):
+    make_image(tmp_path / "train" / "ALB" / "\u00e9.jpg")
+    make_image(tmp_path / "train" / "ALB" / "e\u0301.jpg")
+    with pytest.raises(FishError, match=r"have the same name but for blanks or accents\. Rename one"):
+        load_train(tmp_path)
+
+
 def test_nested_class_folders_belong_to_the_outer_class(tmp_path):
     make_image(tmp_path / "train" / "ALB" / "boat_1" / "deck" / "a.jpg")
     make_image(tmp_path / "train" / "BET" / "a.jpg")

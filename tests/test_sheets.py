@@ -39,6 +39,17 @@ def kind_of(tmp_path: Path, cells: Sequence[object]) -> str | None:
     return {field.name: field.kind for field in sheet.fields}.get("x")
 
 
+def test_blanks_around_labels_and_names_do_not_count(tmp_path, capsys):
+    path = tmp_path / "a.csv"
+    rows = "".join(f"{'1 ' if i % 2 else '1'},{i % 3},x\n2, {i % 3} , x\n,,\n" for i in range(6))
+    path.write_text(f"label , a,b\n{rows}")
+    sheet = read_sheet(path, "label")
+    assert set(sheet.labels) == {"1", "2"}
+    assert list(sheet.columns) == ["a"]
+    assert set(sheet.columns["a"]) == {"0", "1", "2"}
+    assert "all rows have one value: b" in capsys.readouterr().err
+
+
 def test_a_table(sheet_csv):
     path = sheet_csv(
         "id,boat,depth,gear,species\n007,1,3.5,net,cod\n08,1,,line,NA\n9,2,4,,cod\n10,2,5,net,cod\n"

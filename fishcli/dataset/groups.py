@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from fishcli.dataset.metadata import size_keys
-from fishcli.dataset.names import NameIndex, check_names
+from fishcli.dataset.names import NameIndex, check_names, warn_of_lookalikes
 from fishcli.errors import FishError, examples
 from fishcli.files import line_of, read_csv
 from fishcli.progress import say, warn
@@ -66,6 +66,7 @@ def read_groups(path: Path, train: pd.DataFrame) -> pd.Series:
         line = line_of(path, int(row.index[0]))
         raise FishError(f"{path}, line {line}: {row.iloc[0]!r} stands there a second time. Keep one line.")
     check_names(table["group"].unique(), str(path))
+    warn_of_lookalikes(table["group"].unique(), str(path))
     groups = pd.Series(list(table["group"]), index=pd.Index(images, name="image"), name="group")
     missing = [image for image in train["image"] if image not in groups.index or groups[image] == ""]
     if missing:

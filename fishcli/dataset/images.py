@@ -6,10 +6,10 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from fishcli.dataset.names import IMAGE_SUFFIXES, NameIndex, check_names
+from fishcli.dataset.names import IMAGE_SUFFIXES, NameIndex, check_names, warn_of_lookalikes
 from fishcli.dataset.photos import read_header
 from fishcli.errors import FishError, examples
-from fishcli.files import digest, line_of, read_csv
+from fishcli.files import digest, line_of, read_csv, tidy
 from fishcli.progress import bar, warn
 from fishcli.remote import N_REQUESTS, Listed, is_remote, list_files
 
@@ -53,9 +53,10 @@ def load_labels(data_dir: Path) -> tuple[pd.DataFrame, dict[str, Path]]:
     paths = _image_paths(train_dir)
     if not paths:
         raise FishError(f"no training images in {train_dir}. Expected {EXPECTED}.")
-    if _train_csv(data_dir):
-        return _labels_from_csv(data_dir, paths), paths
-    return _labels_from_folders(train_dir, paths), paths
+    from_csv = _train_csv(data_dir) is not None
+    labels = _labels_from_csv(data_dir, paths) if from_csv else _labels_from_folders(train_dir, paths)
+    warn_of_lookalikes(labels["class_name"].unique(), str(_train_csv(data_dir) or train_dir))
+    return labels, paths
 
 
 def load_tests(data_dir: Path) -> dict[str, pd.DataFrame]:
@@ -96,10 +97,9 @@ def _image_paths(split_dir: Path) -> dict[str, Path]:
         FishError: a name that `check_names` refuses, or a pipe, socket or device, which could block for ever.
     """
     if is_remote(split_dir):
-        paths = {name: split_dir / name for name in list_files(split_dir) if _is_image_name(name)}
-        check_names(paths, str(split_dir))
-        return dict(sorted(paths.items()))
-    paths, walked = {}, set()
+        found = {name: split_dir / name for name in list_files(split_dir) if _is_image_name(name)}
+        return _by_id(found, split_dir)
+    found, walked = {}, set()
     for folder, folders, files in os.walk(split_dir, followlinks=True):
         status = Path(folder).stat()
         if (status.st_dev, status.st_ino) in walked:
@@ -113,7 +113,20 @@ def _image_paths(split_dir: Path) -> dict[str, Path]:
             if _is_image_name(name):
                 if path.exists() and not path.is_file():
                     raise FishError(f"{path} is a pipe, a socket or a device; expected a file. Remove it.")
-                paths[path.relative_to(split_dir).as_posix()] = path
+                found[path.relative_to(split_dir).as_posix()] = path
+    return _by_id(found, split_dir)
+
+
+def _by_id(found: dict[str, Path], split_dir: Path) -> dict[str, Path]:
+    """Image id -> path, sorted, given the path of each name below the split; an id is its name, `tidy`."""
+    paths: dict[str, Path] = {}
+    for name, path in found.items():
+        image = tidy(name)
+        if image in paths:
+            raise FishError(
+                f"{paths[image]} and {path} have the same name but for blanks or accents. Rename one."
+            )
+        paths[image] = path
     check_names(paths, str(split_dir))
     return dict(sorted(paths.items()))
 
@@ -144,7 +157,7 @@ def _read_headers(split_dir: Path, paths: dict[str, Path]) -> pd.DataFrame:
     table = table.assign(image=list(paths), path=pd.Series(files, dtype=object))
     if not remote:
         return table.assign(n_bytes=[path.stat().st_size if path.exists() else 0 for path in paths.values()])
-    listed = list_files(split_dir)
+    listed = {tidy(name): each for name, each in list_files(split_dir).items()}
     known = [listed.get(image, Listed(0, "")) for image in paths]
     return table.assign(n_bytes=[each.n_bytes for each in known], token=[each.token for each in known])
 
@@ -168,8 +181,10 @@ def _labels_from_folders(train_dir: Path, paths: dict[str, Path]) -> pd.DataFram
             f"({examples(loose)})"
         )
     images = [image for image in paths if "/" in image]
-    class_names = [image.split("/")[0] for image in images]
-    folders = {path.name for path in train_dir.iterdir() if path.is_dir() and not path.name.startswith(".")}
+    class_names = [tidy(image.split("/")[0]) for image in images]
+    folders = {
+        tidy(path.name) for path in train_dir.iterdir() if path.is_dir() and not path.name.startswith(".")
+    }
     for empty in sorted(folders - set(class_names)):
         raise FishError(
             f"class {empty!r} is empty: {train_dir / empty} holds no image. Add some or remove the folder."

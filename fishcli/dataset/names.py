@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from fishcli.errors import FishError, examples
+from fishcli.files import tidy
+from fishcli.progress import warn
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 UNPRINTABLE = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -33,6 +35,16 @@ def check_names(names: Iterable[str], where: str) -> None:
             )
 
 
+def warn_of_lookalikes(names: Iterable[str], where: str) -> None:
+    """Name the classes or groups that differ only by case or by blanks: they may be one, mistyped."""
+    alike: dict[str, set[str]] = defaultdict(set)
+    for name in names:
+        alike["".join(name.split()).casefold()].add(name)
+    doubtful = [" = ".join(map(repr, sorted(found))) for found in alike.values() if len(found) > 1]
+    if doubtful:
+        warn(f"{where}: are these the same? They are kept apart: {examples(doubtful)}.")
+
+
 def harmless(text: str) -> str:
     """`text` from a file's header, without control characters, and quoted where it is a formula."""
     text = UNPRINTABLE.sub(" ", text).strip()
@@ -42,6 +54,7 @@ def harmless(text: str) -> str:
 class NameIndex:
     """Finds the image id that a name means: the id itself, a longer path that ends in it, or a base name.
 
+    Names and ids are `files.tidy`: a decomposed "é" or a blank at the end makes no other name.
     A name without an image suffix ("img_1") is matched with the base names less theirs. Paths of other
     people's disks (``/home/x/train/ALB/img_1.jpg``, ``C:\\fish\\img_1.jpg``) count by their end.
     """
@@ -61,14 +74,19 @@ class NameIndex:
         Raises:
             FishError: several images have the base name; `source` says where the name stands.
         """
+        name = tidy(name)
         if name in self.ids:
             return name
-        path = PurePosixPath(name.strip().replace("\\", "/"))
+        path = PurePosixPath(name.replace("\\", "/"))
         has_suffix = path.suffix.lower() in IMAGE_SUFFIXES
         candidates = (self._by_name if has_suffix else self._by_stem).get(path.name, [])
         if len(candidates) > 1:
             end = "/" + str(path)
-            ends = [image for image in candidates if end.endswith("/" + image)]
+            written = {
+                image: image if has_suffix else str(PurePosixPath(image).with_suffix(""))
+                for image in candidates
+            }
+            ends = [image for image in candidates if end.endswith("/" + written[image])]
             candidates = [max(ends, key=len)] if ends else candidates
         if len(candidates) > 1:
             raise FishError(

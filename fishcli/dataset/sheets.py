@@ -8,6 +8,7 @@ import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
 from fishcli.dataset.fields import Field
+from fishcli.dataset.names import warn_of_lookalikes
 from fishcli.errors import FishError, examples
 from fishcli.files import line_of, read_csv
 from fishcli.progress import say
@@ -69,6 +70,8 @@ def read_sheet(
         raise FishError(f"{path} has no line after its header. Expected a row an example.")
     for role, column in special.items():
         _check_full(path, table[column], role)
+    for role in special.keys() - {"id"}:
+        warn_of_lookalikes(table[special[role]].unique(), f"{path}, column {special[role]!r}")
     labels = table[label_column]
     if labels.nunique() < 2:
         raise FishError(
@@ -87,7 +90,7 @@ def read_sheet(
 
 
 def _check_full(path: Path, column: pd.Series, role: str) -> None:
-    is_empty = column.str.strip() == ""
+    is_empty = column == ""
     if is_empty.any():
         line = line_of(path, int(is_empty.to_numpy().argmax()))
         raise FishError(
