@@ -49,7 +49,7 @@ def main() -> None:
     rows = []
     for run_dir in arguments.run_dirs:
         oof = pd.read_csv(run_dir / "oof.csv", keep_default_na=False)
-        class_names = list(oof.columns[4:])
+        class_names = [column.removeprefix("proba_") for column in oof.columns[4:]]
         labels, fold = labels_of(oof["class_name"], class_names), oof["fold"].to_numpy()
         in_store = store_rows(store, "train", list(oof["image"]))
         features = read_features(store, {"train": in_store}, ["identity"], pool=True)

@@ -78,7 +78,7 @@ def test_the_files_of_a_run(root, tmp_path):
 def test_the_worst_are_the_largest_losses(root, tmp_path):
     heatmap.run(config_of(root, worst=4, out=tmp_path))
     oof = pd.read_csv(root / "models/gap/oof.csv")
-    right = [row[row["class_name"]] for _, row in oof.iterrows()]
+    right = [row["proba_" + row["class_name"]] for _, row in oof.iterrows()]
     worst = oof["image"][np.argsort(right, kind="stable")[:4]]
     assert pictures(tmp_path) == sorted(f"{image}.png" for image in worst)
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,10 +13,12 @@ from pipeline import CLASSES, complete_arrays, compute, fit, predict_config, sub
 from fishcli.commands import ensemble, predict, score, train
 from fishcli.commands.runs import Run
 from fishcli.configs import EnsembleConfig, ScoreConfig
+from fishcli.dataset.classes import labels_of, proba_columns
 from fishcli.errors import FishError
 from fishcli.features.store import FeatureStore
 from fishcli.features.store_lists import list_stores
 from fishcli.features.views import VIEWS
+from fishcli.files import digests_of, write_json
 from fishcli.scoring.calibration import find_temperature, with_temperature
 from fishcli.scoring.metrics import log_loss
 
@@ -42,7 +45,9 @@ def the_store(root):
 
 
 def read_oof(root, name="oof.csv", run="run"):
-    return pd.read_csv(root / "models" / run / name, keep_default_na=False)
+    """Out-of-fold predictions, the classes' columns under the classes' names."""
+    oof = pd.read_csv(root / "models" / run / name, keep_default_na=False)
+    return oof.rename(columns=lambda column: column.removeprefix("proba_"))
 
 
 def test_a_run_folder_holds_what_the_design_says(trained):
@@ -51,7 +56,8 @@ def test_a_run_folder_holds_what_the_design_says(trained):
     assert names >= {f"fold_{k}.keras" for k in range(3)}
     assert not [name for name in names if "partial" in name]
     oof = read_oof(trained)
-    assert list(oof.columns) == ["image", "class_name", "fold", "group", *CLASSES]
+    header = (trained / "models" / "run" / "oof.csv").read_text().splitlines()[0]
+    assert header == "image,class_name,fold,group,proba_ALB,proba_BET,proba_NoF"
     assert len(oof) == 24
     np.testing.assert_allclose(oof[CLASSES].sum(axis=1), 1)
 
@@ -282,6 +288,62 @@ def ensemble_config(root, *runs, **changes):
     return EnsembleConfig(
         **{**places, "submissions_dir": root / "submissions", "runs": list(runs), **changes}
     )
+
+
+@pytest.fixture(scope="module")
+def odd(tmp_path_factory):
+    """A competition whose classes are called as our own columns are, and a run on it."""
+    root = tmp_path_factory.mktemp("odd")
+    data_dir = write_competition(root / "data", classes=ODD, n_per_class=4, n_test=9)
+    names = [path.name for path in sorted((data_dir / "test").iterdir())]
+    lines = [",".join(["image", *ODD]), *(f"{name},{'1,' * (len(ODD) - 1)}1" for name in names)]
+    (data_dir / "sample_submission.csv").write_text("\n".join(lines) + "\n")
+    compute(root)
+    fit(root, epochs=1, boxes="largest")
+    fit(root, epochs=1, boxes="none", head="dense", name="dense")
+    return root
+
+
+ODD = ["image", "class_name", "fold", "group", "split", "stage", "x_min", "proba_fold", "class"]
+
+
+def test_a_class_may_be_called_as_our_own_columns_are(odd, capsys):
+    run = Run.open(odd / "models" / "run")
+    metrics, oof = run.read_metrics(), run.read_oof(1)
+    labels = labels_of(oof["class_name"], run.class_names)
+    assert log_loss(labels, oof[proba_columns(run.class_names)].to_numpy()) == metrics["log_loss"]
+    assert set(oof["fold"]) == {0, 1, 2}
+    shown = predict.run(predict_config(odd))
+    assert f"out-of-fold log loss {metrics['log_loss']:.4f}" in capsys.readouterr().err
+    submission = pd.read_csv(shown, header=None, dtype=str)
+    assert list(submission.iloc[0]) == ["image", *ODD]
+    np.testing.assert_allclose(submission.iloc[1:, 1:].astype(float).sum(axis=1), 1)
+    by_key = pd.read_csv(odd / "models" / "run" / "test_tta1.csv").set_index("image")
+    for column, name in enumerate(ODD, 1):
+        expected = by_key[f"proba_{name}"].loc[submission.iloc[1:, 0]]
+        np.testing.assert_allclose(submission.iloc[1:, column].astype(float), expected)
+    ensemble.run(ensemble_config(odd, "run", "dense"))
+    solution = ScoreConfig(
+        submission=Path(shown), solution=odd / "data" / "solution.csv", data_dir=odd / "data"
+    )
+    assert len(score.run(solution).splitlines()) == 6
+
+
+def test_predictions_of_before_the_prefix_are_read(odd, root):
+    for path, names in ((odd, ODD), (root, CLASSES)):
+        run_dir = path / "models" / "run"
+        shutil.copytree(run_dir, path / "models" / "old", dirs_exist_ok=True)
+        old = Run.open(path / "models" / "old")
+        expected = old.read_oof(1)
+        header, _, rest = (old.run_dir / "oof.csv").read_text().partition("\n")
+        assert header.endswith(",".join(proba_columns(sorted(names))))
+        bare = ",".join(["image", "class_name", "fold", "group", *sorted(names)])
+        (old.run_dir / "oof.csv").write_text(f"{bare}\n{rest}")
+        metrics = old.read_metrics()
+        metrics["files"] |= digests_of([old.run_dir / "oof.csv"])
+        write_json(old.run_dir / "metrics.json", metrics, sealed=True)
+        pd.testing.assert_frame_equal(old.read_oof(1), expected)
+        shutil.rmtree(old.run_dir)
 
 
 @pytest.mark.parametrize("blend", ["oof", "equal"])

@@ -23,6 +23,7 @@ from fishcli.commands.report_mistakes import surest_mistakes
 from fishcli.commands.run_gap import find_sibling, measure_gap, sibling_command
 from fishcli.commands.runs import Run
 from fishcli.configs import FeaturesConfig, TrainConfig
+from fishcli.dataset.classes import proba_columns
 from fishcli.errors import FishError
 from fishcli.files import read_json, write_json
 from fishcli.intervals import paired_interval
@@ -128,7 +129,9 @@ def test_the_sibling_is_made_by_the_command_and_found(both):
     grouped, random = (each.read_oof(1).set_index("image") for each in (run, sibling))
     random = random.loc[grouped.index]
     labels = np.array([run.class_names.index(name) for name in grouped["class_name"]])
-    losses = [log_losses(labels, each[run.class_names].to_numpy()) for each in (grouped, random)]
+    losses = [
+        log_losses(labels, each[proba_columns(run.class_names)].to_numpy()) for each in (grouped, random)
+    ]
     assert gap.difference == pytest.approx((losses[0] - losses[1]).mean())
     interval = paired_interval(losses[0] - losses[1], grouped["group"].to_numpy())
     assert (gap.low, gap.high) == (interval.low, interval.high)

@@ -93,6 +93,31 @@ def test_the_sample_of_the_tiny_competition_scores_as_uniform(tiny_competition):
     assert set(pd.read_csv(data_dir / "solution.csv")["class_name"]) == {"ALB", "BET", "NoF"}
 
 
+def test_names_are_joined_as_everywhere(config):
+    solution = "image,class_name,stage\nt000.jpg,ALB,1\nt001.jpg,BET,1\ntest_stg2/t000.jpg,BET,2\n"
+    for names in (["t000", "t001"], ["t000.jpg", " t001.jpg "], ["../data/t000.jpg", "t001"]):
+        lines = [f"{name},{1 - k},{k}" for k, name in enumerate(names)]
+        rows = rows_of(score.run(config("\n".join(["image,ALB,BET", *lines]), solution)))
+        assert rows["all"][:2] == ["2", "0.0000"]
+    rows = rows_of(score.run(config("image,BET,ALB\ntest_stg2/t000,1,0\n,,\n", solution)))
+    assert rows["all"][:2] == ["1", "0.0000"]
+
+
+def test_classes_called_as_the_solutions_columns(config):
+    solution = "image,class_name,stage,group\na.jpg,stage,1,x\nb.jpg,image,1,x\nc.jpg,group,1,x\n"
+    submission = "image,stage,image,group\na.jpg,1,0,0\nb.jpg,0,1,0\nc.jpg,0,0,1\n"
+    rows = rows_of(score.run(config(submission, solution)))
+    assert rows["all"][:2] == ["3", "0.0000"]
+    with pytest.raises(FishError, match="two columns are called group"):
+        score.run(config("image,group,group\na.jpg,1,0\n", solution))
+
+
+def test_labels_and_columns_are_tidy(config):
+    solution = "image,class_name\na.jpg, Cafe\u0301\nb.jpg,BET \n"
+    rows = rows_of(score.run(config("image , Caf\u00e9,BET\na.jpg,1,0\nb.jpg,0,1\n", solution)))
+    assert rows["all"][:2] == ["2", "0.0000"]
+
+
 BAD = [
     ("image,ALB,BET\na.jpg,1,0\n", SOLUTION, r"submission\.csv lacks 1 images of the solution: b\.jpg"),
     (STAGE_1 + "z.jpg,1,0\n", SOLUTION, r"submission\.csv: 1 images are not in the solution: z\.jpg"),

@@ -1,3 +1,4 @@
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -24,8 +25,8 @@ PREDICTIONS = pd.DataFrame(
     {
         "split": ["test_stg1", "test_stg1", "test_stg2", "test_stg2"],
         "image": ["a.jpg", "b.jpg", "a.jpg", "b.jpg"],
-        "ALB": [0.1, 0.2, 0.3, 0.4],
-        "BET": [0.9, 0.8, 0.7, 0.6],
+        "proba_ALB": [0.1, 0.2, 0.3, 0.4],
+        "proba_BET": [0.9, 0.8, 0.7, 0.6],
     }
 )
 
@@ -44,6 +45,19 @@ def test_clipped_rows_sum_to_one_and_hold_at_least_eps(shares, eps):
 
 def test_clipping_lifts_zeros():
     np.testing.assert_allclose(clip_proba(np.array([[0.0, 1.0]]), 0.05), [[0.05 / 1.05, 1 / 1.05]])
+
+
+@pytest.mark.parametrize("columns", [("image", "BET", "image"), ("BET", "image", "image")])
+def test_a_class_may_be_called_image(tmp_path, columns):
+    sample = dataclasses.replace(SAMPLE, columns=columns)
+    predictions = PREDICTIONS.rename(columns={"proba_ALB": "proba_image"})
+    submission = make_submission(sample, predictions, ["BET", "image"])
+    write_submission(tmp_path / "a.csv", submission, sample, ["BET", "image"])
+    lines = (tmp_path / "a.csv").read_text().splitlines()
+    assert lines[0] == ",".join(columns)
+    assert lines[1] == ("b.jpg,0.8,0.2" if columns[0] == "image" else "0.8,b.jpg,0.2")
+    with pytest.raises(FishError, match="no column 'image'"):
+        check_submission(submission.iloc[:, :2], NAMES, ["BET", "image"])
 
 
 @pytest.mark.parametrize("seed", range(3))

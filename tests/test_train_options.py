@@ -87,7 +87,8 @@ def same_weights(one, other):
 
 
 def read_oof(run_dir):
-    return pd.read_csv(run_dir / "oof.csv", keep_default_na=False)
+    oof = pd.read_csv(run_dir / "oof.csv", keep_default_na=False)
+    return oof.rename(columns=lambda column: column.removeprefix("proba_"))
 
 
 def assert_valid(root, **changes):

@@ -8,7 +8,7 @@ import pandas as pd
 
 from fishcli.commands.runs import Run
 from fishcli.configs import CompareConfig
-from fishcli.dataset.classes import labels_of
+from fishcli.dataset.classes import labels_of, proba_columns
 from fishcli.features.views import view_prefixes
 from fishcli.files import read_json
 from fishcli.intervals import FEW_GROUPS, paired_interval
@@ -60,7 +60,7 @@ def _losses(this_run: Run) -> pd.Series:
     oof = this_run.read_oof(view_prefixes(this_run.settings["views"])[-1])
     assert oof is not None
     labels = labels_of(oof["class_name"], this_run.class_names)
-    return pd.Series(log_losses(labels, oof[this_run.class_names].to_numpy()), oof["image"])
+    return pd.Series(log_losses(labels, oof[proba_columns(this_run.class_names)].to_numpy()), oof["image"])
 
 
 def _describe(kind: str, members: list[Run], losses: pd.Series) -> dict[str, object]:

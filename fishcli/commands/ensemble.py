@@ -6,7 +6,7 @@ import pandas as pd
 from fishcli.commands.predict import load_competition, predict_run, write_submissions
 from fishcli.commands.runs import Run, check_name, pick_run
 from fishcli.configs import EnsembleConfig
-from fishcli.dataset.classes import fold_priors, labels_of
+from fishcli.dataset.classes import fold_priors, labels_of, proba_columns
 from fishcli.errors import FishError, examples
 from fishcli.features.views import first_views
 from fishcli.progress import say, table_text
@@ -27,7 +27,8 @@ def run(config: EnsembleConfig) -> str:
         _check_same(runs[0], oofs[0], each, oof)
     class_names = runs[0].class_names
     labels, fold = labels_of(oofs[0]["class_name"], class_names), oofs[0]["fold"].to_numpy()
-    proba = np.stack([oof[class_names].to_numpy(np.float64) for oof in oofs])
+    columns = proba_columns(class_names)
+    proba = np.stack([oof[columns].to_numpy(np.float64) for oof in oofs])
     is_equal = config.blend == "equal"
     weights = np.full(len(runs), 1 / len(runs)) if is_equal else find_weights(labels, proba)
     prior_loss = log_loss(labels, fold_priors(labels, fold, len(class_names)))
@@ -43,9 +44,9 @@ def run(config: EnsembleConfig) -> str:
 
     samples, tests = load_competition(config, runs[0])
     keys = ["split", "image"]
-    found = [predict_run(config, each, tests).set_index(keys)[class_names] for each in runs]
+    found = [predict_run(config, each, tests).set_index(keys)[columns] for each in runs]
     aligned = np.stack([each.loc[found[0].index].to_numpy() for each in found])
-    mixed = pd.DataFrame(blend(aligned, weights), found[0].index, class_names).reset_index()
+    mixed = pd.DataFrame(blend(aligned, weights), found[0].index, columns).reset_index()
     paths = write_submissions(config, config.name or "+".join(config.runs), class_names, (samples, mixed))
     return f"{table_text(pd.DataFrame(rows))}\n\n{paths}"
 

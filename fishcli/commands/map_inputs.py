@@ -10,7 +10,7 @@ from fishcli.commands.runs import Run
 from fishcli.commands.upkeep import pick_store
 from fishcli.configs import RunConfig
 from fishcli.dataset.annotations import BOX_COLUMNS, read_boxes
-from fishcli.dataset.classes import fold_priors, labels_of
+from fishcli.dataset.classes import fold_priors, labels_of, proba_columns
 from fishcli.dataset.groups import load_groups
 from fishcli.dataset.images import load_train
 from fishcli.errors import FishError
@@ -101,7 +101,7 @@ def load_map_inputs(run: Run, config: RunConfig) -> MapInputs:
         kind=run.read_metrics()["folds"],
         store=store,
         images=images.assign(label=labels).set_index("image"),
-        proba=oof[run.class_names].to_numpy(np.float64),
+        proba=oof[proba_columns(run.class_names)].to_numpy(np.float64),
         prior=fold_priors(labels, images["fold"].to_numpy(), len(run.class_names)),
         boxes={str(image): table[BOX_COLUMNS].to_numpy() for image, table in boxes.groupby("image")},
     )

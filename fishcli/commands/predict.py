@@ -9,7 +9,7 @@ from fishcli.commands.runs import Run, pick_run
 from fishcli.commands.upkeep import Upkeep, bring_up_to_date, pick_store
 from fishcli.configs import PredictConfig, SubmissionConfig
 from fishcli.dataset.annotations import BOX_COLUMNS
-from fishcli.dataset.classes import fold_priors, labels_of, smoothed_prior
+from fishcli.dataset.classes import fold_priors, labels_of, proba_columns, smoothed_prior
 from fishcli.dataset.images import load_tests, load_train
 from fishcli.dataset.samples import Sample, load_samples
 from fishcli.errors import examples
@@ -57,7 +57,7 @@ def predict_run(
     """Predict every test image with all folds of a run, and keep the result in its folder.
 
     Returns:
-        `split`, `image`, one probability column a class, and the box as fractions of the photo.
+        `split`, `image`, the classes' `proba_columns`, and the box as fractions of the photo.
     """
     store = pick_store(config.stores_dir, this_run.store)
     views = first_views(config.tta, "--tta")
@@ -83,7 +83,8 @@ def _predict(
             for start in range(0, len(stored), ROWS_AT_ONCE):
                 images = stored.iloc[start : start + ROWS_AT_ONCE]
                 proba, boxes = _predict_images(heads, store, split, images, how)
-                part = pd.DataFrame(np.hstack([proba, boxes]), columns=[*this_run.class_names, *BOX_COLUMNS])
+                columns = [*proba_columns(this_run.class_names), *BOX_COLUMNS]
+                part = pd.DataFrame(np.hstack([proba, boxes]), columns=columns)
                 part.insert(0, "image", list(images["image"]))
                 part.insert(0, "split", split)
                 parts.append(part)
@@ -108,8 +109,8 @@ def write_submissions(
 ) -> str:
     """Write one submission a sample (`found`: the samples and the predictions); returns their paths."""
     samples, predictions = found
-    clipped = predictions.copy()
-    clipped[class_names] = clip_proba(predictions[class_names].to_numpy(), config.clip)
+    columns, clipped = proba_columns(class_names), predictions.copy()
+    clipped[columns] = clip_proba(predictions[columns].to_numpy(), config.clip)
     paths: list[Path] = []
     with alone(config.submissions_dir / name):  # all stages of one process
         for sample in samples:
@@ -134,7 +135,7 @@ def _say_what_is_known(this_run: Run, tta: int) -> None:
         return
     labels = labels_of(oof["class_name"], this_run.class_names)
     prior = fold_priors(labels, oof["fold"].to_numpy(), len(this_run.class_names))
-    loss = log_loss(labels, oof[this_run.class_names].to_numpy())
+    loss = log_loss(labels, oof[proba_columns(this_run.class_names)].to_numpy())
     kind = "random" if (oof["group"] == "").all() else "grouped"
     say(
         f"{this_run.name} with {tta} view{'s' * (tta > 1)}: out-of-fold log loss {loss:.4f} "

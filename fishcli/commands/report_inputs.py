@@ -12,7 +12,7 @@ from fishcli.commands.runs import Run
 from fishcli.configs import RunConfig
 from fishcli.dataset.annotations import BOX_COLUMNS, read_boxes
 from fishcli.dataset.boxes import box_iou, target_boxes
-from fishcli.dataset.classes import fold_priors, labels_of
+from fishcli.dataset.classes import fold_priors, labels_of, proba_columns
 from fishcli.dataset.groups import read_groups
 from fishcli.dataset.images import load_train
 from fishcli.errors import FishError
@@ -94,7 +94,7 @@ def read_answers(run: Run, config: RunConfig, sibling: Run | None) -> Answers:
     """
     oof = plain_oof(run)
     labels, fold = labels_of(oof["class_name"], run.class_names), oof["fold"].to_numpy(int)
-    proba = oof[run.class_names].to_numpy(np.float64)
+    proba = oof[proba_columns(run.class_names)].to_numpy(np.float64)
     prior = fold_priors(labels, fold, len(run.class_names))
     has_classes = len(run.class_names) > 1
     train = _photos(run, config)

@@ -10,7 +10,7 @@ import pandas as pd
 from fishcli.commands.command_lines import command_line, train_config
 from fishcli.commands.runs import METRICS, Run
 from fishcli.configs import RunConfig
-from fishcli.dataset.classes import fold_priors, labels_of
+from fishcli.dataset.classes import fold_priors, labels_of, proba_columns
 from fishcli.errors import FishError
 from fishcli.intervals import paired_interval
 from fishcli.report.run_facts import Gap
@@ -47,7 +47,7 @@ def measure_gap(run: Run, sibling: Run, config: RunConfig) -> Gap | None:
         return None
     tables["random"] = random.loc[grouped.index]
     labels = labels_of(grouped["class_name"], run.class_names)
-    proba = {kind: table[run.class_names].to_numpy() for kind, table in tables.items()}
+    proba = {kind: table[proba_columns(run.class_names)].to_numpy() for kind, table in tables.items()}
     difference = log_losses(labels, proba["grouped"]) - log_losses(labels, proba["random"])
     groups = grouped["group"].to_numpy()
     interval = paired_interval(difference, groups)

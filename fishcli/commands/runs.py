@@ -10,6 +10,7 @@ import pandas as pd
 
 from fishcli import __version__
 from fishcli.configs import TrainConfig
+from fishcli.dataset.classes import proba_columns
 from fishcli.dataset.images import dataset_digest
 from fishcli.dataset.metadata import MetadataEncoder
 from fishcli.errors import FishError, choose
@@ -21,6 +22,8 @@ from fishcli.progress import say
 
 METRICS = "metrics.json"
 """Written last: a run that has it is complete."""
+OOF_COLUMNS = ["image", "class_name", "fold", "group"]
+"""The first columns of out-of-fold predictions; one a class follows."""
 NOT_COMPARED = ("data_dir", "features_dir", "models_dir", "name", "features", "memory_budget", "scheduler")
 """Where things lie, and how they are held, is no part of what a run is."""
 
@@ -120,15 +123,21 @@ class Run:
         )
 
     def read_oof(self, n_views: int) -> pd.DataFrame | None:
-        """Out-of-fold predictions averaged over the first `n_views` views; None where there are none."""
+        """Out-of-fold predictions averaged over the first `n_views` views; None where there are none.
+
+        Returns:
+            `OOF_COLUMNS`, then the classes' `proba_columns`, as written by `train_report`.
+        """
         path = self.run_dir / oof_name(n_views)
         if not path.exists():
             return None
-        text = ["image", "class_name", "group"]
-        oof = self.read_result(path.name, [*text, "fold", *self.class_names], text)
+        columns = proba_columns(self.class_names)
+        oof = self.read_result(path.name, OOF_COLUMNS, ["image", "class_name", "group"])
+        if list(oof.columns) == [*OOF_COLUMNS, *_bare_columns(self.class_names)]:
+            oof.columns = pd.Index([*OOF_COLUMNS, *columns])
         try:
-            numbers = oof[["fold", *self.class_names]].astype(np.float64)
-        except ValueError as error:
+            numbers = oof[["fold", *columns]].astype(np.float64)
+        except (KeyError, ValueError) as error:
             raise self.results_damaged(path, error) from None
         if not len(oof) or not np.isfinite(numbers.to_numpy()).all():
             raise self.results_damaged(path, "numbers are missing.")
@@ -178,6 +187,11 @@ class Run:
                 f"the run {self.name} was trained on other images than those in train/ now. "
                 "Name its competition with --data-dir, or train again: fishcli train."
             )
+
+
+def _bare_columns(class_names: list[str]) -> list[str]:
+    """The classes' columns in files of before `proba_columns`: `read_csv` numbers those that came twice."""
+    return [f"{name}.1" if name in OOF_COLUMNS else name for name in class_names]
 
 
 def check_name(name: str) -> None:

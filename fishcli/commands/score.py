@@ -1,13 +1,17 @@
 """`fishcli score`: the competition's log loss of a submission, offline."""
 
+from collections import Counter
+
 import numpy as np
 import pandas as pd
 
 from fishcli.configs import ScoreConfig
 from fishcli.dataset.classes import labels_of, smoothed_prior
 from fishcli.dataset.images import load_labels
+from fishcli.dataset.names import NameIndex
+from fishcli.dataset.samples import id_place
 from fishcli.errors import FishError, examples
-from fishcli.files import read_csv
+from fishcli.files import as_numbers, read_cells, read_csv
 from fishcli.progress import say, table_text
 from fishcli.scoring.metrics import accuracy, log_loss
 
@@ -15,15 +19,20 @@ from fishcli.scoring.metrics import accuracy, log_loss
 def run(config: ScoreConfig) -> str:
     """Score a submission; returns a table: all images, then each stage and group that the solution knows."""
     solution = read_csv(config.solution, ["image", "class_name"], ["image", "class_name", "stage", "group"])
-    submission = read_csv(config.submission, ["image"], ["image"])
-    rows = _join(config, submission, solution)
-    class_names = [column for column in submission.columns if column != "image"]
+    header, cells = read_cells(config.submission, ["image"])
+    place = id_place(header)
+    names, answers = cells[place].rename("image"), cells.drop(columns=place)
+    class_names = [name for i, name in enumerate(header) if i != place]
+    twice = [name for name, n in Counter(class_names).items() if n > 1]
+    if twice:
+        raise FishError(f"{config.submission}, line 1: two columns are called {examples(twice)}. Rename one.")
+    rows, answered = _join(config, names, solution)
     unknown = set(rows["class_name"]) - set(class_names)
     if unknown:
         raise FishError(
             f"{config.submission} has no column for the classes {examples(unknown)} of the solution."
         )
-    proba = rows[class_names].apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
+    proba = answers.iloc[answered].apply(as_numbers).to_numpy(np.float64)
     bad = list(rows["image"][(~np.isfinite(proba) | (proba < 0)).any(axis=1) | (proba.sum(axis=1) <= 0)])
     if bad:
         raise FishError(
@@ -49,32 +58,34 @@ def run(config: ScoreConfig) -> str:
     return table_text(pd.DataFrame(table))
 
 
-def _join(config: ScoreConfig, submission: pd.DataFrame, solution: pd.DataFrame) -> pd.DataFrame:
-    """The solution's rows that the submission answers, with its columns; joined on the image's name."""
-    for path, table in ((config.submission, submission), (config.solution, solution)):
-        twice = list(table["image"][table["image"].duplicated()])
-        if twice:
-            raise FishError(f"{path}: {len(twice):,} images stand there twice: {examples(twice)}.")
-    if submission.empty:
+def _join(config: ScoreConfig, names: pd.Series, solution: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
+    """The solution's rows that a submission of `names` answers, and for each the submission's row.
+
+    Names are joined as everywhere: "img_1" means img_1.jpg.
+    """
+    if names.empty:
         raise FishError(f"{config.submission} has no line after its header.")
-    taken = sorted((set(submission.columns) & set(solution.columns)) - {"image"})
-    if taken:
-        raise FishError(
-            f"{config.submission} has the columns {examples(taken)} of the solution. Remove them."
-        )
-    extra = set(submission["image"]) - set(solution["image"])
+    twice = list(solution["image"][solution["image"].duplicated()])
+    if twice:
+        raise FishError(f"{config.solution}: {len(twice):,} images stand there twice: {examples(twice)}.")
+    found, extra = NameIndex(solution["image"]).find_all(names, str(config.submission))
     if extra:
         raise FishError(
             f"{config.submission}: {len(extra):,} images are not in the solution: {examples(extra)}."
         )
-    answered = solution["image"].isin(submission["image"])
+    images = names.map(found)
+    twice = list(names[images.duplicated()])
+    if twice:
+        raise FishError(f"{config.submission}: {len(twice):,} images stand there twice: {examples(twice)}.")
+    is_answered = solution["image"].isin(images)
     stages = solution["stage"] if "stage" in solution else pd.Series("", index=solution.index)
-    lacking = list(solution["image"][~answered & stages.isin(stages[answered])])
+    lacking = list(solution["image"][~is_answered & stages.isin(stages[is_answered])])
     if lacking:
         raise FishError(
             f"{config.submission} lacks {len(lacking):,} images of the solution: {examples(lacking)}."
         )
-    return solution[answered].merge(submission, on="image", validate="one_to_one")
+    rows = solution[is_answered].reset_index(drop=True)
+    return rows, pd.Index(images).get_indexer(pd.Index(rows["image"]))
 
 
 def _prior(config: ScoreConfig, class_names: list[str], labels: np.ndarray) -> np.ndarray:

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fishcli.commands.runs import METRICS, Run, oof_name
+from fishcli.commands.runs import METRICS, OOF_COLUMNS, Run, oof_name
 from fishcli.commands.train_inputs import TrainData
 from fishcli.dataset.annotations import BOX_COLUMNS
-from fishcli.dataset.classes import fold_priors, labels_of
+from fishcli.dataset.classes import fold_priors, labels_of, proba_columns
 from fishcli.features.views import boxes_to_photo, view_prefixes
 from fishcli.files import digests_of, write_csv, write_json
 from fishcli.progress import table_text
@@ -54,8 +54,8 @@ def write_report(this_run: Run, data: TrainData, folds: pd.DataFrame) -> str:
                 averaged, temperatures[n] = nested, found
         calibrated[n] = averaged
         by_views[n] = {**truth.scores(averaged, photo_boxes[:n].mean(axis=0)), **scores}
-        oof = folds.assign(class_name=data.images["class_name"])[["image", "class_name", "fold", "group"]]
-        columns = pd.DataFrame(averaged, columns=data.class_names)
+        oof = folds.assign(class_name=data.images["class_name"])[OOF_COLUMNS]
+        columns = pd.DataFrame(averaged, columns=proba_columns(data.class_names))
         write_csv(this_run.run_dir / oof_name(n), pd.concat([oof, columns], axis=1))
     has_boxes = not np.isnan(photo_boxes).all()
     if has_boxes:

@@ -11,6 +11,11 @@ def labels_of(class_names: Iterable[str], order: Sequence[str]) -> np.ndarray:
     return np.array([place[name] for name in class_names], np.int64)
 
 
+def proba_columns(class_names: Sequence[str]) -> list[str]:
+    """The columns of the classes' probabilities in our own tables, where a class may be called "fold"."""
+    return [f"proba_{name}" for name in class_names]
+
+
 def smoothed_prior(counts: np.ndarray) -> np.ndarray:
     """The prior (C,) float64 of C classes, (n + 1/2) / (N + C/2), from their counts (C,).
 

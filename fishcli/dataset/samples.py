@@ -1,5 +1,7 @@
 """Sample submissions: the columns, the ids and their order that the competition wants back."""
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +10,7 @@ import pandas as pd
 
 from fishcli.dataset.names import NameIndex, check_names
 from fishcli.errors import FishError, examples
-from fishcli.files import line_of, read_csv
+from fishcli.files import line_of, read_cells
 
 PATTERN = "sample_submission*.csv"
 
@@ -20,7 +22,7 @@ class Sample:
     Attributes:
         path: the file.
         suffix: what its name adds to "sample_submission": "", "_stg1", ...
-        columns: all columns in the file's order; one is "image".
+        columns: all columns in the file's order; the first that is called "image" names the images.
         names: the image names as the file spells and orders them.
         keys: the (split, image id) that each name means.
     """
@@ -30,6 +32,11 @@ class Sample:
     columns: tuple[str, ...]
     names: tuple[str, ...]
     keys: tuple[tuple[str, str], ...]
+
+
+def id_place(columns: Sequence[str]) -> int:
+    """The place of the column that names the images: the first "image", a second one is a class."""
+    return list(columns).index("image")
 
 
 def load_samples(data_dir: Path, tests: dict[str, pd.DataFrame], class_names: list[str]) -> list[Sample]:
@@ -54,25 +61,26 @@ def _default_sample(data_dir: Path, tests: dict[str, pd.DataFrame], class_names:
 
 
 def _load_sample(path: Path, tests: dict[str, pd.DataFrame], class_names: list[str]) -> Sample:
-    table = read_csv(path, required=["image"], text=["image"])
-    columns = [column for column in table.columns if column != "image"]
-    if sorted(columns) != sorted(class_names):
-        lacking, extra = set(class_names) - set(columns), set(columns) - set(class_names)
+    header, table = read_cells(path, required=["image"])
+    columns = [column for place, column in enumerate(header) if place != id_place(header)]
+    lacking, extra = (Counter(class_names) - Counter(columns)), (Counter(columns) - Counter(class_names))
+    if lacking or extra:
         raise FishError(
             f"{path}, line 1: its columns are not the classes of train/: "
-            f"missing {examples(lacking) or 'none'}, extra {examples(extra) or 'none'}."
+            f"missing {examples(sorted(lacking)) or 'none'}, extra {examples(sorted(extra)) or 'none'}."
         )
     if table.empty:
         raise FishError(f"{path} has no line after its header. Add the test images' names, or move it away.")
-    check_names(table["image"], str(path))
+    names = list(table[id_place(header)])
+    check_names(names, str(path))
     suffix = path.stem.removeprefix("sample_submission")
-    keys = _find_keys(path, list(table["image"]), tests, suffix)
+    keys = _find_keys(path, names, tests, suffix)
     twice = np.flatnonzero(pd.Series(keys, dtype=object).duplicated())
     if len(twice):
         row = int(twice[0])
         line = line_of(path, row)
-        raise FishError(f"{path}, line {line}: {table['image'][row]!r} stands there a second time.")
-    return Sample(path, suffix, tuple(table.columns), tuple(table["image"]), tuple(keys))
+        raise FishError(f"{path}, line {line}: {names[row]!r} stands there a second time.")
+    return Sample(path, suffix, tuple(header), tuple(names), tuple(keys))
 
 
 def _find_keys(

@@ -1,11 +1,13 @@
 """Submission files: in the sample's columns and order, validated before they are written."""
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from fishcli.dataset.samples import Sample
+from fishcli.dataset.classes import proba_columns
+from fishcli.dataset.samples import Sample, id_place
 from fishcli.errors import FishError, examples
 from fishcli.files import write_csv
 
@@ -23,19 +25,28 @@ def make_submission(sample: Sample, predictions: pd.DataFrame, class_names: list
 
     Args:
         sample: what the competition wants back.
-        predictions: `split`, `image` and one column a class.
+        predictions: `split`, `image` and the classes' `proba_columns`.
         class_names: the classes.
+
+    Returns:
+        A table whose columns are the sample's, in its order: two of them may be called "image".
 
     Raises:
         FishError: images without a prediction.
     """
-    by_key = predictions.set_index(["split", "image"])[class_names]
+    by_key = predictions.set_index(["split", "image"])[proba_columns(class_names)]
     lacking = [name for name, key in zip(sample.names, sample.keys, strict=True) if key not in by_key.index]
     if lacking:
         raise FishError(f"{len(lacking):,} images of {sample.path} have no prediction: {examples(lacking)}.")
     rows = by_key.loc[list(sample.keys)].reset_index(drop=True)
-    rows.insert(0, "image", list(sample.names))
-    return rows[list(sample.columns)]
+    names = pd.Series(list(sample.names), name="image")
+    columns = proba_columns(sample.columns)
+    columns.pop(id_place(sample.columns))
+    submission = pd.concat([names, rows[columns]], axis=1)
+    order = np.insert(np.arange(1, len(sample.columns)), id_place(sample.columns), 0)
+    submission = submission.iloc[:, order]
+    submission.columns = pd.Index(sample.columns)
+    return submission
 
 
 def check_submission(submission: pd.DataFrame, names: list[str], class_names: list[str]) -> None:
@@ -45,11 +56,14 @@ def check_submission(submission: pd.DataFrame, names: list[str], class_names: li
         FishError: a missing column; images missing, extra or doubled; values that are no number or lie
             outside [0, 1]; rows that do not sum to 1. With counts and examples.
     """
-    lacking = [column for column in ("image", *class_names) if column not in submission]
+    lacking = list((Counter(["image", *class_names]) - Counter(submission.columns)).elements())
     if lacking:
-        raise FishError(f"the submission has no column {', '.join(map(repr, lacking))}.")
-    images = submission["image"]
-    proba = submission[class_names].apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
+        raise FishError(f"the submission has no column {examples(list(map(repr, lacking)))}.")
+    place = id_place(list(submission.columns))
+    images = pd.Series(submission.iloc[:, [place]].to_numpy().ravel())
+    wanted = np.flatnonzero(submission.columns.isin(class_names))
+    answers = submission.iloc[:, wanted[wanted != place]]
+    proba = answers.apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
     outside = ((proba < 0) | (proba > 1)).any(axis=1)
     off = np.abs(proba.sum(axis=1) - 1) > SUM_TOLERANCE
     problems = {
