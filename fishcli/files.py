@@ -97,14 +97,14 @@ def write_csv(path: Path, table: Any) -> None:
         table.to_csv(partial, index=False)
 
 
-def read_csv(path: Path, required: Sequence[str] = (), text: Sequence[str] = ()) -> Any:
+def read_csv(path: Path, required: Sequence[str] = (), text: Sequence[str] | None = ()) -> Any:
     """Read a CSV as a pandas table.
 
     Args:
         path: the file.
         required: columns that must be there.
-        text: columns kept as text, so that "007" stays "007" and "NA" is no missing value. Of the others,
-            those that hold only numbers and gaps become numbers (gaps NaN).
+        text: columns kept as text, so that "007" stays "007" and "NA" is no missing value; None for all. Of
+            the others, those that hold only numbers and gaps become numbers (gaps NaN).
 
     Raises:
         FishError: missing, empty or malformed (with the line), or without a required column.
@@ -131,7 +131,7 @@ def read_csv(path: Path, required: Sequence[str] = (), text: Sequence[str] = ())
         raise FishError(f"{path}: malformed CSV ({str(error).strip()}).") from None
     except OSError as error:
         raise FishError(f"{path} can't be read ({error.strerror or error}).") from None
-    for column in table.columns.difference(list(text)):
+    for column in table.columns.difference(table.columns if text is None else list(text)):
         numbers = pd.to_numeric(table[column].replace("", "nan"), errors="coerce")
         if numbers.notna().eq(table[column] != "").all() and len(table):
             table[column] = numbers
