@@ -84,7 +84,7 @@ def test_a_coco_annotation_without_a_bbox_is_no_box(folder, bbox, capsys):
         "annotations": [{"image_id": 1, **bbox}, {"image_id": 1, "bbox": [50, 20, 50, 40]}],
     }
     assert read(folder, "a.json", content) == HALF
-    assert "1 images without an object" in capsys.readouterr().err
+    assert "1 COCO annotations without a bbox" in capsys.readouterr().err
 
 
 def test_a_voc_object_without_a_bndbox_is_no_box(folder, capsys):

@@ -235,6 +235,17 @@ def test_boxes_of_hardly_a_pixel_are_said(folder, capsys):
     assert "under 2 pixels wide or high; check that their unit is pixels" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("form", ["a.xml", "boxes.csv"])
+def test_a_lone_box_that_is_neither_is_said(folder, form, capsys):
+    """Too large for a fraction, too small for pixels."""
+    box = (0.2, 0.3, 1.6, 0.9)
+    (folder / form).write_text(
+        voc("0.jpg", (1280, 720), box) if form == "a.xml" else f"{HEADER}0,0.2,0.3,1.6,0.9"
+    )
+    assert len(read_boxes(folder, photos())) == 1
+    assert "1 of 1" in capsys.readouterr().err
+
+
 def test_corners_in_the_wrong_order_are_swapped_and_counted(folder, capsys):
     table = read_boxes(box_csv(folder, [(640, 360, 320, 180), (0, 360, 640, 0)]), photos(2))
     assert corners(table) == [[0.25, 0.25, 0.5, 0.5], [0, 0, 0.5, 0.5]]

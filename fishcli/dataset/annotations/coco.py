@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from fishcli.dataset.annotations.entries import NO_OBJECT, Record, Skipped, declared, field, name_of, numbers
+from fishcli.dataset.annotations.entries import Record, Skipped, declared, field, name_of, numbers
 from fishcli.errors import FishError
 
 Photo = tuple[str, float | None, float | None]
@@ -23,7 +23,7 @@ def read_coco(path: Path, content: dict[str, Any]) -> Iterator[Record | Skipped]
         if key not in photos:
             raise FishError(f"{where}: image_id {key!r} is no id in 'images'. Add it, or delete the entry.")
         if annotation.get("bbox") in (None, []):
-            yield Skipped(where, NO_OBJECT)
+            yield Skipped(where, "COCO annotations without a bbox")
             continue
         bbox = field(annotation, "bbox", list, where)
         if len(bbox) != 4:

@@ -8,7 +8,7 @@ from fishcli.errors import examples
 from fishcli.progress import say, warn
 
 N_NOTED, SHARE_NOTED = 3, 0.1
-"""A source's boxes that are cut or tiny are said from so many on, where they are more than this share."""
+"""A source's boxes that are cut or tiny are said where they are so many, or all, and more than this share."""
 
 
 class Findings:
@@ -70,7 +70,7 @@ class Findings:
         noted = [
             f"{source}: {n:,} of {self.boxes[source]:,}"
             for source, n in counts.items()
-            if n >= N_NOTED and n > SHARE_NOTED * self.boxes[source]
+            if n >= min(N_NOTED, self.boxes[source]) and n > SHARE_NOTED * self.boxes[source]
         ]
         if noted:
             warn(f"many boxes {what}; check that {doubt}: {examples(noted)}.")
