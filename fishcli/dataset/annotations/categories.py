@@ -48,7 +48,7 @@ def _check(wanted: set[str], records: Sequence[Record], where: str) -> None:
     unknown = wanted - known
     if unknown or not wanted:
         named = examples(list(map(reprlib.repr, sorted(unknown)))) or "no name"
-        found = examples(list(map(reprlib.repr, sorted(known))), 8) or "none"
+        found = examples(list(map(reprlib.repr, sorted(known))), 5) or "none"
         raise FishError(f"--box-categories: no box in {where} is of {named}. Categories there: {found}.")
 
 
