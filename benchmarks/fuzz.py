@@ -63,6 +63,33 @@ READERS: dict[str, tuple[str, bytes, Callable[[Path], object]]] = {
         b"image,x_min,y_min,x_max,y_max\na.jpg,0,0,1,1\n",
         lambda path: read_boxes(path.parent, IMAGES),
     ),
+    "labelme": (
+        "a.json",
+        b'{"shapes":[{"shape_type":"rectangle","points":[[1,2],[3,4]]}],"imagePath":"a.jpg"}',
+        lambda path: read_boxes(path.parent, IMAGES),
+    ),
+    "via": (
+        "a.json",
+        b'{"a":{"filename":"a.jpg","regions":[{"shape_attributes":{"name":"circle","cx":9,"cy":9,"r":5}}]}}',
+        lambda path: read_boxes(path.parent, IMAGES),
+    ),
+    "label_studio": (
+        "a.json",
+        b'[{"data":{"image":"a.jpg"},"annotations":[{"result":[{"type":"rectanglelabels","original_width":64,'
+        b'"original_height":48,"value":{"x":1,"y":2,"width":3,"height":4,"rotation":9}}]}]}]',
+        lambda path: read_boxes(path.parent, IMAGES),
+    ),
+    "cvat": (
+        "a.xml",
+        b'<annotations><image name="a.jpg"><box xtl="1" ytl="2" xbr="3" ybr="4" rotation="5"/></image>'
+        b"</annotations>",
+        lambda path: read_boxes(path.parent, IMAGES),
+    ),
+    "yolo": (
+        "a.txt",
+        b"0 0.5 0.5 0.1 0.1\n1 0.1 0.1 0.2 0.1 0.2 0.2\n",
+        lambda path: read_boxes(path.parent, IMAGES),
+    ),
     "groups": ("g.csv", b"image,group\na.jpg,1\nb.jpg,2\n", lambda path: read_groups(path, IMAGES)),
     "train": (
         "train.csv",

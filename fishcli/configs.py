@@ -21,6 +21,12 @@ class DataConfig:
     """Where the competition lies."""
 
     data_dir: Annotated[Path, Option(help="The competition's folder.")] = Path("data")
+    box_categories: Annotated[
+        str | None,
+        Option(
+            help="NAME,...: boxes of these only; iscrowd: COCO's crowds too.", show_default="all but crowds"
+        ),
+    ] = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -106,14 +106,14 @@ def tidy(text: str) -> str:
     return unicodedata.normalize("NFC", text.strip())
 
 
-def read_csv(path: Path, required: Sequence[str] = (), text: Sequence[str] = ()) -> Any:
+def read_csv(path: Path, required: Sequence[str] = (), text: Sequence[str] | None = ()) -> Any:
     """Read a CSV as a pandas table; cells and column names are `tidy`, lines without any text are no lines.
 
     Args:
         path: the file.
         required: columns that must be there.
-        text: columns kept as text, so that "007" stays "007" and "NA" is no missing value. Of the others,
-            those that hold only numbers and gaps become numbers (gaps NaN).
+        text: columns kept as text, so that "007" stays "007" and "NA" is no missing value; None for all. Of
+            the others, those that hold only numbers and gaps become numbers (gaps NaN).
 
     Returns:
         The table. A column without a name is called "Unnamed: <place>"; of columns with one name the first
@@ -131,7 +131,7 @@ def read_csv(path: Path, required: Sequence[str] = (), text: Sequence[str] = ())
         seen[name] = seen.get(name, -1) + 1
         header[place] = f"{name}.{seen[name]}" if seen[name] else name
     table.columns = pd.Index(header)
-    for column in table.columns.difference(list(text)):
+    for column in [] if text is None else table.columns.difference(list(text)):
         numbers = as_numbers(table[column])
         if numbers.notna().eq(table[column] != "").all() and len(table):
             table[column] = numbers

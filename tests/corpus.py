@@ -262,8 +262,8 @@ SAMPLES = [
         "is a formula to a spreadsheet",
     ),
     Bad(
-        "a line end before an image",
-        put("sample_submission.csv", SAMPLE_HEADER + '"\n/t.jpg",1,0\n'),
+        "a line end within an image",
+        put("sample_submission.csv", SAMPLE_HEADER + '"test\n/t.jpg",1,0\n'),
         "holds a con",
     ),
 ]
@@ -276,12 +276,89 @@ def sloth(**annotation: Any) -> str:
     return json.dumps([{"filename": "a.jpg", "annotations": [annotation]}])
 
 
+VIA_WITHOUT_Y = '{"a": {"filename": "a.jpg", "regions": [{"shape_attributes": {"name": "rect", "x": 1}}]}}'
 LAUGHS = '<!DOCTYPE a [<!ENTITY a "ha">' + "".join(
     f'<!ENTITY {new} "{10 * f"&{old};"}">' for old, new in zip("abcdefghi", "bcdefghij", strict=True)
 )
 OUTSIDE = (
     '<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><annotation><filename>&x;</filename></annotation>'
 )
+
+ANNOTATION_JSON: dict[str, Any] = {
+    "Sloth": [
+        {"filename": "a.jpg", "annotations": [{"class": "x", "x": 1, "y": 2, "width": 3, "height": 4}]}
+    ],
+    "COCO": {
+        "images": [{"id": 1, "file_name": "a.jpg", "width": 64, "height": 48}],
+        "categories": [{"id": 2, "name": "x"}],
+        "annotations": [{"image_id": 1, "category_id": 2, "iscrowd": 0, "bbox": [1, 2, 3, 4]}],
+    },
+    "LabelMe": {
+        "imagePath": "a.jpg",
+        "imageWidth": 64,
+        "imageHeight": 48,
+        "shapes": [
+            {"label": "x", "shape_type": "rectangle", "points": [[1, 2], [3, 4]]},
+            {"label": "x", "shape_type": "circle", "points": [[1, 2], [3, 4]]},
+        ],
+    },
+    "VIA": {
+        "a": {
+            "filename": "a.jpg",
+            "regions": [
+                {
+                    "shape_attributes": {"name": "rect", "x": 1, "y": 2, "width": 3, "height": 4},
+                    "region_attributes": {"class": "x"},
+                },
+                {"shape_attributes": {"name": "ellipse", "cx": 9, "cy": 9, "rx": 3, "ry": 4, "theta": 1.0}},
+                {
+                    "shape_attributes": {
+                        "name": "polygon",
+                        "all_points_x": [1, 2, 3],
+                        "all_points_y": [1, 2, 4],
+                    }
+                },
+            ],
+        }
+    },
+    "Label Studio": [
+        {
+            "data": {"image": "/data/upload/01234567-a.jpg"},
+            "annotations": [
+                {
+                    "was_cancelled": False,
+                    "result": [
+                        {
+                            "id": "r",
+                            "type": "rectanglelabels",
+                            "original_width": 64,
+                            "original_height": 48,
+                            "value": {
+                                "x": 1,
+                                "y": 2,
+                                "width": 3,
+                                "height": 4,
+                                "rotation": 5,
+                                "rectanglelabels": ["x"],
+                            },
+                        }
+                    ],
+                }
+            ],
+        }
+    ],
+}
+"""A whole file of each form; VIA's project and Label Studio's flat export differ by their outside."""
+ANNOTATION_TEXT = {
+    "a.xml": "<annotation><filename>a.jpg</filename><size><width>64</width><height>48</height></size><object>"
+    "<name>x</name><bndbox><xmin>1</xmin><ymin>2</ymin><xmax>3</xmax><ymax>4</ymax></bndbox></object>"
+    "</annotation>",
+    "cvat.xml": '<annotations><image name="a.jpg" width="64" height="48"><box label="x" xtl="1" ytl="2" '
+    'xbr="3" ybr="4" rotation="5"/><polygon label="x" points="1,2;3,4;5,6"/>'
+    '<ellipse cx="9" cy="9" rx="3" ry="4"/><mask left="1" top="2" width="3" height="4"/>'
+    "</image></annotations>",
+    "a.txt": "0 0.5 0.5 0.1 0.1\n1 0.1 0.1 0.2 0.1 0.2 0.2\n",
+}
 
 ANNOTATIONS = [
     Bad("a file for the folder", put("boxes", ""), "boxes is a file; expected a folder"),
@@ -321,6 +398,19 @@ ANNOTATIONS = [
         "an entity never told",
         put("boxes/a.xml", "<annotation>&x;</annotation>"),
         "malformed XML .undefined entity",
+    ),
+    Bad("YOLO in pixels", put("boxes/a.txt", "0 30 20 8 8"), r"a\.txt, line 1: 34 where a fraction"),
+    Bad("half a line of YOLO", put("boxes/a.txt", "0 0.5 0.5"), r"a\.txt, line 1: 3 values"),
+    Bad("LabelMe of no points", put("boxes/a.json", '{"shapes": [{"label": "x"}]}'), "shape 1: no 'points'"),
+    Bad("VIA without a number", put("boxes/a.json", VIA_WITHOUT_Y), "region 1: no 'y'"),
+    Bad("Label Studio without data", put("boxes/a.json", '[{"data": {}, "annotations": []}]'), "no 'image'"),
+    Bad(
+        "CVAT without a name", put("boxes/a.xml", "<annotations><image/></annotations>"), "image 1: no 'name'"
+    ),
+    Bad(
+        "fractions with a number of pixels",
+        put("boxes/a.csv", BOXES_HEADER + "a.jpg,0.1,0.1,0.5,0.5\nb.jpg,0.1,0.1,1.6,0.5\n"),
+        "row 2 .*: 1.6 where a fraction",
     ),
     Bad("a CSV without columns", put("boxes/a.csv", "image,x\na,1\n"), "no column 'x_min'"),
     Bad(

@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from corpus import IMAGES, SPAN, encoded, npy_header
+from corpus import ANNOTATION_JSON, ANNOTATION_TEXT, IMAGES, SPAN, encoded, npy_header
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -87,10 +87,79 @@ def test_sample_submission(content):
         assert len(set(sample.keys)) == len(sample.names) > 0
 
 
-@given(csvs(["image", "x_min", "y_min", "x_max", "y_max"]))
-def test_boxes_csv(content):
-    boxes = read_or_refused("boxes/boxes.csv", content, lambda folder: read_boxes(folder / "boxes", IMAGES))
+def boxes_read_or_refused(name, content):
+    boxes = read_or_refused(f"boxes/{name}", content, lambda folder: read_boxes(folder / "boxes", IMAGES))
     assert boxes is None or boxes.drop(columns="image").stack().between(0, 1).all()
+
+
+@given(
+    csvs(["image", "x_min", "y_min", "x_max", "y_max"])
+    | csvs(["image", "x", "y", "width", "height"])
+    | csvs(["filename", "width", "height", "class", "xmin", "ymin", "xmax", "ymax"])
+)
+def test_boxes_csv(content):
+    boxes_read_or_refused("boxes.csv", content)
+
+
+def places_in(value, path=()):
+    """The paths of all that a JSON value holds, itself included."""
+    yield path
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in items:
+        yield from places_in(inner, (*path, key))
+
+
+def replaced(value, path, new):
+    """`value` with what stands at `path` replaced."""
+    if not path:
+        return new
+    copy = dict(value) if isinstance(value, dict) else list(value)
+    copy[path[0]] = replaced(value[path[0]], path[1:], new)
+    return copy
+
+
+ANY = st.sampled_from(
+    [
+        None,
+        True,
+        0,
+        -1,
+        5e-324,
+        1e308,
+        10**400,
+        float("nan"),
+        "",
+        "x",
+        "a.jpg",
+        [],
+        {},
+        [[]],
+        [1, 2],
+        {"x": 1},
+    ]
+)
+
+
+@settings(max_examples=400)
+@given(st.sampled_from(list(ANNOTATION_JSON)), st.data())
+def test_annotations_that_are_nearly_json(form, data):
+    value = ANNOTATION_JSON[form]
+    for _ in range(data.draw(st.integers(0, 2))):
+        place = data.draw(st.sampled_from(list(places_in(value))))
+        value = replaced(value, place, data.draw(ANY))
+    boxes_read_or_refused("a.json", json.dumps(value).encode())
+
+
+@settings(max_examples=200)
+@given(
+    st.sampled_from(list(ANNOTATION_TEXT)),
+    st.lists(st.tuples(st.integers(0, 400), st.integers(0, 3), st.text(max_size=2)), max_size=3),
+)
+def test_annotations_that_are_nearly_text(name, changes):
+    text = ANNOTATION_TEXT[name]
+    for place, n, new in changes:
+        text = text[: place % len(text)] + new + text[place % len(text) + n :]
+    boxes_read_or_refused(name, text.encode("utf-8", "replace"))
 
 
 GOOD = {

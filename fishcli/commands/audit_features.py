@@ -94,7 +94,7 @@ def fish_or_background(
     """What the fish alone and the background alone tell; None unless --background asks for it."""
     if not config.background or store is None or inputs.images is None:
         return None
-    boxes = read_boxes(config.data_dir / "boxes", inputs.images)
+    boxes = read_boxes(config.data_dir / "boxes", inputs.images, config.box_categories)
     backbone = reload_backbone(store)
     engine = load_engine(backbone, EngineChoice(), PAINTED_AT_ONCE)
     painted = painted_features(backbone, engine, inputs.images, boxes, PAINTED_AT_ONCE)

@@ -1,5 +1,6 @@
 """What audit-leakage says of a trained run: how much of its class maps lies on the fish."""
 
+import dataclasses
 import math
 from typing import Any
 
@@ -22,9 +23,8 @@ def maps_of_a_run(config: AuditConfig) -> dict[str, Any] | None:
     if config.run is None:
         return None
     run = pick_run(config.models_dir, config.run)
-    places = RunConfig(
-        data_dir=config.data_dir, features_dir=config.features_dir, models_dir=config.models_dir
-    )
+    shared = {field.name: getattr(config, field.name) for field in dataclasses.fields(RunConfig)}
+    places = RunConfig(**shared)
     inputs = load_map_inputs(run, places)
     if not inputs.boxes:
         raise FishError(

@@ -34,6 +34,7 @@ def features_config(run: Run, config: RunConfig, store: FeatureStore) -> Feature
     values: dict[str, Any] = {
         "data_dir": config.data_dir,
         "features_dir": config.features_dir,
+        "box_categories": run.settings["box_categories"] if run.settings["copies"] else None,
         "weights": None if store.weights == default_weights(recipe.backbone) else store.weights,
         "image_size": f"{height}x{width}",
         "views": run.settings["views"],

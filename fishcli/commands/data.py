@@ -47,7 +47,7 @@ def _load(config: PictureConfig) -> Competition:
         images = images.assign(group=groups.to_numpy())
     has_tests = any(path.is_dir() for path in config.data_dir.glob("test*"))
     tests = load_tests(config.data_dir) if has_tests else {}
-    boxes = read_boxes(config.data_dir / "boxes", images)
+    boxes = read_boxes(config.data_dir / "boxes", images, config.box_categories)
     decoded = {split: _decoded(table, split) for split, table in {"train": images, **tests}.items()}
     return Competition(str(config.data_dir), decoded.pop("train"), decoded, boxes)
 

@@ -42,7 +42,13 @@ def run(config: FeaturesConfig) -> str:
     }
     engine = EngineChoice(config.engine, config.mixed_precision)
     upkeep = Upkeep(
-        config.data_dir, config.batch_size, config.workers, config.skip_unreadable, engine, config.scheduler
+        config.data_dir,
+        batch_size=config.batch_size,
+        workers=config.workers,
+        skip_unreadable=config.skip_unreadable,
+        engine=engine,
+        scheduler=config.scheduler,
+        box_categories=config.box_categories,
     )
     bring_up_to_date(store, wanted, upkeep, backbone)
     store.touch()

@@ -94,7 +94,7 @@ def load_map_inputs(run: Run, config: RunConfig) -> MapInputs:
         assert groups is not None
         images["group"] = groups[images["image"]].to_numpy()
     labels = labels_of(images["class_name"], run.class_names)
-    boxes = read_boxes(config.data_dir / "boxes", train)
+    boxes = read_boxes(config.data_dir / "boxes", train, run.box_categories(config))
     return MapInputs(
         run=run,
         method=method,

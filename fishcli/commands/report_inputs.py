@@ -175,7 +175,7 @@ def _boxes(
     nothing = np.full((len(images), 4), np.nan)
     all_boxes = pd.DataFrame({"image": [], **{name: [] for name in BOX_COLUMNS}})
     if train is not None:
-        all_boxes = read_boxes(config.data_dir / "boxes", train)
+        all_boxes = read_boxes(config.data_dir / "boxes", train, run.box_categories(config))
     if run.settings["boxes"] == "none":
         return all_boxes, nothing, nothing, "the run was trained with --boxes none"
     path = run.run_dir / "oof_boxes.csv"

@@ -17,6 +17,9 @@ CONFIG, METRICS = "config.json", "metrics.json"
 RUN_FILE = re.compile(r"(config|metrics|fold_\d+)\.json|(folds|oof)\.csv|fold_\d+(_\d+)?\.(npz|keras|skops)")
 """A folder that holds one of these is a run, perhaps a damaged one."""
 
+LATER: dict[str, Any] = {"box_categories": None}
+"""Settings that early runs don't name, and what they were trained with."""
+
 
 @dataclass(frozen=True)
 class RunLine:
@@ -124,7 +127,7 @@ def _folders(folder: Path) -> Iterator[Path]:
 
 def _read(run_dir: Path, name: str) -> RunLine:
     config = read_json(run_dir / CONFIG)
-    settings, store = config["settings"], str(config["store"])
+    settings, store = {**LATER, **config["settings"]}, str(config["store"])
     common = {each: value for each, value in settings.items() if each != "groups"}
     known: dict[str, Any] = {
         **{each: str(settings[each]) for each in ("head", "metadata", "boxes")},
@@ -133,7 +136,7 @@ def _read(run_dir: Path, name: str) -> RunLine:
         "views": int(settings["views"]),
         "n_folds": int(settings["folds"]),
         "dataset": str(config["dataset"]),
-        "same_but_folds": (store, str(config["dataset"]), *map(str, common.items())),
+        "same_but_folds": (store, str(config["dataset"]), *map(str, sorted(common.items()))),
     }
     path = run_dir / METRICS
     if not path.exists():

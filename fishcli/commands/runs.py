@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from fishcli import __version__
-from fishcli.configs import TrainConfig
+from fishcli.commands.run_files import LATER
+from fishcli.configs import RunConfig, TrainConfig
 from fishcli.dataset.classes import proba_columns
 from fishcli.dataset.images import dataset_digest
 from fishcli.dataset.metadata import MetadataEncoder
@@ -79,7 +80,7 @@ class Run:
             or not isinstance(value["settings"], dict)
             or not isinstance(value["class_names"], list)
             or not all(isinstance(each, str) for each in [*value["class_names"], value["store"]])
-            or set(value["settings"]) != set(settings_of(TrainConfig(), 0))
+            or set(value["settings"] | LATER) != set(settings_of(TrainConfig(), 0))
         ):
             wrote = (
                 f"fishcli {version} wrote it, or it is damaged"
@@ -87,7 +88,11 @@ class Run:
                 else "it doesn't say which wrote it"
             )
             raise FishError(f"{path} is no run of this version of fishcli ({__version__}; {wrote}). {again}")
-        return Run(**{**value, "run_dir": run_dir})
+        return Run(**{**value, "run_dir": run_dir, "settings": {**LATER, **value["settings"]}})
+
+    def box_categories(self, config: RunConfig) -> str | None:
+        """The categories whose boxes are true to the run: those it learned from, unless others are named."""
+        return config.box_categories or self.settings["box_categories"]
 
     def fold_path(self, fold: int, suffix: str) -> Path:
         """`fold_<k><suffix>`: .npz the fold's validation predictions, .json all else but the models."""

@@ -63,7 +63,8 @@ def load_train_data(config: TrainConfig) -> TrainData:
     check_store(config, store.recipe.pool == "none", store.recipe.name)
     copies = store.copies("train")
     wanted = [*views, *copies]
-    bring_up_to_date(store, {"train": (train, wanted)}, Upkeep(config.data_dir, scheduler=config.scheduler))
+    upkeep = Upkeep(config.data_dir, scheduler=config.scheduler, box_categories=config.box_categories)
+    bring_up_to_date(store, {"train": (train, wanted)}, upkeep)
     images = _readable(store, train)
     data = TrainData(
         train=train,
@@ -122,5 +123,5 @@ def _readable(store: FeatureStore, train: pd.DataFrame) -> pd.DataFrame:
 def _load_boxes(config: TrainConfig, images: pd.DataFrame) -> np.ndarray:
     if config.boxes == "none":
         return np.full((len(images), 4), np.nan, np.float32)
-    boxes = read_boxes(config.data_dir / "boxes", images)
+    boxes = read_boxes(config.data_dir / "boxes", images, config.box_categories)
     return target_boxes(boxes, list(images["image"]), config.boxes)

@@ -43,6 +43,7 @@ class Upkeep:
         skip_unreadable: go on without images that can't be read; None for what was chosen before.
         engine: what computes.
         scheduler: the address of a Dask scheduler whose workers compute; None for this process.
+        box_categories: of which the boxes of augmented copies are; None for all.
     """
 
     data_dir: Path
@@ -51,6 +52,7 @@ class Upkeep:
     skip_unreadable: bool | None = None
     engine: EngineChoice = BEST_ENGINE
     scheduler: str | None = None
+    box_categories: str | None = None
 
 
 def pick_store(stores_dir: Path, name: str | None) -> FeatureStore:
@@ -183,7 +185,7 @@ def _make_plan(
     plan = SplitPlan(split, views, ids, [paths.get(image) for image in ids])
     if not any(view.startswith(PREFIX) for view in views):
         return plan
-    boxes = read_boxes(upkeep.data_dir / "boxes", images)
+    boxes = read_boxes(upkeep.data_dir / "boxes", images, upkeep.box_categories)
     if boxes.empty:
         return plan
     targets = np.stack([target_boxes(boxes, ids, rule) for rule in BOX_RULES], axis=1)

@@ -76,6 +76,7 @@ def _mending(config: FeaturesConfig, store: FeatureStore, split: str, bad: list[
     unreadable = store.store_dir / split / "unreadable.json"
     values: dict[str, Any] = {
         "data_dir": config.data_dir,
+        "box_categories": config.box_categories,
         "features_dir": config.features_dir,
         "weights": None if store.weights == default_weights(recipe.backbone) else store.weights,
         "image_size": "{}x{}".format(*recipe.image_size),

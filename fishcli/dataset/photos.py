@@ -72,6 +72,26 @@ def _parse_header(path: Path, file: Any) -> tuple[int, int, str]:
     return (width, height, "") if is_sideways else (height, width, "")
 
 
+def read_orientation(path: Path) -> int:
+    """The EXIF orientation (1 to 8) of a photo; 1, upright, where none can be read."""
+    start = read_bytes(path, HEADER_BYTES) if is_remote(path) else b""
+    found = _parse_orientation(io.BytesIO(start) if start else path)
+    return (
+        _parse_orientation(io.BytesIO(read_bytes(path)))
+        if found == 1 and len(start) == HEADER_BYTES
+        else found
+    )
+
+
+def _parse_orientation(file: Any) -> int:
+    try:
+        with Image.open(file, formats=FORMATS) as image:
+            value = image.getexif().get(EXIF_ORIENTATION)
+            return int(value) if value in TURNS else 1
+    except DAMAGE:
+        return 1
+
+
 def upright_rgb(image: Image.Image) -> Image.Image:
     """An opened image as 8-bit RGB, turned upright as its EXIF says; what can't be decoded raises."""
     # Pillow turns a TIFF itself.

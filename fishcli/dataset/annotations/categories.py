@@ -1,0 +1,52 @@
+"""Which boxes count, by the categories that their files name."""
+
+import reprlib
+from collections.abc import Sequence
+
+from fishcli.dataset.annotations.entries import Record
+from fishcli.errors import FishError, examples
+from fishcli.files import tidy
+from fishcli.progress import say
+
+CROWD = "iscrowd"
+"""The word of `--box-categories`, and of COCO's files, for boxes around many."""
+
+
+def chosen(records: Sequence[Record], categories: str | None, where: str) -> Sequence[Record]:
+    """The boxes of the wanted categories; what names no category is wanted, a crowd only by its word.
+
+    Args:
+        records: all boxes.
+        categories: names, with commas; None for all.
+        where: the folder, for messages.
+
+    Raises:
+        FishError: a name that no box has.
+    """
+    wanted = None if categories is None else {tidy(name) for name in categories.split(",")} - {""}
+    if wanted is not None:
+        _check(wanted, records, where)
+    names = (wanted or set()) - {CROWD}
+    kept = [
+        record
+        for record in records
+        if (not record.is_crowd or CROWD in (wanted or ()))
+        and (not names or record.category is None or tidy(record.category) in names)
+    ]
+    if wanted is not None:
+        say(f"{len(kept):,} of {len(records):,} boxes are of --box-categories {','.join(sorted(wanted))}")
+    elif len(kept) < len(records):
+        n_crowds = len(records) - len(kept)
+        say(f"{n_crowds:,} boxes of crowds are left out (--box-categories {CROWD} takes them too)")
+    return kept
+
+
+def _check(wanted: set[str], records: Sequence[Record], where: str) -> None:
+    known = {tidy(record.category) for record in records if record.category is not None}
+    if any(record.is_crowd for record in records):
+        known.add(CROWD)
+    unknown = wanted - known
+    if unknown or not wanted:
+        named = examples(list(map(reprlib.repr, sorted(unknown)))) or "no name"
+        found = examples(list(map(reprlib.repr, sorted(known))), 5) or "none"
+        raise FishError(f"--box-categories: no box in {where} is of {named}. Categories there: {found}.")
