@@ -1,6 +1,7 @@
 """The error a user can mend, and the help that goes with it."""
 
 import difflib
+import reprlib
 from collections.abc import Iterable, Sequence
 
 
@@ -42,8 +43,19 @@ def choose(name: str, options: Iterable[str], what: str) -> str:
     raise FishError(f"unknown {what} {name!r}.{hint} Known: {', '.join(known)}.")
 
 
+def shown(value: object) -> str:
+    """`value`, as a file has it, for a message: as Python writes it, cut where it is long."""
+    return cut(reprlib.repr(value), 100)
+
+
+def cut(text: str, n: int) -> str:
+    """`text` with its middle left out where it is longer than `n` characters."""
+    half = (n - 3) // 2
+    return text if len(text) <= n else f"{text[:half]}...{text[-half:]}"
+
+
 def examples(items: Sequence[object] | set[str], n: int = 3) -> str:
-    """The first `n` of `items` for a message: ``a.jpg, b.jpg, c.jpg, ... (12 in all)``."""
+    """The first `n` of `items` for a message, long ones cut: ``a.jpg, b.jpg, c.jpg, ... (12 in all)``."""
     known = sorted(items) if isinstance(items, set) else list(items)
-    text = ", ".join(str(item) for item in known[:n])
+    text = ", ".join(cut(str(item), 120) for item in known[:n])
     return text if len(known) <= n else f"{text}, ... ({len(known):,} in all)"

@@ -3,7 +3,7 @@
 import gc
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,9 @@ import pandas as pd
 import pytest
 from hypothesis import settings
 from PIL import Image
+
+from fishcli import progress
+from fishcli.errors import FishError
 
 for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"):
     os.environ.setdefault(threads, "1")  # a core for each of pytest's processes, not all cores for each
@@ -22,6 +25,7 @@ EXIF_ORIENTATION = 0x0112
 SIZES = ((48, 64), (48, 80), (64, 64))
 """(height, width) of the tiny competition's cameras."""
 N_GROUPS = 4
+LONGEST_MESSAGE = 500
 COLOURS = ((230, 40, 40), (40, 230, 40), (60, 60, 240), (230, 230, 40), (230, 40, 230), (40, 230, 230))
 
 
@@ -35,6 +39,31 @@ def pytest_collection_finish() -> None:
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Tests, and the processes that they start, keep out of the user's cache."""
     os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(autouse=True)
+def short_messages(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    """No error, warning or other line that a test brings about is longer than a person reads."""
+    said: list[str] = []
+    make, write = FishError.__init__, progress._write
+
+    def make_noted(error: FishError, *arguments: str) -> None:
+        said.append(arguments[0])
+        make(error, *arguments)
+
+    def write_noted(line: str) -> None:
+        said.append(line)
+        write(line)
+
+    monkeypatch.setattr(FishError, "__init__", make_noted)
+    monkeypatch.setattr(progress, "_write", write_noted)
+    yield
+    folder = str(tmp_path_factory.getbasetemp())
+    lines = [line for each in said for line in each.replace(folder, "").splitlines()]
+    too_long = [line for line in lines if len(line) > LONGEST_MESSAGE]
+    assert not too_long, too_long[0]
 
 
 def noise(size: tuple[int, int], seed: int = 0) -> np.ndarray:

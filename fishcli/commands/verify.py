@@ -16,6 +16,9 @@ from fishcli.features.views import VIEWS
 from fishcli.locks import alone
 from fishcli.progress import track
 
+N_NAMED = 20
+"""Chunks that are named; the commands mend all."""
+
 
 def verify_stores(config: FeaturesConfig) -> str:
     """Check all stores; returns a line each.
@@ -56,7 +59,8 @@ def _verify(config: FeaturesConfig, store_dir: Path) -> str:
     for check in bad:
         with suppress(OSError):  # a folder that can't be written to: then they are named all the same
             check.path.unlink(missing_ok=True)
-    listed = "".join(f"\n  {check.problem}: {check.path}" for check in bad)
+    listed = "".join(f"\n  {check.problem}: {check.path}" for check in bad[:N_NAMED])
+    listed += f"\n  ... ({len(bad):,} in all)" if len(bad) > N_NAMED else ""
     left = [check for check in bad if check.path.exists()]
     removed = (
         f"\nFirst remove the {len(left):,} damaged files; they can't be removed from here." if left else ""

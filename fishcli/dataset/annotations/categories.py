@@ -1,10 +1,9 @@
 """Which boxes count, by the categories that their files name."""
 
-import reprlib
 from collections.abc import Sequence
 
 from fishcli.dataset.annotations.entries import Record
-from fishcli.errors import FishError, examples
+from fishcli.errors import FishError, examples, shown
 from fishcli.files import tidy
 from fishcli.progress import say
 
@@ -47,6 +46,6 @@ def _check(wanted: set[str], records: Sequence[Record], where: str) -> None:
         known.add(CROWD)
     unknown = wanted - known
     if unknown or not wanted:
-        named = examples(list(map(reprlib.repr, sorted(unknown)))) or "no name"
-        found = examples(list(map(reprlib.repr, sorted(known))), 5) or "none"
+        named = examples(list(map(shown, sorted(unknown)))) or "no name"
+        found = examples(list(map(shown, sorted(known))), 5) or "none"
         raise FishError(f"--box-categories: no box in {where} is of {named}. Categories there: {found}.")

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from fishcli.dataset.annotations.entries import Record, Skipped, declared, field, name_of, numbers
-from fishcli.errors import FishError
+from fishcli.errors import FishError, shown
 
 Photo = tuple[str, float | None, float | None]
 """Name, and width and height as declared."""
@@ -21,7 +21,9 @@ def read_coco(path: Path, content: dict[str, Any]) -> Iterator[Record | Skipped]
         where = f"{path}, annotations entry {position}"
         key = field(annotation, "image_id", (int, str), where)
         if key not in photos:
-            raise FishError(f"{where}: image_id {key!r} is no id in 'images'. Add it, or delete the entry.")
+            raise FishError(
+                f"{where}: image_id {shown(key)} is no id in 'images'. Add it, or delete the entry."
+            )
         if annotation.get("bbox") in (None, []):
             yield Skipped(where, "COCO annotations without a bbox")
             continue
@@ -51,7 +53,9 @@ def _photos(path: Path, content: dict[str, Any]) -> dict[int | str, Photo]:
         where = f"{path}, images entry {position}"
         key = field(photo, "id", (int, str), where)
         if key in photos:
-            raise FishError(f"{where}: id {key!r} occurs twice; expected one id an image. Number them anew.")
+            raise FishError(
+                f"{where}: id {shown(key)} occurs twice; expected one id an image. Number them anew."
+            )
         name = field(photo, "file_name", str, where)
         photos[key] = (name, *declared(photo, ("width", "height"), where))
     return photos

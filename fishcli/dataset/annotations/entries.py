@@ -1,13 +1,12 @@
 """What a reader of annotations yields, and how it reads a field strictly."""
 
 import math
-import reprlib
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from fishcli.errors import FishError
+from fishcli.errors import FishError, shown
 from fishcli.remote import read_bytes
 
 Corners = tuple[float, float, float, float]
@@ -66,7 +65,7 @@ def field(entry: Any, key: str, kind: type | tuple[type, ...], where: str) -> An
     if isinstance(entry, dict) and isinstance(entry.get(key), kind) and not isinstance(entry[key], bool):
         return entry[key]
     has_key = isinstance(entry, dict) and key in entry
-    found = f"{key!r} is {reprlib.repr(entry[key])}" if has_key else f"no {key!r} in {reprlib.repr(entry)}"
+    found = f"{key!r} is {shown(entry[key])}" if has_key else f"no {key!r} in {shown(entry)}"
     names = " or ".join(one.__name__ for one in (kind if isinstance(kind, tuple) else (kind,)))
     raise FishError(f"{where}: {found}; expected {names}. Correct it or delete the entry.")
 
@@ -77,9 +76,7 @@ def number(entry: Any, key: str, where: str) -> float:
     with suppress(OverflowError):  # an int of more than 308 digits
         if math.isfinite(found := float(value)):
             return found
-    raise FishError(
-        f"{where}: {key!r} is {reprlib.repr(value)}; expected a finite number. Correct or delete it."
-    )
+    raise FishError(f"{where}: {key!r} is {shown(value)}; expected a finite number. Correct or delete it.")
 
 
 def numbers(entry: Any, keys: Iterable[str], where: str) -> list[float]:
@@ -113,7 +110,7 @@ def parse(text: Any, key: str, where: str) -> float:
     try:
         return number({key: float(text)}, key, where)
     except (TypeError, ValueError):
-        found = "missing" if text is None else reprlib.repr(text)
+        found = "missing" if text is None else shown(text)
         raise FishError(f"{where}: {key!r} is {found}; expected a number. Correct or delete it.") from None
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from fishcli.dataset.annotations.entries import Record, field, name_of, numbers
+from fishcli.errors import shown
 
 
 def read_sloth(path: Path, entries: list[Any]) -> Iterator[Record]:
@@ -17,9 +18,9 @@ def read_sloth(path: Path, entries: list[Any]) -> Iterator[Record]:
         annotations = entry.get("annotations")
         if annotations in (None, {}):  # some tools write these for "none"
             continue
-        annotations = field(entry, "annotations", list, f"{path}, image {name!r}")
+        annotations = field(entry, "annotations", list, f"{path}, image {shown(name)}")
         for place, annotation in enumerate(annotations, 1):
-            where = f"{path}, image {name!r}, annotation {place}"
+            where = f"{path}, image {shown(name)}, annotation {place}"
             if annotation == {} or (isinstance(annotation, dict) and annotation.get("class") == "point"):
                 continue
             x, y, width, height = numbers(annotation, ("x", "y", "width", "height"), where)

@@ -11,7 +11,7 @@ from fishcli.dataset.annotations.headings import (
     SIDE_HEADINGS,
     plain,
 )
-from fishcli.errors import FishError, examples
+from fishcli.errors import FishError, examples, shown
 from fishcli.files import read_csv
 
 Size = tuple[float | None, float | None]
@@ -46,10 +46,10 @@ def read_box_csv(path: Path) -> Iterator[Record | Skipped]:
     for position, (image, label, *cells) in enumerate(
         table[[name, category, *picked]].to_numpy().tolist(), 1
     ):
-        where = f"{path}, row {position} (image {image!r})"
+        where = f"{path}, row {position} (image {shown(image)})"
         if not image:
             raise FishError(
-                f"{where}: no name in {name!r}; expected the image's id. Add it, or delete the row."
+                f"{where}: no name in {shown(name)}; expected the image's id. Add it, or delete the row."
             )
         if not any(cells[:4]):
             yield Skipped(where, NO_OBJECT)

@@ -17,7 +17,7 @@ from fishcli.dataset.annotations.entries import (
     numbers,
 )
 from fishcli.dataset.annotations.headings import CATEGORY_HEADINGS, plain
-from fishcli.errors import FishError
+from fishcli.errors import FishError, shown
 
 PROJECT = "_via_img_metadata"
 
@@ -37,7 +37,7 @@ def read_via(path: Path, content: dict[str, Any]) -> Iterator[Record | Skipped]:
     images = field(content, PROJECT, dict, str(path)) if PROJECT in content else content
     for position, image in enumerate(images.values(), 1):
         name = field(image, "filename", str, f"{path}, image {position}")
-        where = f"{path}, image {name!r}"
+        where = f"{path}, image {shown(name)}"
         regions = field(image, "regions", (list, dict), where)
         regions = list(regions.values()) if isinstance(regions, dict) else regions  # version 1
         for place, region in enumerate(regions, 1):

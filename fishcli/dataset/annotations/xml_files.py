@@ -16,7 +16,7 @@ from fishcli.dataset.annotations.entries import (
     parse,
     positive,
 )
-from fishcli.errors import FishError
+from fishcli.errors import FishError, shown
 from fishcli.remote import read_bytes
 
 
@@ -82,7 +82,7 @@ def _cvat(path: Path, root: Element) -> Iterator[Record | Skipped]:
             for side in ("width", "height")
         )
         for place, shape in enumerate(image, 1):
-            where = f"{path}, image {name!r}, shape {place}"
+            where = f"{path}, image {shown(name)}, shape {place}"
             if shape.tag not in _CVAT_SHAPES:
                 yield Skipped(where, f"CVAT {shape.tag} shapes")
                 continue
