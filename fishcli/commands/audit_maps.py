@@ -23,7 +23,10 @@ def maps_of_a_run(config: AuditConfig) -> dict[str, Any] | None:
         return None
     run = pick_run(config.models_dir, config.run)
     places = RunConfig(
-        data_dir=config.data_dir, features_dir=config.features_dir, models_dir=config.models_dir
+        data_dir=config.data_dir,
+        features_dir=config.features_dir,
+        models_dir=config.models_dir,
+        max_pixels=config.max_pixels,
     )
     inputs = load_map_inputs(run, places)
     if not inputs.boxes:

@@ -10,6 +10,9 @@ from fishcli.features.backbones import default_weights
 from fishcli.features.store import FeatureStore
 from fishcli.heads.choices import flag
 
+OF_RECIPE = ("backbone", "layer", "pool", "resize", "transparency", "truncated")
+"""What a recipe says in the words of the options."""
+
 
 def command_line(command: str, config: Any) -> str:
     """The command line that parses to `config`, quoted for a shell; options at their default are left out.
@@ -39,7 +42,8 @@ def features_config(run: Run, config: RunConfig, store: FeatureStore) -> Feature
         "views": run.settings["views"],
         "augment": run.settings["copies"],
         "skip_unreadable": bool(store.unreadable("train")),
-        **{name: getattr(recipe, name) for name in ("backbone", "layer", "pool", "resize")},
+        "max_pixels": config.max_pixels,
+        **{name: getattr(recipe, name) for name in OF_RECIPE},
     }
     return FeaturesConfig(**values)
 
@@ -51,6 +55,7 @@ def train_config(run: Run, config: RunConfig, **changes: Any) -> TrainConfig:
         "data_dir": config.data_dir,
         "features_dir": config.features_dir,
         "models_dir": run.run_dir.parent,
+        "max_pixels": config.max_pixels,
         "features": run.store,
         "name": run.name,
         **settings,

@@ -18,11 +18,15 @@ from fishcli.heads.choices import HEADS
 from fishcli.heads.fit import SUFFIXES, load_fold
 from fishcli.heads.trained import FoldHead
 from fishcli.progress import say
+from fishcli.reading import Reading
 
 METRICS = "metrics.json"
 """Written last: a run that has it is complete."""
-NOT_COMPARED = ("data_dir", "features_dir", "models_dir", "name", "features", "memory_budget", "scheduler")
-"""Where things lie, and how they are held, is no part of what a run is."""
+NOT_COMPARED = (
+    *("data_dir", "features_dir", "models_dir", "name", "features", "memory_budget", "scheduler"),
+    *(field.name for field in dataclasses.fields(Reading)),
+)
+"""Where things lie and how they are held is no part of what a run is. How photos are read is the store's."""
 
 
 @dataclass(frozen=True)

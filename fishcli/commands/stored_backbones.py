@@ -5,6 +5,7 @@ from typing import Any
 
 from fishcli.errors import FishError
 from fishcli.features.backbones import Backbone, BackboneChoice, load_backbone, load_tail, weights_file
+from fishcli.features.recipe import Recipe
 from fishcli.features.store import FeatureStore
 
 
@@ -21,7 +22,7 @@ def reload_backbone(store: FeatureStore) -> Backbone:
         raise FishError(
             f"the store {recipe.name} lacks features, and its weights {path} are gone. Pass them where they "
             f"are now: fishcli features --backbone {recipe.backbone} --image-size {height}x{width} "
-            "--weights PATH, with the views that are missing."
+            f"{_reading_options(recipe)}--weights PATH, with the views that are missing."
         )
     backbone = load_backbone(_choice_of(store))
     if backbone.recipe != recipe:
@@ -41,6 +42,12 @@ def reload_tail(store: FeatureStore) -> Any:
     """
     reload_backbone(store)
     return load_tail(_choice_of(store))
+
+
+def _reading_options(recipe: Recipe) -> str:
+    """The options that say how a store's photos are read, each followed by a blank."""
+    transparency = "" if recipe.transparency == "drop" else f"--transparency {recipe.transparency} "
+    return transparency + ("--truncated " if recipe.truncated else "")
 
 
 def _choice_of(store: FeatureStore) -> BackboneChoice:
