@@ -133,8 +133,14 @@ PHOTOS = [
         put(PHOTO, png(64, 48, chunk(b"IDAT", ROWS), bits=5)),
         "mode|header|no image|unknown",
     ),
-    Bad("a huge PNG", put(PHOTO, png(60_000, 60_000, chunk(b"IDAT", ROWS))), "more than 178,956,970 pixels; --max-pixels"),
-    Bad("a huge JPEG", put(PHOTO, jpeg_of_size(60_000, 60_000)), "more than 178,956,970 pixels; --max-pixels"),
+    Bad(
+        "a huge PNG",
+        put(PHOTO, png(60_000, 60_000, chunk(b"IDAT", ROWS))),
+        "more than 178,956,970 pixels; --max-pixels",
+    ),
+    Bad(
+        "a huge JPEG", put(PHOTO, jpeg_of_size(60_000, 60_000)), "more than 178,956,970 pixels; --max-pixels"
+    ),
     Bad(
         "a huge TIFF",
         put(
