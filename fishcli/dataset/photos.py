@@ -166,7 +166,9 @@ def _why(path: Path, error: BaseException, reading: Reading) -> str:
         return f"it has more than {reading.max_pixels:,} pixels; --max-pixels raises that limit"
     if isinstance(error, UnidentifiedImageError):
         return _what_it_is(path)
-    return str(error) or type(error).__name__
+    is_jpeg = "truncated" in str(error) and read_bytes(path, len(JPEG_START)) == JPEG_START
+    advice = "; --truncated reads what there is" if is_jpeg and not reading.truncated else ""
+    return (str(error) or type(error).__name__) + advice
 
 
 def _what_it_is(path: Path) -> str:
