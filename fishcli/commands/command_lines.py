@@ -30,20 +30,27 @@ def command_line(command: str, config: Any) -> str:
     return shlex.join(words)
 
 
-def features_config(run: Run, config: RunConfig, store: FeatureStore) -> FeaturesConfig:
-    """What `fishcli features` takes to compute the store that a run was trained on."""
+def store_options(store: FeatureStore) -> dict[str, Any]:
+    """The fields of FeaturesConfig that decide which store it is."""
     recipe = store.recipe
     height, width = recipe.image_size
+    return {
+        **{name: getattr(recipe, name) for name in OF_RECIPE},
+        "weights": None if store.weights == default_weights(recipe.backbone) else store.weights,
+        "image_size": f"{height}x{width}",
+    }
+
+
+def features_config(run: Run, config: RunConfig, store: FeatureStore) -> FeaturesConfig:
+    """What `fishcli features` takes to compute the store that a run was trained on."""
     values: dict[str, Any] = {
         "data_dir": config.data_dir,
         "features_dir": config.features_dir,
-        "weights": None if store.weights == default_weights(recipe.backbone) else store.weights,
-        "image_size": f"{height}x{width}",
+        "max_pixels": config.max_pixels,
         "views": run.settings["views"],
         "augment": run.settings["copies"],
         "skip_unreadable": bool(store.unreadable("train")),
-        "max_pixels": config.max_pixels,
-        **{name: getattr(recipe, name) for name in OF_RECIPE},
+        **store_options(store),
     }
     return FeaturesConfig(**values)
 
