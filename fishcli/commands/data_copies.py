@@ -25,7 +25,9 @@ def copies_said(known: Competition, reading: Reading) -> list[str]:
     table = pd.concat([each.assign(split=split) for split, each in tables.items()], ignore_index=True)
     table = table[table["problem"] == ""]
     table = table.assign(place=table["split"] + "/" + table["class_name"].fillna(""))
-    alike = [part for _, part in table.groupby(["hash", "height", "width"]) if _does_harm(part)]
+    look = ["hash", "height", "width"]
+    table = table[table.duplicated(look, keep=False)]
+    alike = [part for _, part in table.groupby(look) if _does_harm(part)]
     sets = [each for part in track(alike, "copies", "set") for each in _identical(part, reading)]
     notes = []
     pairs = [
