@@ -19,7 +19,7 @@ with atheris.instrument_imports(include=["fishcli", "PIL", "xml"]):
 
     from fishcli.commands.runs import Run
     from fishcli.dataset.annotations import read_boxes
-    from fishcli.dataset.file_facts import READERS as FACTS
+    from fishcli.dataset.file_facts import FACT_NAMES as FACTS
     from fishcli.dataset.file_facts import read_facts
     from fishcli.dataset.groups import read_groups
     from fishcli.dataset.images import _labels_from_csv
@@ -38,7 +38,7 @@ TESTS = {"test": IMAGES[["image"]]}
 
 def read_image(path: Path) -> None:
     read_header(path)
-    read_facts(path, frozenset().union(*FACTS))
+    read_facts(path, FACTS)
     decode(path)
 
 

@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 
 from typer import Argument, Option
 
+from fishcli.reading import Reading
+
 Scheduler = Annotated[
     str | None,
     Option(help="Compute on a Dask cluster: tcp://HOST:8786.", show_default="this machine"),
@@ -17,8 +19,8 @@ Scheduler = Annotated[
 
 
 @dataclass(frozen=True, kw_only=True)
-class DataConfig:
-    """Where the competition lies."""
+class DataConfig(Reading):
+    """Where the competition lies, and how its photos are read."""
 
     data_dir: Annotated[Path, Option(help="The competition's folder.")] = Path("data")
     box_categories: Annotated[

@@ -17,7 +17,7 @@ from corpus import (
 )
 
 from fishcli.dataset.annotations import read_boxes
-from fishcli.dataset.file_facts import READERS, read_facts
+from fishcli.dataset.file_facts import FACT_NAMES, read_facts
 from fishcli.dataset.groups import read_groups
 from fishcli.dataset.images import load_tests, load_train
 from fishcli.dataset.samples import load_samples
@@ -49,7 +49,7 @@ def test_a_bad_photo_is_told_and_the_others_are_read(bad, tmp_path):
     assert (train.loc["ALB/a.jpg", "height"] == 0) == (train.loc["ALB/a.jpg", "problem"] != "")
     assert train.loc["BET/b.jpg", ["height", "width", "problem"]].tolist() == [48, 64, ""]
     assert list(read_thumbnails(train).is_readable) == [False, True]
-    assert "brightness" not in read_facts(path, frozenset().union(*READERS))
+    assert "brightness" not in read_facts(path, FACT_NAMES)
 
 
 @kinds(FOLDERS)

@@ -16,7 +16,7 @@ from fishcli.commands import score
 from fishcli.commands.runs import Run, settings_of
 from fishcli.configs import ScoreConfig, TrainConfig
 from fishcli.dataset.annotations import read_boxes
-from fishcli.dataset.file_facts import READERS, read_facts
+from fishcli.dataset.file_facts import FACT_NAMES, read_facts
 from fishcli.dataset.groups import read_groups
 from fishcli.dataset.images import _labels_from_csv
 from fishcli.dataset.photos import read_header
@@ -211,7 +211,7 @@ def test_images(image_format, changes, kept):
         path.write_bytes(content[: max(1, int(2 * kept * len(content)))])
         height, width, problem = read_header(path)
         assert (height > 0 and width > 0) == (problem == "")
-        read_facts(path, frozenset().union(*READERS))
+        read_facts(path, FACT_NAMES)
         try:
             pixels = decode(path)
         except UnreadableImageError as error:

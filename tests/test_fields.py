@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from fishcli.dataset.fields import FIELDS, SECTIONS, TAGS, pick_fields, read_fields, read_tags
-from fishcli.dataset.file_facts import READERS, SAMPLINGS, read_facts
+from fishcli.dataset.file_facts import FACT_NAMES, SAMPLINGS, read_facts
 from fishcli.dataset.images import load_train
 from fishcli.errors import FishError
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 
 GREY = np.repeat(noise((48, 64))[:, :, :1], 3, axis=2)
-IN_FILE = [name for names in READERS for name in names]
+IN_FILE = sorted(FACT_NAMES)
 reuse_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 

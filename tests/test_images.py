@@ -255,7 +255,7 @@ def png_start(width, height):
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "no image format is recognised"),
         (b"\xff\xd8\xff\xe0\x00\x10JF", "header can't be read|no image format"),
         (png_start(40, 30)[:20], "header can't be read|no image format"),
-        (png_start(60_000, 60_000), "header can't be read .*decompression bomb"),
+        (png_start(60_000, 60_000), "more than 178,956,970 pixels"),
     ],
     ids=["empty", "text", "program", "half a JPEG header", "half a PNG header", "far too many pixels"],
 )

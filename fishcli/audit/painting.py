@@ -17,6 +17,7 @@ from fishcli.features.engines import Engine
 from fishcli.features.views import LETTERBOX_COLOUR, resize
 from fishcli.heads.inputs import pool_maps
 from fishcli.progress import bar
+from fishcli.reading import MAX_PIXELS
 
 RING = 0.1
 """How far the ring around a box reaches, as a share of the box's sides."""
@@ -43,7 +44,12 @@ class PaintedFeatures:
 
 
 def painted_features(
-    backbone: Backbone, engine: Engine, images: pd.DataFrame, boxes: pd.DataFrame, batch_size: int = 32
+    backbone: Backbone,
+    engine: Engine,
+    images: pd.DataFrame,
+    boxes: pd.DataFrame,
+    batch_size: int = 32,
+    max_pixels: int = MAX_PIXELS,
 ) -> PaintedFeatures:
     """Compute the pooled features of each photo that has a box, painted over in each way.
 
@@ -56,6 +62,7 @@ def painted_features(
         images: `image`, `path`.
         boxes: as `read_boxes` returns them.
         batch_size: photos that are read at a time.
+        max_pixels: a photo of more is unreadable; all else of how photos are read is the recipe's.
     """
     corners = {image: rows[BOX_COLUMNS].to_numpy() for image, rows in boxes.groupby("image")}
     ids, paths = list(images["image"]), list(images["path"])
@@ -63,7 +70,7 @@ def painted_features(
     batches = [boxed[start : start + batch_size] for start in range(0, len(boxed), batch_size)]
 
     def read(row: int) -> dict[str, np.ndarray] | None:
-        return _inputs(paths[row], corners[ids[row]], backbone)
+        return _inputs(paths[row], corners[ids[row]], backbone, max_pixels)
 
     def pool(images: list[np.ndarray]) -> np.ndarray:
         features = engine.compute(np.stack(images))
@@ -160,13 +167,15 @@ def box_columns(boxes: np.ndarray) -> np.ndarray:
     )
 
 
-def _inputs(path: Path, boxes: np.ndarray, backbone: Backbone) -> dict[str, np.ndarray] | None:
+def _inputs(
+    path: Path, boxes: np.ndarray, backbone: Backbone, max_pixels: int
+) -> dict[str, np.ndarray] | None:
     """The backbone's inputs by look; None where the photo can't be read."""
+    recipe = backbone.recipe
     try:
-        photo = decode(path, max(backbone.recipe.image_size))
+        photo = decode(path, max(recipe.image_size), recipe.reading(max_pixels))
     except UnreadableImageError:
         return None
-    recipe = backbone.recipe
     return {
         look: resize(paint(photo, boxes), recipe.image_size, recipe.resize)
         for look, paint in PAINTERS.items()

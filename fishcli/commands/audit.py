@@ -76,7 +76,7 @@ def run(config: AuditConfig) -> str:
     cached = None if inputs.images is None else read_cached(store, "train", inputs.images)
     tests = read_tests(config, inputs)
     fold, losses = core.folds["random"], core.held_out[0].losses
-    twins, sheet = twins_of(inputs, tests, store, cached, fold, losses)
+    twins, sheet = twins_of(inputs, tests, store, cached, fold, losses, config.reading)
     audit = {
         **_metadata_part(config, inputs, core),
         "seen": what_a_model_sees(config, inputs, cached, fold, core.fields),

@@ -97,7 +97,7 @@ def fish_or_background(
     boxes = read_boxes(config.data_dir / "boxes", inputs.images, config.box_categories)
     backbone = reload_backbone(store)
     engine = load_engine(backbone, EngineChoice(), PAINTED_AT_ONCE)
-    painted = painted_features(backbone, engine, inputs.images, boxes, PAINTED_AT_ONCE)
+    painted = painted_features(backbone, engine, inputs.images, boxes, PAINTED_AT_ONCE, config.max_pixels)
     found = measure_background(painted, inputs.table.labels, inputs.table.groups, folds)
     return dataclasses.asdict(found)
 
@@ -108,7 +108,7 @@ def read_tests(config: AuditConfig, inputs: AuditInputs) -> dict[str, pd.DataFra
         return {}
     return {
         split: images[images["problem"] == ""].reset_index(drop=True)
-        for split, images in load_tests(config.data_dir).items()
+        for split, images in load_tests(config.data_dir, config.reading).items()
     }
 
 
@@ -126,7 +126,7 @@ def worlds_of(
     for split, images in tests.items():
         cached = read_cached(store, split, images) if train is not None else None
         known = World(table.groups, table.columns, None)
-        unknown = World(None, read_fields(images, names), None)
+        unknown = World(None, read_fields(images, names, config.reading), None)
         if train is not None and cached is not None:
             known = dataclasses.replace(known.rows(train.rows), features=train.features)
             unknown = dataclasses.replace(unknown.rows(cached.rows), features=cached.features)

@@ -57,9 +57,9 @@ def load_audit_inputs(config: AuditConfig) -> AuditInputs:
     if config.group_column or config.id_column:
         raise FishError("--group-column and --id-column are of a table: pass --table CSV too.")
     picked = pick_fields("file,layout,pixels" if config.fields is None else config.fields)
-    images = _readable(load_train(config.data_dir))
+    images = _readable(load_train(config.data_dir, config.reading))
     groups = load_groups(config.groups, config.data_dir, images)
-    columns = read_fields(images, [field.name for field in picked])
+    columns = read_fields(images, [field.name for field in picked], config.reading)
     table = audit_table(images["class_name"], groups, columns, _tagged(picked, config.tags))
     return _inputs(config, config.data_dir, table, images)
 

@@ -16,6 +16,7 @@ from fishcli.dataset.thumbnails import read_hashes
 from fishcli.errors import examples
 from fishcli.features.store import FeatureStore
 from fishcli.progress import warn
+from fishcli.reading import USUAL, Reading
 from fishcli.report.contact_sheets import Shot, pair_sheet
 
 MAX_PAIRS = 8
@@ -28,6 +29,7 @@ def twins_of(
     cached: Cached | None,
     fold: np.ndarray,
     losses: np.ndarray,
+    reading: Reading = USUAL,
 ) -> tuple[dict[str, Any] | None, bytes | None]:
     """Find twins; of a table without photos there are none.
 
@@ -41,29 +43,32 @@ def twins_of(
         cached: of the training images, or None.
         fold: (n,) int, the random fold of each image.
         losses: (n,) held-out losses of the metadata's learners under these folds, nats.
+        reading: how photos are read.
 
     Returns:
         The content of audit.json and a contact sheet (PNG) of some pairs, or None.
     """
     if inputs.images is None:
         return None, None
-    photos, rows = _photos(inputs.images, "train", cached)
+    photos, rows = _photos(inputs.images, "train", cached, reading)
     table = inputs.table.rows(rows)
     if photos.features is not None:
         losses = held_out_losses(table, photos.features, fold[rows])[1]
     else:
         losses = losses[rows]
-    test = _test_photos(tests, store if photos.features is not None else None)
+    test = _test_photos(tests, store if photos.features is not None else None, reading)
     if test is not None and test.features is None:
         photos = dataclasses.replace(photos, features=None)
     found = find_twins(photos, table, fold[rows], losses, test)
     paths = dict(zip(inputs.images["image"], inputs.images["path"], strict=True))
-    return dataclasses.asdict(found), _sheet(found.examples, paths) if found.examples else None
+    return dataclasses.asdict(found), _sheet(found.examples, paths, reading) if found.examples else None
 
 
-def _photos(images: pd.DataFrame, split: str, cached: Cached | None) -> tuple[Photos, np.ndarray]:
+def _photos(
+    images: pd.DataFrame, split: str, cached: Cached | None, reading: Reading
+) -> tuple[Photos, np.ndarray]:
     """The photos that can be read, with features where they are cached; and their rows (m,)."""
-    hashes, problems = read_hashes(images, split)
+    hashes, problems = read_hashes(images, split, reading)
     is_readable = np.array([problem == "" for problem in problems], bool)
     readable = np.flatnonzero(is_readable)
     if len(readable) < len(images):
@@ -75,11 +80,13 @@ def _photos(images: pd.DataFrame, split: str, cached: Cached | None) -> tuple[Ph
     return Photos(list(images["image"].iloc[rows]), hashes[rows], cached.features[places]), rows
 
 
-def _test_photos(tests: Mapping[str, pd.DataFrame], store: FeatureStore | None) -> Photos | None:
+def _test_photos(
+    tests: Mapping[str, pd.DataFrame], store: FeatureStore | None, reading: Reading
+) -> Photos | None:
     """All test sets together; with features where the store has those of all."""
     cached = {split: read_cached(store, split, images) for split, images in tests.items()}
     found = [
-        _photos(images, split, cached[split] if all(cached.values()) else None)[0]
+        _photos(images, split, cached[split] if all(cached.values()) else None, reading)[0]
         for split, images in tests.items()
     ]
     if not found:
@@ -92,10 +99,16 @@ def _test_photos(tests: Mapping[str, pd.DataFrame], store: FeatureStore | None) 
     )
 
 
-def _sheet(pairs: list[TwinPair], paths: Mapping[str, Any]) -> bytes:
+def _sheet(pairs: list[TwinPair], paths: Mapping[str, Any], reading: Reading) -> bytes:
     """A contact sheet of pairs side by side: a PNG."""
     shown = pairs[:MAX_PAIRS]
-    shots = [(Shot(paths[pair.first], pair.first), Shot(paths[pair.second], pair.second)) for pair in shown]
+    shots = [
+        (
+            Shot(paths[pair.first], pair.first, reading=reading),
+            Shot(paths[pair.second], pair.second, reading=reading),
+        )
+        for pair in shown
+    ]
     notes = [f"{each.first_class}, {each.second_class}: {each.hash_bits} of 64 bits differ" for each in shown]
     png = io.BytesIO()
     pair_sheet(shots, notes, "Near duplicates in training").save(png, format="PNG")

@@ -10,6 +10,7 @@ import numpy as np
 
 from fishcli.cluster import Cluster, stop_if_cancelled
 from fishcli.commands.stored_backbones import reload_backbone
+from fishcli.dataset.photos import warn_of_truncated
 from fishcli.errors import FishError
 from fishcli.features.augment import PREFIX
 from fishcli.features.backbones import Backbone
@@ -51,10 +52,12 @@ class ChunkDone:
     Attributes:
         task: it.
         unreadable: why images can't be read that were not known to be so; then nothing was written.
+        truncated: images that were read though their file lacks its last bytes.
     """
 
     task: ChunkTask
     unreadable: dict[str, str]
+    truncated: tuple[str, ...] = ()
 
 
 def extract_on(
@@ -83,6 +86,7 @@ def extract_on(
     for view, chunks in todo.missing.items():
         store.record_engine(plan.split, view, chunks, engine)
     again: list[ChunkTask] = []
+    truncated: list[str] = []
     total = sum(len(todo.rows(chunk)) for chunk in todo.chunks)
     with bar(total, f"features of {plan.split}", "img") as progress:
         while True:
@@ -94,10 +98,12 @@ def extract_on(
                         store.set_unreadable(plan.split, known, skipped=False)
                         again.append(replace(done.task, unreadable=frozenset(known)))
                     else:
+                        truncated += done.truncated
                         progress.update(len(done.task.plan.images))
             if not again:
-                return
+                break
             tasks, again = iter(again), []
+    warn_of_truncated(plan.split, sorted(truncated))
 
 
 def _tasks(
@@ -182,4 +188,4 @@ def compute_chunk(task: ChunkTask) -> ChunkDone:
         features = features_of(pieces, list(readable), len(found), backbone)
         stop_if_cancelled()
         store.array(plan.split, view)[rows] = features
-    return ChunkDone(task, {})
+    return ChunkDone(task, {}, tuple(plan.images[i] for i, each in readable.items() if each.is_truncated))

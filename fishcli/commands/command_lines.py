@@ -10,6 +10,9 @@ from fishcli.features.backbones import default_weights
 from fishcli.features.store import FeatureStore
 from fishcli.heads.choices import flag
 
+OF_RECIPE = ("backbone", "layer", "pool", "resize", "transparency", "truncated")
+"""What a recipe says in the words of the options."""
+
 
 def command_line(command: str, config: Any) -> str:
     """The command line that parses to `config`, quoted for a shell; options at their default are left out.
@@ -27,20 +30,28 @@ def command_line(command: str, config: Any) -> str:
     return shlex.join(words)
 
 
-def features_config(run: Run, config: RunConfig, store: FeatureStore) -> FeaturesConfig:
-    """What `fishcli features` takes to compute the store that a run was trained on."""
+def store_options(store: FeatureStore) -> dict[str, Any]:
+    """The fields of FeaturesConfig that decide which store it is."""
     recipe = store.recipe
     height, width = recipe.image_size
+    return {
+        **{name: getattr(recipe, name) for name in OF_RECIPE},
+        "weights": None if store.weights == default_weights(recipe.backbone) else store.weights,
+        "image_size": f"{height}x{width}",
+    }
+
+
+def features_config(run: Run, config: RunConfig, store: FeatureStore) -> FeaturesConfig:
+    """What `fishcli features` takes to compute the store that a run was trained on."""
     values: dict[str, Any] = {
         "data_dir": config.data_dir,
         "features_dir": config.features_dir,
         "box_categories": run.settings["box_categories"] if run.settings["copies"] else None,
-        "weights": None if store.weights == default_weights(recipe.backbone) else store.weights,
-        "image_size": f"{height}x{width}",
+        "max_pixels": config.max_pixels,
         "views": run.settings["views"],
         "augment": run.settings["copies"],
         "skip_unreadable": bool(store.unreadable("train")),
-        **{name: getattr(recipe, name) for name in ("backbone", "layer", "pool", "resize")},
+        **store_options(store),
     }
     return FeaturesConfig(**values)
 
@@ -52,6 +63,7 @@ def train_config(run: Run, config: RunConfig, **changes: Any) -> TrainConfig:
         "data_dir": config.data_dir,
         "features_dir": config.features_dir,
         "models_dir": run.run_dir.parent,
+        "max_pixels": config.max_pixels,
         "features": run.store,
         "name": run.name,
         **settings,

@@ -6,18 +6,20 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from PIL import ImageDraw, ImageOps
+from PIL import ImageDraw
 
+from fishcli.commands.data_copies import copies_said
 from fishcli.commands.data_facts import Competition, facts_of
 from fishcli.dataset.annotations import BOX_COLUMNS, read_boxes
 from fishcli.dataset.boxes import box_area
-from fishcli.dataset.file_facts import DAMAGE
 from fishcli.dataset.groups import load_groups
 from fishcli.dataset.images import load_tests, load_train
+from fishcli.dataset.photos import UnreadableImageError, contained
 from fishcli.dataset.thumbnails import read_hashes, read_small
 from fishcli.files import write_csv, write_text
 from fishcli.locks import alone
 from fishcli.progress import say, table_text, track
+from fishcli.reading import Reading
 from fishcli.report.data_page import data_page
 from fishcli.seeing_configs import PictureConfig
 
@@ -31,7 +33,8 @@ def run(config: PictureConfig) -> str:
     """Look at all files and write data.html and images.csv; returns the counts and the page's path."""
     known = _load(config)
     facts = facts_of(known)
-    page = data_page(facts, _sheets(known, facts))
+    facts["notes"] = [*copies_said(known, config.reading), *facts["notes"]]
+    page = data_page(facts, _sheets(known, facts, config.reading))
     with alone(config.out):  # both files of one process
         write_csv(config.out / "images.csv", _all_images(known))
         write_text(config.out / "data.html", page)
@@ -40,22 +43,25 @@ def run(config: PictureConfig) -> str:
 
 
 def _load(config: PictureConfig) -> Competition:
-    images = load_train(config.data_dir)
+    images = load_train(config.data_dir, config.reading)
     groups = load_groups(config.groups, config.data_dir, images)
     images = images.drop(columns="group", errors="ignore")
     if groups is not None:
         images = images.assign(group=groups.to_numpy())
     has_tests = any(path.is_dir() for path in config.data_dir.glob("test*"))
-    tests = load_tests(config.data_dir) if has_tests else {}
+    tests = load_tests(config.data_dir, config.reading) if has_tests else {}
     boxes = read_boxes(config.data_dir / "boxes", images, config.box_categories)
-    decoded = {split: _decoded(table, split) for split, table in {"train": images, **tests}.items()}
+    decoded = {
+        split: _decoded(table, split, config.reading) for split, table in {"train": images, **tests}.items()
+    }
     return Competition(str(config.data_dir), decoded.pop("train"), decoded, boxes)
 
 
-def _decoded(images: pd.DataFrame, split: str) -> pd.DataFrame:
-    """The images with the problem of those that can't be decoded to their end."""
-    found = pd.Series(read_hashes(images, split)[1], index=images.index)
-    return images.assign(problem=images["problem"].where(images["problem"] != "", found))
+def _decoded(images: pd.DataFrame, split: str, reading: Reading) -> pd.DataFrame:
+    """The images with the problem of those that can't be decoded to their end, and a perceptual `hash`."""
+    hashes, problems = read_hashes(images, split, reading)
+    found = pd.Series(problems, index=images.index)
+    return images.assign(problem=images["problem"].where(images["problem"] != "", found), hash=hashes)
 
 
 def _all_images(known: Competition) -> pd.DataFrame:
@@ -71,7 +77,9 @@ def _all_images(known: Competition) -> pd.DataFrame:
     return table[[name for name in [*columns, "problem"] if name in table]]
 
 
-def _sheets(known: Competition, facts: dict[str, Any]) -> list[tuple[str, list[tuple[str, str, str]]]]:
+def _sheets(
+    known: Competition, facts: dict[str, Any], reading: Reading
+) -> list[tuple[str, list[tuple[str, str, str]]]]:
     """Photos of each class, frequent classes first: a data URI, the image's id and its group."""
     names = [each["name"] for each in facts["classes"]][:MOST_CLASSES]
     n = int(np.clip(N_PHOTOS // len(names), 4, MOST_PHOTOS))
@@ -85,17 +93,18 @@ def _sheets(known: Competition, facts: dict[str, Any]) -> list[tuple[str, list[t
             part.iloc[np.unique(np.linspace(0, len(part) - 1, n).round().astype(int))] if len(part) else part
         )
         photos = [
-            (_thumbnail(row.path, boxes.get(row.image)), row.image, row.group) for row in chosen.itertuples()
+            (_thumbnail(row.path, boxes.get(row.image), reading), row.image, row.group)
+            for row in chosen.itertuples()
         ]
         sheets.append((name, [photo for photo in photos if photo[0]]))
     return sheets
 
 
-def _thumbnail(path: Any, boxes: np.ndarray | None) -> str:
+def _thumbnail(path: Any, boxes: np.ndarray | None, reading: Reading) -> str:
     """A small photo with its boxes (k, 4), as a data URI; "" where it can't be read."""
     try:
-        photo = ImageOps.contain(read_small(path, THUMBNAIL), THUMBNAIL)
-    except DAMAGE:
+        photo = contained(read_small(path, THUMBNAIL, reading), THUMBNAIL)
+    except UnreadableImageError:
         return ""
     draw = ImageDraw.Draw(photo)
     for box in boxes if boxes is not None else []:

@@ -31,7 +31,8 @@ def run(config: FeaturesConfig) -> str:
     weights = config.weights or default_weights(config.backbone)
     path = weights_file(config.backbone, weights)
     weights = str(path.resolve()) if path else weights
-    choice = BackboneChoice(config.backbone, weights, size, config.layer, config.pool, config.resize)
+    how = (config.layer, config.pool, config.resize, config.transparency, config.truncated)
+    choice = BackboneChoice(config.backbone, weights, size, *how)
     if weights == "random":
         say("weights random: features without any training, for trying things out; expect weak scores")
     backbone = load_backbone(choice)
@@ -42,7 +43,8 @@ def run(config: FeaturesConfig) -> str:
     }
     engine = EngineChoice(config.engine, config.mixed_precision)
     upkeep = Upkeep(
-        config.data_dir,
+        data_dir=config.data_dir,
+        reading=config.reading,
         batch_size=config.batch_size,
         workers=config.workers,
         skip_unreadable=config.skip_unreadable,
@@ -57,17 +59,17 @@ def run(config: FeaturesConfig) -> str:
 
 def _load_splits(config: FeaturesConfig) -> dict[str, pd.DataFrame]:
     if config.splits is None:
-        tables = {"train": load_train(config.data_dir)}
+        tables = {"train": load_train(config.data_dir, config.reading)}
         if any(path.is_dir() for path in config.data_dir.glob("test*")):
-            return {**tables, **load_tests(config.data_dir)}
+            return {**tables, **load_tests(config.data_dir, config.reading)}
         say(f"no test images: there is no folder {config.data_dir}/test*")
         return tables
     names = [name.strip() for name in config.splits.split(",") if name.strip()]
     if not names:
         raise FishError("--splits is empty. Name splits such as train,test.")
     tables = {}
-    tests = load_tests(config.data_dir) if names != ["train"] else {}
+    tests = load_tests(config.data_dir, config.reading) if names != ["train"] else {}
     for name in names:
         choose(name, ["train", *tests], "split")
-        tables[name] = load_train(config.data_dir) if name == "train" else tests[name]
+        tables[name] = load_train(config.data_dir, config.reading) if name == "train" else tests[name]
     return tables

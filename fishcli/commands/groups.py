@@ -21,6 +21,7 @@ from fishcli.heads.inputs import store_rows
 from fishcli.heads.reading import read_features
 from fishcli.locks import alone
 from fishcli.progress import say, table_text, track, warn
+from fishcli.reading import Reading
 from fishcli.report.contact_sheets import MAX_PHOTOS, Shot, contact_sheet, write_sheet
 
 SHEET = re.compile(r"(camera|sequence|alone)_\d+\.png")
@@ -32,10 +33,11 @@ def run(config: GroupsConfig) -> str:
     out = config.out or config.data_dir / "groups_found.csv"
     _check_out(out, config)
     n_clusters = _parse_clusters(config.clusters)
-    images, thumbnails = readable_thumbnails(load_train(config.data_dir))
+    train = load_train(config.data_dir, config.reading)
+    images, thumbnails = readable_thumbnails(train, reading=config.reading)
     if n_clusters is not None and n_clusters > len(images):
         raise FishError(f"--clusters {n_clusters} is more than the {len(images):,} training images.")
-    features = _read_features(config, images)
+    features = _read_features(config, train, images)
     tables = list(read_fields(images, ["jpeg_tables"])["jpeg_tables"])
     found = find_cameras(images, thumbnails.pixels, tables, features, n_clusters)
     say(found.how)
@@ -43,7 +45,7 @@ def run(config: GroupsConfig) -> str:
     sheets_dir = out.with_name(f"{out.stem}_sheets")
     with alone(out):
         _check_out(out, config)  # again: another process may have written it meanwhile
-        _write_sheets(sheets_dir, images, names, found)
+        _write_sheets(sheets_dir, images, names, found, config.reading)
         write_csv(out, pd.DataFrame({"image": images["image"], "group": names}))
     parts = [_clusters_text(images, names), *_agreement_text(config.data_dir, images, found)]
     return "\n\n".join([*parts, _sentence(out, sheets_dir, names, found)])
@@ -73,7 +75,7 @@ def _parse_clusters(text: str) -> int | None:
     return int(text)
 
 
-def _read_features(config: GroupsConfig, images: pd.DataFrame) -> np.ndarray | None:
+def _read_features(config: GroupsConfig, train: pd.DataFrame, images: pd.DataFrame) -> np.ndarray | None:
     """Pooled features (n, channels) of crops and photos by hand; None for frames of fixed cameras."""
     if config.features == "none":
         return None
@@ -91,7 +93,7 @@ def _read_features(config: GroupsConfig, images: pd.DataFrame) -> np.ndarray | N
         )
         return None
     store = pick_store(config.stores_dir, config.features)
-    bring_up_to_date(store, {"train": (load_train(config.data_dir), ["identity"])}, Upkeep(config.data_dir))
+    bring_up_to_date(store, {"train": (train, ["identity"])}, Upkeep(config.data_dir, config.reading))
     rows = store_rows(store, "train", list(images["image"]))
     found = read_features(store, {"train": rows}, ["identity"], pool=True)
     return np.asarray(found[0, np.arange(len(rows))], np.float32)
@@ -102,14 +104,19 @@ def _names(found: Cameras) -> list[str]:
     return [f"{found.kind}_{number + 1:0{digits}d}" for number in found.cluster]
 
 
-def _write_sheets(sheets_dir: Path, images: pd.DataFrame, names: list[str], found: Cameras) -> None:
+def _write_sheets(
+    sheets_dir: Path, images: pd.DataFrame, names: list[str], found: Cameras, reading: Reading
+) -> None:
     """A contact sheet a cluster; clusters of one photo share sheets."""
     if sheets_dir.is_dir():
         for path in sheets_dir.iterdir():
             if SHEET.fullmatch(path.name):
                 path.unlink()
     shots = pd.Series(
-        [Shot(path, image) for path, image in zip(images["path"], images["image"], strict=True)]
+        [
+            Shot(path, image, reading=reading)
+            for path, image in zip(images["path"], images["image"], strict=True)
+        ]
     )
     sizes = np.bincount(found.cluster)
     sheets = [

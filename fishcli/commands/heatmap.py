@@ -33,7 +33,11 @@ def run(config: HeatmapConfig) -> str:
         raise FishError("IMAGES are drawn whatever they are: leave out --worst and --class, or the images.")
     this_run = pick_run(config.models_dir, config.run)
     inputs = load_map_inputs(this_run, config)
-    bring_up_to_date(inputs.store, {"train": (load_train(config.data_dir), [VIEW])}, Upkeep(config.data_dir))
+    bring_up_to_date(
+        inputs.store,
+        {"train": (load_train(config.data_dir, config.reading), [VIEW])},
+        Upkeep(config.data_dir, config.reading),
+    )
     images = _chosen(config, inputs)
     out = config.out or this_run.run_dir / "heatmaps"
     with alone(out):
@@ -86,7 +90,7 @@ def _draw(inputs: MapInputs, images: Sequence[str], out: Path) -> None:
     rows = inputs.rows(shown).tolist()
     paths = [inputs.images["path"].iloc[row] for row in rows]
     pairs = [
-        (Shot(path, image), Shot(path, prediction_said(inputs, row), smalls[image]))
+        (Shot(path, image, reading=inputs.reading), Shot(path, prediction_said(inputs, row), smalls[image]))
         for path, image, row in zip(paths, shown, rows, strict=True)
     ]
     title = f"{inputs.run.name}: {inputs.method}, out of fold ({inputs.kind} folds)"

@@ -4,15 +4,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from fishcli.commands.map_inputs import MapInputs, maps_of
-from fishcli.dataset.file_facts import DAMAGE
-from fishcli.dataset.photos import FORMATS, upright_rgb
+from fishcli.dataset.photos import UnreadableImageError, contained, read_photo
 from fishcli.features.photo_grids import share_in_boxes, spread
 from fishcli.heads.class_maps import OF_NO_CLASS
 from fishcli.progress import warn
-from fishcli.remote import content
 from fishcli.report.contact_sheets import PAIR_CELL
 from fishcli.report.heatmaps import Boxes, Panel, heatmap_picture, overlay
 
@@ -45,9 +43,8 @@ def draw_images(inputs: MapInputs, images: Sequence[str]) -> Iterator[Drawn]:
     for image, maps in maps_of(inputs, images, labels if has_class else labels[:1]):
         row = int(inputs.rows([image])[0])
         try:
-            with Image.open(content(inputs.images["path"].iloc[row]), formats=FORMATS) as opened:
-                photo = upright_rgb(opened)
-        except DAMAGE as error:
+            photo, _ = read_photo(inputs.images["path"].iloc[row], inputs.reading)
+        except UnreadableImageError as error:
             warn(f"{image} can't be drawn: {error}")
             continue
         around = Boxes(inputs.boxes.get(image, np.empty((0, 4))), boxes.get(image))
@@ -60,7 +57,7 @@ def draw_images(inputs: MapInputs, images: Sequence[str]) -> Iterator[Drawn]:
         where = f"{image}, fold {inputs.images['fold'].iloc[row]} ({inputs.kind} folds)"
         said = [where, prediction_said(inputs, row)]
         caption = [": ".join(filter(None, said)), *_mass_said(inputs, image, maps[-1], around)]
-        small = ImageOps.contain(photo, PAIR_CELL)
+        small = contained(photo, PAIR_CELL)
         yield Drawn(
             image,
             heatmap_picture(photo, panels, around, caption),

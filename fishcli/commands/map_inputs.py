@@ -19,6 +19,7 @@ from fishcli.features.store import FeatureStore
 from fishcli.heads.class_maps import class_maps, map_method
 from fishcli.heads.inputs import in_parts, store_rows
 from fishcli.progress import bar
+from fishcli.reading import Reading
 
 VIEW = "identity"
 
@@ -32,6 +33,7 @@ class MapInputs:
         method: how its maps are made: one of `heads.class_maps.METHODS`.
         kind: "random" or "grouped" folds.
         store: the features, maps of the plain view.
+        reading: how photos are read, as the store has it.
         images: by image id: `class_name`, `fold`, `group` ("" where unknown), `path`, `height`, `width`,
             `label`.
         proba: (n, C) out-of-fold probabilities, in the order of `images`.
@@ -43,6 +45,7 @@ class MapInputs:
     method: str
     kind: str
     store: FeatureStore
+    reading: Reading
     images: pd.DataFrame
     proba: np.ndarray
     prior: np.ndarray
@@ -75,7 +78,7 @@ def load_map_inputs(run: Run, config: RunConfig) -> MapInputs:
         FishError: other images, features that are missing or pooled, or a head that looks at no places.
     """
     method = map_method(run.settings["head"], run.settings["pooling"], len(run.class_names))
-    train = load_train(config.data_dir)
+    train = load_train(config.data_dir, config.reading)
     run.check_dataset(train)
     store = pick_store(config.stores_dir, run.store)
     if store.recipe.pool != "none":
@@ -100,6 +103,7 @@ def load_map_inputs(run: Run, config: RunConfig) -> MapInputs:
         method=method,
         kind=run.read_metrics()["folds"],
         store=store,
+        reading=store.recipe.reading(config.max_pixels),
         images=images.assign(label=labels).set_index("image"),
         proba=oof[proba_columns(run.class_names)].to_numpy(np.float64),
         prior=fold_priors(labels, images["fold"].to_numpy(), len(run.class_names)),

@@ -44,8 +44,8 @@ def load_competition(config: SubmissionConfig, this_run: Run) -> tuple[list[Samp
     Raises:
         FishError: the run was trained on other images, or the samples don't fit.
     """
-    this_run.check_dataset(load_train(config.data_dir))
-    tests = load_tests(config.data_dir)
+    this_run.check_dataset(load_train(config.data_dir, config.reading))
+    tests = load_tests(config.data_dir, config.reading)
     samples = load_samples(config.data_dir, tests, this_run.class_names)
     asked = {split for sample in samples for split, _ in sample.keys}
     return samples, {split: table for split, table in tests.items() if split in asked}
@@ -62,7 +62,7 @@ def predict_run(
     store = pick_store(config.stores_dir, this_run.store)
     views = first_views(config.tta, "--tta")
     wanted = {split: (table, views) for split, table in tests.items()}
-    bring_up_to_date(store, wanted, Upkeep(config.data_dir, workers=config.workers))
+    bring_up_to_date(store, wanted, Upkeep(config.data_dir, config.reading, workers=config.workers))
     with alone(this_run.run_dir):
         predictions = _predict(this_run, store, tests, views, mean)
         write_csv(this_run.run_dir / f"test_tta{config.tta}.csv", predictions)

@@ -87,14 +87,14 @@ def load_pseudo(config: TrainConfig, this_run: Run, folds: pd.DataFrame, pooled:
             f"--pseudo {teacher.name}: it was trained on other folds, so it has learned from images that "
             "this run is validated on. Train both with the same --folds, --groups and --seed."
         )
-    tests = load_tests(config.data_dir)
+    tests = load_tests(config.data_dir, config.reading)
     if not tests:
         raise FishError(f"--pseudo {teacher.name}: {config.data_dir} has no test images.")
     stores = [pick_store(config.stores_dir, each.store) for each in (teacher, this_run)]
     parts = []
     for store in stores:
         wanted = {split: (table, [VIEW]) for split, table in tests.items()}
-        bring_up_to_date(store, wanted, Upkeep(config.data_dir, scheduler=config.scheduler))
+        bring_up_to_date(store, wanted, Upkeep(config.data_dir, config.reading, scheduler=config.scheduler))
     for split, table in tests.items():
         bad = {image for store in stores for image in store.unreadable(split)}
         parts.append(table[~table["image"].isin(bad)].assign(split=split))

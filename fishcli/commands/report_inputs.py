@@ -16,7 +16,9 @@ from fishcli.dataset.classes import fold_priors, labels_of, proba_columns
 from fishcli.dataset.groups import read_groups
 from fishcli.dataset.images import load_train
 from fishcli.errors import FishError
+from fishcli.features.store import FeatureStore
 from fishcli.progress import warn
+from fishcli.reading import Reading
 from fishcli.remote import content
 from fishcli.report.run_facts import Part
 from fishcli.scoring.metrics import accuracy, fold_mean_boxes, log_losses
@@ -42,6 +44,7 @@ class Answers:
         boxes_note: why no IoU is known, "" where one is.
         paths: (n,) of the photos, or None where they are not at hand.
         all_boxes: every annotated box: image, x_min, y_min, x_max, y_max.
+        reading: how photos are read.
     """
 
     class_names: list[str]
@@ -60,6 +63,7 @@ class Answers:
     boxes_note: str
     paths: list[Path] | None
     all_boxes: pd.DataFrame
+    reading: Reading
 
     def part(self, name: str, rows: np.ndarray) -> Part:
         """What the run is worth on some rows, (n,) bool."""
@@ -118,6 +122,7 @@ def read_answers(run: Run, config: RunConfig, sibling: Run | None) -> Answers:
         boxes_note=boxes_note,
         paths=None if paths is None else [paths[image] for image in oof["image"]],
         all_boxes=all_boxes,
+        reading=_reading(run, config),
     )
 
 
@@ -142,9 +147,17 @@ def _photos(run: Run, config: RunConfig) -> pd.DataFrame | None:
             "and heatmaps. Name the competition's folder with --data-dir."
         )
         return None
-    train = load_train(config.data_dir)
+    train = load_train(config.data_dir, config.reading)
     run.check_dataset(train)
     return train
+
+
+def _reading(run: Run, config: RunConfig) -> Reading:
+    """How the run's store reads photos; where that is not at hand, as the options say."""
+    try:
+        return FeatureStore(config.stores_dir / run.store).recipe.reading(config.max_pixels)
+    except FishError:
+        return config.reading
 
 
 def _groups(

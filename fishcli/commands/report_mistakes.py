@@ -12,7 +12,7 @@ from fishcli.commands.report_inputs import Answers
 from fishcli.commands.runs import Run
 from fishcli.configs import RunConfig
 from fishcli.dataset.annotations import BOX_COLUMNS
-from fishcli.dataset.file_facts import DAMAGE
+from fishcli.dataset.photos import UnreadableImageError
 from fishcli.dataset.thumbnails import read_small
 from fishcli.errors import FishError
 from fishcli.progress import say
@@ -80,8 +80,8 @@ def _photo(answers: Answers, row: int) -> bytes | None:
     if answers.paths is None:
         return None
     try:
-        photo = read_small(answers.paths[row], PHOTO)
-    except DAMAGE:
+        photo = read_small(answers.paths[row], PHOTO, answers.reading)
+    except UnreadableImageError:
         return None
     photo.thumbnail(PHOTO)
     mine = answers.all_boxes[answers.all_boxes["image"] == answers.images[row]]

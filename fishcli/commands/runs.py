@@ -20,13 +20,17 @@ from fishcli.heads.choices import HEADS
 from fishcli.heads.fit import SUFFIXES, load_fold
 from fishcli.heads.trained import FoldHead
 from fishcli.progress import say
+from fishcli.reading import Reading
 
 METRICS = "metrics.json"
 """Written last: a run that has it is complete."""
 OOF_COLUMNS = ["image", "class_name", "fold", "group"]
 """The first columns of out-of-fold predictions; one a class follows."""
-NOT_COMPARED = ("data_dir", "features_dir", "models_dir", "name", "features", "memory_budget", "scheduler")
-"""Where things lie, and how they are held, is no part of what a run is."""
+NOT_COMPARED = (
+    *("data_dir", "features_dir", "models_dir", "name", "features", "memory_budget", "scheduler"),
+    *(field.name for field in dataclasses.fields(Reading)),
+)
+"""Where things lie and how they are held is no part of what a run is. How photos are read is the store's."""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,8 @@
 import dataclasses
 from typing import Any
 
+from fishcli.commands.command_lines import command_line, store_options
+from fishcli.configs import FeaturesConfig
 from fishcli.errors import FishError
 from fishcli.features.backbones import Backbone, BackboneChoice, load_backbone, load_tail, weights_file
 from fishcli.features.store import FeatureStore
@@ -17,11 +19,10 @@ def reload_backbone(store: FeatureStore) -> Backbone:
     recipe = store.recipe
     path = weights_file(recipe.backbone, store.weights)
     if path is not None and not path.is_file():
-        height, width = recipe.image_size
+        moved = FeaturesConfig(**{**store_options(store), "weights": "PATH"})
         raise FishError(
             f"the store {recipe.name} lacks features, and its weights {path} are gone. Pass them where they "
-            f"are now: fishcli features --backbone {recipe.backbone} --image-size {height}x{width} "
-            "--weights PATH, with the views that are missing."
+            f"are now: {command_line('features', moved)}, with the views that are missing."
         )
     backbone = load_backbone(_choice_of(store))
     if backbone.recipe != recipe:

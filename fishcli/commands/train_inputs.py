@@ -58,12 +58,14 @@ def load_train_data(config: TrainConfig) -> TrainData:
         FishError: see the parts; or one class and no boxes, so that there is nothing to learn.
     """
     views = first_views(config.views)
-    train = load_train(config.data_dir)
+    train = load_train(config.data_dir, config.reading)
     store = pick_store(config.stores_dir, config.features)
     check_store(config, store.recipe.pool == "none", store.recipe.name)
     copies = store.copies("train")
     wanted = [*views, *copies]
-    upkeep = Upkeep(config.data_dir, scheduler=config.scheduler, box_categories=config.box_categories)
+    upkeep = Upkeep(
+        config.data_dir, config.reading, scheduler=config.scheduler, box_categories=config.box_categories
+    )
     bring_up_to_date(store, {"train": (train, wanted)}, upkeep)
     images = _readable(store, train)
     data = TrainData(

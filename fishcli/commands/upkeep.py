@@ -14,11 +14,11 @@ from fishcli.commands.chunk_tasks import extract_on
 from fishcli.commands.stored_backbones import reload_backbone
 from fishcli.dataset.annotations import read_boxes
 from fishcli.dataset.boxes import BOX_RULES, target_boxes
+from fishcli.dataset.photos import UnreadableImageError, read_photo
 from fishcli.errors import FishError, choose
 from fishcli.features.augment import PREFIX
 from fishcli.features.backbones import Backbone
 from fishcli.features.contents import add_contents, is_checked, set_checked
-from fishcli.features.decode import UnreadableImageError, decode
 from fishcli.features.engines import N_CHECKED, EngineChoice, checked, load_engine
 from fishcli.features.extract import extract
 from fishcli.features.photo_inputs import SplitPlan, boxes_name, copies_made_by, first_inputs
@@ -27,6 +27,7 @@ from fishcli.features.store_lists import list_stores
 from fishcli.files import digest
 from fishcli.locks import alone
 from fishcli.progress import say, warn
+from fishcli.reading import USUAL, Reading
 from fishcli.remote import is_remote
 
 BEST_ENGINE = EngineChoice()
@@ -38,6 +39,7 @@ class Upkeep:
 
     Attributes:
         data_dir: the competition's folder.
+        reading: how photos are read, as the user says; a store keeps to its own recipe.
         batch_size: images a chunk of a new store.
         workers: decoding threads; None for one a core.
         skip_unreadable: go on without images that can't be read; None for what was chosen before.
@@ -47,6 +49,7 @@ class Upkeep:
     """
 
     data_dir: Path
+    reading: Reading = USUAL
     batch_size: int = 32
     workers: int | None = None
     skip_unreadable: bool | None = None
@@ -89,10 +92,24 @@ def bring_up_to_date(
     Raises:
         FishError: images that can't be read, another data set, a backbone that can't be loaded.
     """
+    _check_reading(store, upkeep.reading)
     if _lacks_nothing(store, wanted, upkeep):
         return
     with alone(store.store_dir):
         _bring_up_to_date(store, wanted, upkeep, backbone)
+
+
+def _check_reading(store: FeatureStore, asked: Reading) -> None:
+    """Refuse what a store can't do: photos read in two ways would lie side by side in it."""
+    recipe = store.recipe
+    for name in ("transparency", "truncated"):
+        wanted, kept = getattr(asked, name), getattr(recipe, name)
+        if wanted not in (getattr(USUAL, name), kept):
+            option = f"--{name}" if wanted is True else f"--{name} {wanted}"
+            raise FishError(
+                f"{option}: the store {recipe.name} was made without it. Make one with it: fishcli features "
+                f"{option} and its other options; or leave it out."
+            )
 
 
 def _lacks_nothing(
@@ -163,7 +180,8 @@ def _plan(
 ) -> SplitPlan:
     paths = dict(zip(images["image"], images["path"], strict=True))
     unreadable = store.unreadable(split)
-    mended = {image for image in unreadable if image in paths and _is_readable(paths[image])}
+    reading = store.recipe.reading(upkeep.reading.max_pixels)
+    mended = {image for image in unreadable if image in paths and _is_readable(paths[image], reading)}
     with_contents, checked_ns = add_contents(images, store.list_path(split))
     store.update_images(split, with_contents, mended)
     if checked_ns is not None:
@@ -182,7 +200,8 @@ def _make_plan(
     listed = store.images(split)
     assert listed is not None
     ids = list(listed["image"])
-    plan = SplitPlan(split, views, ids, [paths.get(image) for image in ids])
+    reading = store.recipe.reading(upkeep.reading.max_pixels)
+    plan = SplitPlan(split, views, ids, [paths.get(image) for image in ids], reading)
     if not any(view.startswith(PREFIX) for view in views):
         return plan
     boxes = read_boxes(upkeep.data_dir / "boxes", images, upkeep.box_categories)
@@ -206,9 +225,9 @@ def _is_complete(store: FeatureStore, plan: SplitPlan) -> bool:
     return True
 
 
-def _is_readable(path: Path) -> bool:
+def _is_readable(path: Path, reading: Reading) -> bool:
     try:
-        decode(path)
+        read_photo(path, reading)
     except UnreadableImageError:
         return False
     return True

@@ -4,11 +4,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from fishcli.commands.command_lines import command_line
+from fishcli.commands.command_lines import command_line, store_options
 from fishcli.configs import FeaturesConfig
 from fishcli.errors import FishError
 from fishcli.features.augment import PREFIX
-from fishcli.features.backbones import default_weights
 from fishcli.features.store import FeatureStore
 from fishcli.features.store_lists import list_stores, read_unreadable
 from fishcli.features.verify import ChunkCheck, check_chunks, list_arrays, n_chunks
@@ -74,7 +73,6 @@ def _verify(config: FeaturesConfig, store_dir: Path) -> str:
 
 def _mending(config: FeaturesConfig, store: FeatureStore, split: str, bad: list[ChunkCheck]) -> str:
     """The command that computes the bad chunks of a split again."""
-    recipe = store.recipe
     names = {check.view.removesuffix("_boxes") for check in bad if check.split == split}
     copies = [int(name.removeprefix(PREFIX)) for name in names if name.startswith(PREFIX)]
     unreadable = store.store_dir / split / "unreadable.json"
@@ -82,12 +80,11 @@ def _mending(config: FeaturesConfig, store: FeatureStore, split: str, bad: list[
         "data_dir": config.data_dir,
         "box_categories": config.box_categories,
         "features_dir": config.features_dir,
-        "weights": None if store.weights == default_weights(recipe.backbone) else store.weights,
-        "image_size": "{}x{}".format(*recipe.image_size),
+        "max_pixels": config.max_pixels,
         "splits": split,
         "view_names": ",".join(view for view in VIEWS if view in names) or "identity",
         "augment": max(copies, default=0),
         "skip_unreadable": read_unreadable(unreadable)["skipped"],
-        **{name: getattr(recipe, name) for name in ("backbone", "layer", "pool", "resize")},
+        **store_options(store),
     }
     return command_line("features", FeaturesConfig(**values))

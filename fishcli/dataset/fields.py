@@ -26,6 +26,7 @@ from fishcli.dataset.metadata import size_keys
 from fishcli.errors import FishError, choose
 from fishcli.files import line_of, read_csv
 from fishcli.progress import track
+from fishcli.reading import USUAL, Reading
 
 SECTIONS = ("file", "layout", "pixels")
 TAGS = ("legitimate", "illegitimate")
@@ -175,7 +176,7 @@ def read_tags(path: Path, known: Iterable[str] = FIELDS) -> dict[str, str]:
     return tags
 
 
-def read_fields(images: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+def read_fields(images: pd.DataFrame, names: Sequence[str], reading: Reading = USUAL) -> pd.DataFrame:
     """Read metadata fields of images.
 
     Files are opened only for fields that need it, and decoded only for those of a thumbnail.
@@ -183,6 +184,7 @@ def read_fields(images: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     Args:
         images: the table of `load_train` or one of `load_tests`: columns image, path, height, width, n_bytes.
         names: which of FIELDS.
+        reading: how photos are read.
 
     Returns:
         One column a name, in their order, with the image ids as index. Numeric fields are float64, NaN where
@@ -201,7 +203,7 @@ def read_fields(images: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     if any(name not in known for name in names):
         paths = list(images["path"])
         with ThreadPoolExecutor() as pool:
-            read = pool.map(lambda path: read_facts(path, names), paths)
+            read = pool.map(lambda path: read_facts(path, names, reading), paths)
             facts = list(track(read, "metadata fields", "img", len(paths)))
     columns = {}
     for name in names:

@@ -9,12 +9,17 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from fishcli.dataset.levels import to_rgb
 from fishcli.dataset.names import harmless
-from fishcli.dataset.photos import DAMAGE, EXIF_ORIENTATION, FORMATS
+from fishcli.dataset.photos import DAMAGE, EXIF_ORIENTATION, UnreadableImageError, open_photo, read_photo
 from fishcli.files import digest
+from fishcli.reading import USUAL, Reading
 from fishcli.remote import content
 
 Facts = dict[str, float | str]
+
+PIXELS = frozenset({"is_grey", "brightness", "contrast", "red_cast", "blue_cast"})
+"""What is seen in a thumbnail."""
 
 THUMBNAIL = (64, 64)
 GREY_TOLERANCE = 2
@@ -33,11 +38,16 @@ EXIF_TAKEN, EXIF_DIGITISED, EXIF_CHANGED = 0x9003, 0x9004, 0x0132
 EXIF_TIME = re.compile(r"\s*(\d{4})\D(\d\d)\D(\d\d)\D(\d\d)\D(\d\d)\D(\d\d)", re.ASCII)
 
 
-def read_facts(path: Path, names: Collection[str]) -> Facts:
+def read_facts(path: Path, names: Collection[str], reading: Reading = USUAL) -> Facts:
     """Read those of `names` that the file at `path` tells: "modified" and what READERS know.
 
     Only what they need is read: the header, or the pixels of a thumbnail. (Pillow decodes all of a PNG to
     find its EXIF, though.)
+
+    Args:
+        path: the file.
+        names: what is wanted.
+        reading: how photos are read.
 
     Returns:
         Numbers and texts by name. What can't be read is not there, whatever is wrong with the file: a
@@ -45,13 +55,18 @@ def read_facts(path: Path, names: Collection[str]) -> Facts:
     """
     facts: Facts = {}
     readers = [read for given, read in READERS.items() if not given.isdisjoint(names)]
+    if not PIXELS.isdisjoint(names):  # last: decoding changes mode and EXIF
+        readers.append(lambda image: _thumbnail(image, reading.transparency))
     with suppress(*DAMAGE):
         if "modified" in names:
             facts["modified"] = path.stat().st_mtime
         while readers:  # opened anew after a failure, which can leave half an image that looks whole
-            with Image.open(content(path), formats=FORMATS) as image, suppress(*DAMAGE):
+            with open_photo(content(path), reading) as image, suppress(*DAMAGE):
                 while readers:
                     facts |= readers.pop(0)(image)
+    if reading.truncated and PIXELS & set(names) - facts.keys():
+        with suppress(UnreadableImageError):
+            facts |= _light(read_photo(path, reading, THUMBNAIL)[0])
     return {name: fact for name, fact in facts.items() if name in names}
 
 
@@ -95,12 +110,12 @@ def _text(value: object) -> str:
     return harmless(text.split("\0")[0]) if isinstance(text, str) else ""
 
 
-def _thumbnail(image: Image.Image) -> Facts:
+def _thumbnail(image: Image.Image, transparency: str) -> Facts:
     image.draft("RGB", THUMBNAIL)  # JPEGs only: decodes at an eighth of the size at best
-    small: Image.Image = image
-    if image.mode.startswith("I"):  # 16 bits: Pillow's own conversion would clip at 255
-        small = Image.fromarray(np.round(np.asarray(image) / 257.0).clip(0, 255).astype(np.uint8))
-    small = small.convert("RGB")
+    return _light(to_rgb(image, transparency))
+
+
+def _light(small: Image.Image) -> Facts:
     small.thumbnail(THUMBNAIL, Image.Resampling.BOX)
     pixels = np.asarray(small, dtype=float)
     red, green, blue = pixels.mean(axis=(0, 1)) / 255.0
@@ -118,6 +133,7 @@ READERS: dict[frozenset[str], Callable[[Image.Image], Facts]] = {
     frozenset({"container", "mode", "jpeg_tables", "jpeg_subsampling"}): _encoding,
     frozenset({"exif_make", "exif_model", "exif_orientation"}): _camera,
     frozenset({"exif_time"}): _taken,
-    frozenset({"is_grey", "brightness", "contrast", "red_cast", "blue_cast"}): _thumbnail,
 }
-"""The names that each reader gives. The one that decodes is last: decoding changes mode and EXIF."""
+"""The names that each reader of a header gives."""
+FACT_NAMES = PIXELS.union(*READERS)
+"""All that a file's content tells."""

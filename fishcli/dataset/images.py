@@ -1,16 +1,19 @@
 """The images of a competition: their ids, classes and sizes, read from folders and file headers."""
 
-import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import pandas as pd
 
-from fishcli.dataset.names import IMAGE_SUFFIXES, NameIndex, check_names, warn_of_lookalikes
+from fishcli.dataset.listing import Listing, by_suffix, is_left_by_a_system, list_photos
+from fishcli.dataset.misplaced import check_classes, warn_of_nesting, warn_of_validation
+from fishcli.dataset.names import NameIndex, check_names, warn_of_lookalikes
 from fishcli.dataset.photos import read_header
 from fishcli.errors import FishError, examples
 from fishcli.files import digest, line_of, read_csv, tidy
 from fishcli.progress import bar, warn
+from fishcli.reading import USUAL, Reading
 from fishcli.remote import N_REQUESTS, Listed, is_remote, list_files
 
 N_AT_A_TIME = 64
@@ -18,8 +21,12 @@ N_AT_A_TIME = 64
 EXPECTED = "train/<CLASS>/*.jpg, or train.csv (image,label[,group]) beside train/*.jpg"
 
 
-def load_train(data_dir: Path) -> pd.DataFrame:
+def load_train(data_dir: Path, reading: Reading = USUAL) -> pd.DataFrame:
     """Read the training images of a competition.
+
+    Args:
+        data_dir: its folder.
+        reading: how photos are read: those of more pixels than that allows have a problem.
 
     Returns:
         One row an image, in the order of their ids: `image` (id: its path under train/), `path`,
@@ -30,7 +37,7 @@ def load_train(data_dir: Path) -> pd.DataFrame:
         FishError: no images, an empty class folder, or a train.csv that doesn't fit the files.
     """
     labels, paths = load_labels(data_dir)
-    table = _read_headers(data_dir / "train", {image: paths[image] for image in labels["image"]})
+    table = _read_headers(data_dir / "train", {image: paths[image] for image in labels["image"]}, reading)
     return labels.merge(table, on="image", validate="one_to_one")
 
 
@@ -50,16 +57,20 @@ def load_labels(data_dir: Path) -> tuple[pd.DataFrame, dict[str, Path]]:
             f"no training images: there is no folder {train_dir}. Expected {EXPECTED}. "
             "Name the competition's folder with --data-dir, or draw one: fishcli demo DIR."
         )
-    paths = _image_paths(train_dir)
-    if not paths:
-        raise FishError(f"no training images in {train_dir}. Expected {EXPECTED}.")
-    from_csv = _train_csv(data_dir) is not None
-    labels = _labels_from_csv(data_dir, paths) if from_csv else _labels_from_folders(train_dir, paths)
-    warn_of_lookalikes(labels["class_name"].unique(), str(_train_csv(data_dir) or train_dir))
-    return labels, paths
+    listing = list_photos(train_dir)
+    if not listing.photos:
+        raise FishError(f"no training images in {train_dir}{listing.others_said()}. Expected {EXPECTED}.")
+    warn_of_validation(data_dir)
+    if csv_path := _train_csv(data_dir):
+        warn_of_nesting(train_dir, listing.photos)
+        labels = _labels_from_csv(data_dir, listing.photos, listing.others)
+    else:
+        labels = _labels_from_folders(train_dir, listing)
+    warn_of_lookalikes(labels["class_name"].unique(), str(csv_path or train_dir))
+    return labels, listing.photos
 
 
-def load_tests(data_dir: Path) -> dict[str, pd.DataFrame]:
+def load_tests(data_dir: Path, reading: Reading = USUAL) -> dict[str, pd.DataFrame]:
     """Read the test images: one table a folder data_dir/test*, with load_train's columns but the class.
 
     Raises:
@@ -67,10 +78,14 @@ def load_tests(data_dir: Path) -> dict[str, pd.DataFrame]:
     """
     tables = {}
     for test_dir in sorted(path for path in data_dir.glob("test*") if path.is_dir()):
-        paths = _image_paths(test_dir)
-        if not paths:
-            raise FishError(f"{test_dir} holds no image. Put the test images there or remove the folder.")
-        tables[test_dir.name] = _read_headers(test_dir, paths)
+        listing = list_photos(test_dir)
+        if not listing.photos:
+            raise FishError(
+                f"{test_dir} holds no image{listing.others_said()}. Put the test images there or remove the "
+                "folder."
+            )
+        warn_of_nesting(test_dir, listing.photos)
+        tables[test_dir.name] = _read_headers(test_dir, listing.photos, reading)
     if not tables:
         raise FishError(f"no test images: expected a folder {data_dir}/test or test_stg1, test_stg2, ...")
     return tables
@@ -87,57 +102,7 @@ def dataset_digest(images: pd.DataFrame) -> str:
     return digest(images[columns].sort_values("image").to_csv(index=False))
 
 
-def _image_paths(split_dir: Path) -> dict[str, Path]:
-    """Image id -> path of every image file below `split_dir`; hidden files are no images.
-
-    Links are followed, wherever they lead: large sets are often linked in. But no folder is walked twice, or
-    a link to a folder above itself would have no end.
-
-    Raises:
-        FishError: a name that `check_names` refuses, or a pipe, socket or device, which could block for ever.
-    """
-    if is_remote(split_dir):
-        found = {name: split_dir / name for name in list_files(split_dir) if _is_image_name(name)}
-        return _by_id(found, split_dir)
-    found, walked = {}, set()
-    for folder, folders, files in os.walk(split_dir, followlinks=True):
-        status = Path(folder).stat()
-        if (status.st_dev, status.st_ino) in walked:
-            warn(f"{folder} leads to a folder that was read already: left out.")
-            folders.clear()
-            continue
-        walked.add((status.st_dev, status.st_ino))
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in files:
-            path = Path(folder, name)
-            if _is_image_name(name):
-                if path.exists() and not path.is_file():
-                    raise FishError(f"{path} is a pipe, a socket or a device; expected a file. Remove it.")
-                found[path.relative_to(split_dir).as_posix()] = path
-    return _by_id(found, split_dir)
-
-
-def _by_id(found: dict[str, Path], split_dir: Path) -> dict[str, Path]:
-    """Image id -> path, sorted, given the path of each name below the split; an id is its name, `tidy`."""
-    paths: dict[str, Path] = {}
-    for name, path in found.items():
-        image = tidy(name)
-        if image in paths:
-            raise FishError(
-                f"{paths[image]} and {path} have the same name but for blanks or accents. Rename one."
-            )
-        paths[image] = path
-    check_names(paths, str(split_dir))
-    return dict(sorted(paths.items()))
-
-
-def _is_image_name(name: str) -> bool:
-    """Whether a path below a split is an image's by its name; what is hidden is none."""
-    hidden = any(part.startswith(".") for part in name.split("/"))
-    return not hidden and PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES
-
-
-def _read_headers(split_dir: Path, paths: dict[str, Path]) -> pd.DataFrame:
+def _read_headers(split_dir: Path, paths: dict[str, Path], reading: Reading) -> pd.DataFrame:
     """A table of `image`, `path`, `height`, `width`, `n_bytes`, `problem`, given image id -> path.
 
     Remote images have a `token` besides, as `remote.Listed` has it.
@@ -150,7 +115,7 @@ def _read_headers(split_dir: Path, paths: dict[str, Path]) -> pd.DataFrame:
         ThreadPoolExecutor(N_REQUESTS if remote else None) as pool,
         bar(len(files), f"headers of {split_dir.name}", "img") as progress,
     ):
-        for found in pool.map(lambda part: [read_header(path) for path in part], parts):
+        for found in pool.map(lambda part: [read_header(path, reading) for path in part], parts):
             headers += found
             progress.update(len(found))
     table = pd.DataFrame(headers, columns=["height", "width", "problem"])
@@ -167,7 +132,8 @@ def _train_csv(data_dir: Path) -> Path | None:
     return path if path.exists() else None
 
 
-def _labels_from_folders(train_dir: Path, paths: dict[str, Path]) -> pd.DataFrame:
+def _labels_from_folders(train_dir: Path, listing: Listing) -> pd.DataFrame:
+    paths = listing.photos
     loose = [image for image in paths if "/" not in image]
     if len(loose) == len(paths):
         raise FishError(
@@ -181,24 +147,35 @@ def _labels_from_folders(train_dir: Path, paths: dict[str, Path]) -> pd.DataFram
             f"({examples(loose)})"
         )
     images = [image for image in paths if "/" in image]
+    check_classes(train_dir, images)
     class_names = [tidy(image.split("/")[0]) for image in images]
     folders = {
-        tidy(path.name) for path in train_dir.iterdir() if path.is_dir() and not path.name.startswith(".")
+        tidy(path.name)
+        for path in train_dir.iterdir()
+        if path.is_dir() and not is_left_by_a_system(path.name)
     }
     for empty in sorted(folders - set(class_names)):
         raise FishError(
-            f"class {empty!r} is empty: {train_dir / empty} holds no image. Add some or remove the folder."
+            f"class {empty!r} is empty: {train_dir / empty} holds no image"
+            f"{listing.others_said(f'{empty}/')}. Add some or remove the folder."
         )
     return pd.DataFrame({"image": images, "class_name": class_names})
 
 
-def _labels_from_csv(data_dir: Path, paths: dict[str, Path]) -> pd.DataFrame:
+def _labels_from_csv(data_dir: Path, paths: dict[str, Path], others: Sequence[str] = ()) -> pd.DataFrame:
     csv_path = data_dir / "train.csv"
     table = read_csv(csv_path, required=["image", "label"], text=["image", "label", "group"])
     if table.empty:
         raise FishError(f"{csv_path} has no line after its header. Expected image,label[,group].")
     found, unknown = NameIndex(paths).find_all(table["image"], str(csv_path))
     if unknown:
+        there, _ = NameIndex(others).find_all(unknown, str(csv_path))
+        if there:
+            raise FishError(
+                f"{csv_path} names {len(there):,} files that lie in {data_dir / 'train'}, but are no photos "
+                f"that fishcli reads ({by_suffix(there.values())}): {examples(list(there))}. Convert them to "
+                "JPEG or PNG, or delete their lines."
+            )
         raise FishError(
             f"{csv_path} names {len(unknown):,} images that {data_dir / 'train'} lacks: {examples(unknown)}. "
             "Add the files or delete their lines."

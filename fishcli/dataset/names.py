@@ -5,11 +5,11 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
+from fishcli.dataset.photos import IMAGE_SUFFIXES
 from fishcli.errors import FishError, examples
 from fishcli.files import tidy
 from fishcli.progress import warn
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 UNPRINTABLE = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 """Control characters, line ends, and what Python makes of bytes that are no UTF-8."""
 FORMULA = re.compile(r"\s*(=|[+@-].*[(|!])")
@@ -79,7 +79,9 @@ class NameIndex:
             return name
         path = PurePosixPath(name.replace("\\", "/"))
         has_suffix = path.suffix.lower() in IMAGE_SUFFIXES
-        candidates = (self._by_name if has_suffix else self._by_stem).get(path.name, [])
+        candidates = self._by_name.get(path.name, [])
+        if not candidates and not has_suffix:
+            candidates = self._by_stem.get(path.name, [])
         if len(candidates) > 1:
             end = "/" + str(path)
             written = {

@@ -6,16 +6,16 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from fishcli.dataset.file_facts import DAMAGE
-from fishcli.dataset.photos import FORMATS, upright_rgb
+from fishcli.dataset.photos import UnreadableImageError, read_photo, warn_of_truncated
 from fishcli.errors import FishError, examples
 from fishcli.progress import track, warn
-from fishcli.remote import content
+from fishcli.reading import USUAL, Reading
 
 SIDE = 32
 """Pixels of a thumbnail's side: enough for where edges are, 3 kB a photo."""
@@ -49,7 +49,7 @@ class Thumbnails:
         return Thumbnails(self.pixels[kept], self.hashes[kept], [self.problems[row] for row in kept])
 
 
-def read_thumbnails(images: pd.DataFrame, split: str = "train") -> Thumbnails:
+def read_thumbnails(images: pd.DataFrame, split: str = "train", reading: Reading = USUAL) -> Thumbnails:
     """Decode the photos of a split once, in threads.
 
     JPEGs are decoded at an eighth of their size at best, which is what makes it quick. A photo that can't be
@@ -58,36 +58,41 @@ def read_thumbnails(images: pd.DataFrame, split: str = "train") -> Thumbnails:
     Args:
         images: the table of `load_train` or one of `load_tests`; only its column path is looked at.
         split: names them in the progress bar.
+        reading: how photos are read.
     """
     n = len(images)
     pixels = np.zeros((n, SIDE, SIDE, 3), np.uint8)
     hashes = np.zeros(n, np.uint64)
     problems = []
-    looks = track(_looks(images["path"]), f"thumbnails of {split}", "img", n)
-    for row, (thumbnail, bits, problem) in enumerate(looks):
-        pixels[row], hashes[row] = thumbnail, bits
-        problems.append(problem)
+    looks = track(_looks(images["path"], split, reading), f"thumbnails of {split}", "img", n)
+    for row, look in enumerate(looks):
+        pixels[row], hashes[row] = look.thumbnail, look.bits
+        problems.append(look.problem)
     return Thumbnails(pixels, hashes, problems)
 
 
-def read_hashes(images: pd.DataFrame, split: str = "train") -> tuple[np.ndarray, list[str]]:
+def read_hashes(
+    images: pd.DataFrame, split: str = "train", reading: Reading = USUAL
+) -> tuple[np.ndarray, list[str]]:
     """The `hashes` and `problems` of `read_thumbnails` alone: a million photos need no 3 GB of pixels."""
     hashes = np.zeros(len(images), np.uint64)
     problems = []
-    looks = track(_looks(images["path"]), f"a look at {split}", "img", len(images))
-    for row, (_, bits, problem) in enumerate(looks):
-        hashes[row] = bits
-        problems.append(problem)
+    looks = track(_looks(images["path"], split, reading), f"a look at {split}", "img", len(images))
+    for row, look in enumerate(looks):
+        hashes[row] = look.bits
+        problems.append(look.problem)
     return hashes, problems
 
 
-def readable_thumbnails(images: pd.DataFrame, split: str = "train") -> tuple[pd.DataFrame, Thumbnails]:
+def readable_thumbnails(
+    images: pd.DataFrame, split: str = "train", reading: Reading = USUAL
+) -> tuple[pd.DataFrame, Thumbnails]:
     """The photos that can be read and their thumbnails; a warning names the others.
 
     Raises:
         FishError: none can be read.
     """
-    looks = read_thumbnails(images, split)
+    looks = read_thumbnails(images, split, reading)
     readable = looks.is_readable
     if not readable.all():
         named = [
@@ -101,29 +106,45 @@ def readable_thumbnails(images: pd.DataFrame, split: str = "train") -> tuple[pd.
     return images[readable].reset_index(drop=True), looks.only(readable)
 
 
-def read_small(path: Path, size: tuple[int, int]) -> Image.Image:
+def read_small(path: Path, size: tuple[int, int], reading: Reading = USUAL) -> Image.Image:
     """Decode a photo to RGB, upright, made quickly where the file allows.
 
     Args:
         path: the file.
         size: (width, height) in pixels that are needed; the photo may come larger, but never smaller than
             the file has it.
+        reading: how photos are read.
 
     Raises:
-        DAMAGE: of `dataset.file_facts`: the file is missing, empty, truncated or no image.
+        UnreadableImageError: as `read_photo` does.
     """
-    with Image.open(content(path), formats=FORMATS) as image:
-        image.draft(None, size)  # JPEGs only
-        return upright_rgb(image)
+    return read_photo(path, reading, size)[0]
 
 
-def _looks(paths: Iterable[Path]) -> Iterator[tuple[np.ndarray | int, int, str]]:
-    """The look at each photo in order, decoded some way ahead."""
+class _Look(NamedTuple):
+    """A photo's thumbnail, its hash, why it has none, and whether its file lacks its last bytes."""
+
+    thumbnail: np.ndarray | int
+    bits: int
+    problem: str
+    is_truncated: bool
+
+
+def _looks(paths: Iterable[Path], split: str, reading: Reading) -> Iterator[_Look]:
+    """The look at each photo in order, decoded some way ahead; truncated ones are said at the end."""
+    truncated = []
+    for path, look in zip(paths, _in_order(paths, reading), strict=True):
+        truncated += [str(path)] if look.is_truncated else []
+        yield look
+    warn_of_truncated(split, truncated)
+
+
+def _in_order(paths: Iterable[Path], reading: Reading) -> Iterator[_Look]:
     pending: deque[Future] = deque()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         try:
             for path in paths:
-                pending.append(pool.submit(_look, path))
+                pending.append(pool.submit(_look, path, reading))
                 if len(pending) > AHEAD:
                     yield pending.popleft().result()
             while pending:
@@ -132,19 +153,13 @@ def _looks(paths: Iterable[Path]) -> Iterator[tuple[np.ndarray | int, int, str]]
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _look(path: Path) -> tuple[np.ndarray | int, int, str]:
-    """A photo's thumbnail, its hash, and why it has none."""
+def _look(path: Path, reading: Reading) -> _Look:
     from imagehash import phash
 
     try:
-        photo = read_small(path, (2 * SIDE, 2 * SIDE))
-    except FileNotFoundError:
-        return 0, 0, "the file is missing"
-    except UnidentifiedImageError:
-        is_empty = path.stat().st_size == 0
-        return 0, 0, "the file is empty" if is_empty else "no image format is recognised in it"
-    except DAMAGE as error:
-        return 0, 0, str(error) or type(error).__name__
+        photo, is_truncated = read_photo(path, reading, (2 * SIDE, 2 * SIDE))
+    except UnreadableImageError as error:
+        return _Look(0, 0, str(error), is_truncated=False)
     bits = np.packbits(phash(photo, HASH_SIDE).hash)
     thumbnail = photo.resize((SIDE, SIDE), Image.Resampling.BOX)
-    return np.asarray(thumbnail), int.from_bytes(bits.tobytes(), "big"), ""
+    return _Look(np.asarray(thumbnail), int.from_bytes(bits.tobytes(), "big"), "", is_truncated)

@@ -15,6 +15,7 @@ from fishcli.features.random_weights import SEED, calibrate
 from fishcli.features.recipe import Recipe
 from fishcli.files import digest
 from fishcli.quiet import load_keras, seeded_keras
+from fishcli.reading import Transparency
 
 FISHNET = "fishnet"
 BACKBONES = (FISHNET, *APPLICATIONS)
@@ -52,6 +53,8 @@ class BackboneChoice:
         layer: a layer's name, or None for the last.
         pool: "none", "avg" or "max".
         resize: one of `views.RESIZE_POLICIES`.
+        transparency: as `Reading` has it, and part of the recipe.
+        truncated: likewise.
     """
 
     backbone: str
@@ -60,6 +63,8 @@ class BackboneChoice:
     layer: str | None = None
     pool: str = "none"
     resize: str = "squash"
+    transparency: Transparency = "drop"
+    truncated: bool = False
 
 
 def default_weights(backbone: str) -> str:
@@ -96,6 +101,8 @@ def load_backbone(choice: BackboneChoice) -> Backbone:
         pool=choice.pool,
         preprocessing=preprocessing,
         decoder=DECODER,
+        transparency=choice.transparency,
+        truncated=choice.truncated,
     )
     return Backbone(recipe, _pool(keras, cut, choice.pool), preprocess)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from fishcli.dataset.photos import warn_of_truncated
 from fishcli.errors import FishError
 from fishcli.features.ahead import in_pieces, map_ahead
 from fishcli.features.augment import PREFIX
@@ -39,7 +40,7 @@ def extract(
         return
     for view, chunks in todo.missing.items():
         store.record_engine(plan.split, view, chunks, engine.name)
-    spent = _Seconds()
+    spent, truncated = _Seconds(), list[str]()
     started = time.perf_counter()
     total = sum(len(todo.rows(chunk)) for chunk in todo.chunks)
     with (
@@ -57,7 +58,7 @@ def extract(
             return engine.compute(np.stack(images)), time.perf_counter() - begun
 
         to_read = ((chunk, [(chunk, row) for row in todo.rows(chunk)]) for chunk in todo.chunks)
-        batches = _batches(store, plan, todo, map_ahead(readers, read, to_read), spent)
+        batches = _batches(store, plan, todo, map_ahead(readers, read, to_read), (spent, truncated))
         jobs = ((batch, in_pieces(batch.pixels, engine.batch_size)) for batch in batches)
         for batch, pieces in map_ahead(computers, compute, jobs):
             begun = time.perf_counter()
@@ -68,6 +69,7 @@ def extract(
             spent.write += time.perf_counter() - begun
             spent.backbone += sum(seconds for _, seconds in pieces)
             progress.update(batch.n_images if batch.is_last else 0)
+    warn_of_truncated(plan.split, truncated)
     say(_where_time_went(total, len(plan.views), time.perf_counter() - started, spent))
 
 
@@ -139,9 +141,13 @@ def _batches(
     plan: SplitPlan,
     todo: Todo,
     read: "Iterable[tuple[int, list[Inputs | str]]]",
-    spent: _Seconds,
+    notes: "tuple[_Seconds, list[str]]",
 ) -> Iterator[_Batch]:
-    """Chunk by chunk, view by view; boxes of augmented copies and the unreadable are written on the way."""
+    """Chunk by chunk, view by view; boxes of augmented copies and the unreadable are written on the way.
+
+    `notes` are added to: the seconds spent, and the images whose file lacks its last bytes.
+    """
+    spent, truncated = notes
     for chunk, inputs in read:
         rows = slice(todo.rows(chunk).start, todo.rows(chunk).stop)
         ids = plan.images[rows]
@@ -151,6 +157,7 @@ def _batches(
         readable = {i: each for i, each in enumerate(inputs) if isinstance(each, Inputs)}
         spent.decode += sum(each.decode_s for each in readable.values())
         spent.views += sum(each.views_s for each in readable.values())
+        truncated += [ids[i] for i, each in readable.items() if each.is_truncated]
         wanted = [view for view in plan.views if todo.lacks(view, chunk)]
         for view in wanted:
             if boxes_name(view) in todo.arrays:

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
+from fishcli.dataset.photos import UnreadableImageError, read_photo
 from fishcli.features.augment import PREFIX, augment, augmentation_digest
 from fishcli.features.backbones import Backbone
-from fishcli.features.decode import UnreadableImageError, decode
 from fishcli.features.views import boxes_to_input, inputs_of_views, resize
+from fishcli.reading import USUAL, Reading
 
 N_TRIED = 32
 """So many images are looked at for some that can be read."""
@@ -24,6 +25,7 @@ class SplitPlan:
         views: names of views and of augmented copies.
         images: the image ids, in the order of the store's list.
         paths: the file of each image; None where it is gone.
+        reading: how photos are read, as the recipe of the store has it.
         boxes: for augmented copies, the boxes (n, m, 4) that move with the pixels, fractions of the photo;
             None where the data set has none.
         boxes_sha256: identifies them.
@@ -33,6 +35,7 @@ class SplitPlan:
     views: list[str]
     images: list[str]
     paths: list[Path | None]
+    reading: Reading = USUAL
     boxes: np.ndarray | None = None
     boxes_sha256: str = ""
 
@@ -55,25 +58,28 @@ def copies_made_by(plan: SplitPlan) -> str:
 class Inputs:
     """One image's inputs to the backbone and, for augmented copies, its boxes there, by view name.
 
-    `decode_s` and `views_s` are the seconds that they took.
+    `decode_s` and `views_s` are the seconds that they took. `is_truncated`: the file lacks its last bytes.
     """
 
     pixels: dict[str, np.ndarray]
     boxes: dict[str, np.ndarray]
     decode_s: float
     views_s: float
+    is_truncated: bool = False
 
 
 def read_inputs(plan: SplitPlan, row: int, views: list[str], backbone: Backbone) -> Inputs | str:
     """Decode an image once and make the inputs of all `views`; or say why it can't be read."""
     path, recipe = plan.paths[row], backbone.recipe
+    side = max(recipe.image_size)
     if path is None:
         return "the file is missing"
     started = time.perf_counter()
     try:
-        photo = decode(path, max(recipe.image_size))
+        found, is_truncated = read_photo(path, plan.reading, (side, side))
     except UnreadableImageError as error:
         return str(error)
+    photo = np.asarray(found)
     decoded = time.perf_counter()
     plain = [view for view in views if not view.startswith(PREFIX)]
     pixels, boxes = inputs_of_views(photo, plain, recipe.image_size, recipe.resize), {}
@@ -85,7 +91,7 @@ def read_inputs(plan: SplitPlan, row: int, views: list[str], backbone: Backbone)
         placed = boxes_to_input(boxes_here, sizes, recipe.image_size, recipe.resize)
         for copy in copies:
             pixels[copy], boxes[copy] = augment(upright, placed, plan.images[row], copy)
-    return Inputs(pixels, boxes, decoded - started, time.perf_counter() - decoded)
+    return Inputs(pixels, boxes, decoded - started, time.perf_counter() - decoded, is_truncated)
 
 
 def first_inputs(plan: SplitPlan, backbone: Backbone, n_wanted: int) -> np.ndarray:

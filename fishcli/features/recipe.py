@@ -7,6 +7,7 @@ from typing import Any
 
 from fishcli.errors import FishError
 from fishcli.files import digest
+from fishcli.reading import Reading, Transparency
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,8 @@ class Recipe:
         pool: "none" (maps), "avg" or "max" over the map.
         preprocessing: how pixels are scaled for the backbone.
         decoder: what reads image files.
+        transparency: what lies behind transparent photos, as `Reading` has it.
+        truncated: whether JPEG files that lack their last bytes are read.
     """
 
     backbone: str
@@ -32,11 +35,13 @@ class Recipe:
     pool: str
     preprocessing: str
     decoder: str
+    transparency: Transparency = "drop"
+    truncated: bool = False
 
     @property
     def fingerprint(self) -> str:
         """12 hexadecimal digits that name this recipe."""
-        return digest(json.dumps(dataclasses.asdict(self), sort_keys=True))[:12]
+        return digest(json.dumps(self._said(), sort_keys=True))[:12]
 
     @property
     def name(self) -> str:
@@ -46,26 +51,33 @@ class Recipe:
 
     def to_json(self) -> dict[str, Any]:
         """As written into recipe.json."""
-        return {
-            **dataclasses.asdict(self),
-            "image_size": list(self.image_size),
-            "fingerprint": self.fingerprint,
-        }
+        return {**self._said(), "image_size": list(self.image_size), "fingerprint": self.fingerprint}
+
+    def reading(self, max_pixels: int) -> Reading:
+        """How the store's photos are read, of so many pixels at most."""
+        return Reading(transparency=self.transparency, truncated=self.truncated, max_pixels=max_pixels)
+
+    def _said(self) -> dict[str, Any]:
+        """The fields less those at their default: older stores, which lack these, stay valid."""
+        fields = dataclasses.fields(self)
+        known = {field.name: getattr(self, field.name) for field in fields}
+        return {field.name: known[field.name] for field in fields if known[field.name] != field.default}
 
     @staticmethod
     def from_json(value: Any, source: str) -> "Recipe":
         """The recipe in recipe.json; FishError where it is damaged or was changed by hand."""
-        fields = {field.name for field in dataclasses.fields(Recipe)}
+        fields = {field.name: field.default for field in dataclasses.fields(Recipe)}
+        needed = {name for name, default in fields.items() if default is dataclasses.MISSING}
         if (
             not isinstance(value, dict)
-            or not fields <= set(value)
+            or not needed <= set(value)
             or not isinstance(value["image_size"], (list, tuple))
         ):
             raise FishError(
                 f"{source} is no recipe of this version of fishcli. Remove that folder and run fishcli "
                 "features."
             )
-        known = {name: value[name] for name in fields}
+        known = {name: value.get(name, default) for name, default in fields.items()}
         recipe = Recipe(**{**known, "image_size": tuple(known["image_size"])})
         if value.get("fingerprint") != recipe.fingerprint:
             raise FishError(

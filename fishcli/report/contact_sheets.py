@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageDraw, ImageFont
 
-from fishcli.dataset.file_facts import DAMAGE
+from fishcli.dataset.photos import UnreadableImageError, contained
 from fishcli.dataset.thumbnails import read_small
 from fishcli.files import whole_file
+from fishcli.reading import USUAL, Reading
 
 MAX_PHOTOS = 40
 PAPER, INK, FAINT, BLANK = "#ffffff", "#1f1f1f", "#666666", "#e3e3e3"
@@ -27,11 +28,13 @@ class Shot:
         path: its file.
         caption: what stands below it, three lines at most; of a longer one, the end.
         drawn: what is shown instead of the file.
+        reading: how the file is read.
     """
 
     path: Path
     caption: str
     drawn: Image.Image | None = None
+    reading: Reading = USUAL
 
 
 def contact_sheet(shots: Sequence[Shot], title: str, columns: int = 8) -> Image.Image:
@@ -84,11 +87,11 @@ def _sheet(
 def _place(sheet: Image.Image, shot: Shot, corner: tuple[int, int], cell: tuple[int, int]) -> None:
     """Put a photo into its cell, whole and in its own shape; a grey field where it can't be read."""
     try:
-        photo = shot.drawn or read_small(shot.path, cell)
-    except DAMAGE:
+        photo = shot.drawn or read_small(shot.path, cell, shot.reading)
+    except UnreadableImageError:
         sheet.paste(BLANK, (*corner, corner[0] + cell[0], corner[1] + cell[1]))
         return
-    fitted = ImageOps.contain(photo, cell)
+    fitted = contained(photo, cell)
     left, top = ((cell[axis] - fitted.size[axis]) // 2 + corner[axis] for axis in (0, 1))
     sheet.paste(fitted, (left, top))
 
