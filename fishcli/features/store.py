@@ -12,7 +12,7 @@ import pandas as pd
 from fishcli.errors import FishError, examples
 from fishcli.features.arrays import chunk_path, create_array, missing_chunks, open_array, read_rows
 from fishcli.features.augment import PREFIX
-from fishcli.features.contents import is_other
+from fishcli.features.image_lists import renew_list
 from fishcli.features.recipe import Recipe
 from fishcli.features.store_lists import damaged, read_images, read_unreadable
 from fishcli.files import read_json, write_csv, write_json
@@ -70,13 +70,15 @@ class FeatureStore:
     def update_images(self, split: str, images: pd.DataFrame, mended: set[str]) -> None:
         """Bring a split's image list up to date: new images are appended, rows of missing ones stay unused.
 
+        A photo that was moved, which its content tells, keeps its row and its features.
+
         Args:
             split: the split.
             images: its images now (image, n_bytes, and content, a digest, where it is known).
             mended: images that were unreadable and can be read now.
 
         Raises:
-            FishError: images are both new and missing: this is another data set; the list is damaged.
+            FishError: no image has its features here: this is another data set; the list is damaged.
         """
         known = self.images(split)
         n_known = 0 if known is None else len(known)
@@ -85,31 +87,18 @@ class FeatureStore:
         if known is None:
             write_csv(self.list_path(split), images.filter(["image", "n_bytes", "content"]))
             return
-        now, then = (dict(zip(each["image"], each["n_bytes"], strict=True)) for each in (images, known))
-        contents, old_contents = (
-            each.set_index("image")["content"].to_dict() if "content" in each else {}
-            for each in (images, known)
-        )
-        added = [image for image in now if image not in then]
-        missing = then.keys() - now.keys() - self.unreadable(split).keys()
-        if added and missing:
+        renewed = renew_list(known, images, self.unreadable(split))
+        added, missing = renewed.added, renewed.missing
+        if added and missing and not renewed.n_kept:
             raise FishError(
                 f"the store {self.store_dir} is of other images of {split}: {len(added):,} are new "
                 f"({examples(added)}) and {len(missing):,} are missing ({examples(missing)}). "
                 f"Name another --features-dir, or remove {self.store_dir / split} to compute them anew."
             )
-        stale = mended | {image for image in now.keys() & then.keys() if now[image] != then[image]}
-        stale |= {image for image, old in old_contents.items() if is_other(old, contents.get(image, old))}
-        for row in np.flatnonzero(known["image"].isin(stale)):
+        for row in np.flatnonzero(renewed.table["image"][:n_known].isin(renewed.stale | mended)):
             self._forget_row(split, int(row))
-        listed = [*then, *added]
-        n_bytes = [now.get(image, then.get(image)) for image in listed]
-        table = pd.DataFrame({"image": listed, "n_bytes": n_bytes})
-        if contents or old_contents:
-            merged = {**old_contents, **contents}
-            table["content"] = [merged.get(image, "") for image in listed]
-        if not table.equals(known):
-            write_csv(self.list_path(split), table)
+        if not renewed.table.equals(known):
+            write_csv(self.list_path(split), renewed.table)
 
     def unreadable(self, split: str) -> dict[str, str]:
         """The images of a split that could not be read, each with the reason; their rows are NaN."""
