@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 
 from typer import Argument, Option
 
+from fishcli.places import Config
+
 Scheduler = Annotated[
     str | None,
     Option(help="Compute on a Dask cluster: tcp://HOST:8786.", show_default="this machine"),
@@ -17,7 +19,7 @@ Scheduler = Annotated[
 
 
 @dataclass(frozen=True, kw_only=True)
-class DataConfig:
+class DataConfig(Config):
     """Where the competition lies."""
 
     data_dir: Annotated[Path, Option(help="The competition's folder.")] = Path("data")
@@ -45,7 +47,7 @@ class RunConfig(StoreConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DemoConfig:
+class DemoConfig(Config):
     """Draw a competition to learn on: boats whose image size gives the species away."""
 
     directory: Annotated[Path, Argument(metavar="[DIR]", help="An empty or new folder.")] = Path("demo")

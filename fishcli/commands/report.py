@@ -24,11 +24,11 @@ PAGE = "report.html"
 
 
 def run(config: ReportConfig) -> str:
-    """Write the page into the run's folder; returns its path."""
+    """Write the page, into the run's folder if nothing else is said; returns its path."""
     this_run = pick_run(config.models_dir, config.run)
-    path = this_run.run_dir / PAGE
+    path = config.out or this_run.run_dir / PAGE
     page = run_page(gather(this_run, config))
-    with alone(this_run.run_dir):
+    with alone(path):
         write_text(path, page)
     return str(path)
 

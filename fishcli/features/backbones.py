@@ -15,6 +15,7 @@ from fishcli.features.random_weights import SEED, calibrate
 from fishcli.features.recipe import Recipe
 from fishcli.files import digest
 from fishcli.quiet import load_keras, seeded_keras
+from fishcli.remote import with_home
 
 FISHNET = "fishnet"
 BACKBONES = (FISHNET, *APPLICATIONS)
@@ -69,7 +70,7 @@ def default_weights(backbone: str) -> str:
 
 def weights_file(backbone: str, weights: str) -> Path | None:
     """The file that `weights` means, or None where it is a word."""
-    return None if weights in (default_weights(backbone), "random") else Path(weights)
+    return None if weights in (default_weights(backbone), "random") else with_home(weights)
 
 
 def load_backbone(choice: BackboneChoice) -> Backbone:

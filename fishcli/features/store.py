@@ -16,8 +16,9 @@ from fishcli.features.image_lists import renew_list
 from fishcli.features.recipe import Recipe
 from fishcli.features.store_lists import damaged, read_images, read_unreadable
 from fishcli.files import read_json, write_csv, write_json
-from fishcli.locks import CANNOT_BE_WRITTEN, alone
+from fishcli.locks import alone
 from fishcli.remote import UnreachableError, is_remote, names_in
+from fishcli.unwritable import CANNOT_BE_WRITTEN
 
 FEATURE_BYTES = 2  # float16
 
