@@ -28,7 +28,7 @@ def options_for(config: Config, path: Path) -> list[str]:
     own = [name for name in PUT_ELSEWHERE if name in names]
     could = [*own, *(name for name in WRITTEN_TO if name in names and not (own and name == "models_dir"))]
     sure = [name for name in could if _lies_in(_folder(config, name), path)]
-    return [f"--{name.replace('_', '-')}" for name in (sure or could)]
+    return [f"--{name.replace('_', '-')}" for name in (sure or own or could)]
 
 
 def _folder(config: Config, name: str) -> Path | None:

@@ -6,7 +6,6 @@ a few lines and a short one none, and tables are as wide as they are.
 
 import math
 import numbers
-import os
 import re
 import shutil
 import sys

@@ -117,7 +117,7 @@ def test_demo_refuses_a_folder_that_is_not_empty(tmp_path):
         (["features"], "data/features/x/recipe.json", " with --features-dir"),
         (["predict"], "submissions/a.csv", " with --submissions-dir"),
         (["predict"], "elsewhere", " with --submissions-dir or --features-dir or --models-dir"),
-        (["heatmap", "run"], "models/run/heatmaps/a.png", " with --out or --features-dir"),
+        (["heatmap", "run"], "models/run/heatmaps/a.png", " with --out"),
         (["data"], "data_picture/data.html", " with --out"),
         (["demo", "there"], "there/train", ""),
     ],

@@ -171,9 +171,13 @@ class Run:
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise self.results_damaged(self.run_dir / METRICS, f"{type(error).__name__} {error}.") from None
 
+    def is_of(self, train: pd.DataFrame) -> bool:
+        """Whether the run was trained on these images."""
+        return dataset_digest(train) == self.dataset
+
     def check_dataset(self, train: pd.DataFrame) -> None:
         """Raise FishError where the run was trained on other images."""
-        if dataset_digest(train) != self.dataset:
+        if not self.is_of(train):
             raise FishError(
                 f"the run {self.name} was trained on other images than those in train/ now. "
                 "Name its competition with --data-dir, or train again: fishcli train."

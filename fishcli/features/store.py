@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Container, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from fishcli.features.store_lists import damaged, read_images, read_unreadable
 from fishcli.files import read_json, write_csv, write_json
 from fishcli.locks import alone
 from fishcli.remote import UnreachableError, is_remote, names_in
-from fishcli.unwritable import CANNOT_BE_WRITTEN
+from fishcli.unwritable import CANNOT_BE_WRITTEN, by_product
 
 FEATURE_BYTES = 2  # float16
 
@@ -99,7 +99,9 @@ class FeatureStore:
         for row in np.flatnonzero(renewed.table["image"][:n_known].isin(renewed.stale | mended)):
             self._forget_row(split, int(row))
         if not renewed.table.equals(known):
-            write_csv(self.list_path(split), renewed.table)
+            is_as_before = not mended and not renewed.stale and renewed.table["image"].equals(known["image"])
+            with by_product(self.list_path(split)) if is_as_before else nullcontext():  # then digests are new
+                write_csv(self.list_path(split), renewed.table)
 
     def unreadable(self, split: str) -> dict[str, str]:
         """The images of a split that could not be read, each with the reason; their rows are NaN."""
