@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from fishcli import __version__, audit_configs, configs, seeing_configs
+from fishcli.command_lines import asked_for
 from fishcli.errors import FishError, LimitError, nearest
 from fishcli.places import Config, options_for
 from fishcli.progress import complain, set_quiet
@@ -105,8 +106,8 @@ def _command(config_class: type, module: str) -> Callable[..., None]:
     def command(quiet: bool, **options: Any) -> None:
         if quiet:
             set_quiet(True)
-        with reaching(*options.values()):
-            config = config_class(**options)
+        config = config_class(**options)
+        with reaching(*options.values()), asked_for(config):
             try:
                 result = importlib.import_module(f"fishcli.commands.{module}").run(config)
             except OSError as error:

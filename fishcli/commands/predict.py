@@ -142,8 +142,8 @@ def _say_what_is_known(this_run: Run, tta: int) -> None:
         warn(
             f"the run {this_run.name} has no out-of-fold figure for {tta} views (trained with --views "
             f"{this_run.settings['views']}): nobody knows whether they pay. Heads trained on fewer views "
-            "may get "
-            f"worse with rotated ones; find out with fishcli train --views {tta}."
+            "may get worse with rotated ones; find out with "
+            f"{this_run.train_line(views=tta, name=f'{this_run.name}-views{tta}')}."
         )
         return
     if len(this_run.class_names) == 1:

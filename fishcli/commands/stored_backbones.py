@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any
 
 from fishcli.errors import FishError
+from fishcli.features.again import features_line
 from fishcli.features.backbones import Backbone, BackboneChoice, load_backbone, load_tail, weights_file
 from fishcli.features.store import FeatureStore
 
@@ -17,18 +18,16 @@ def reload_backbone(store: FeatureStore) -> Backbone:
     recipe = store.recipe
     path = weights_file(recipe.backbone, store.weights)
     if path is not None and not path.is_file():
-        height, width = recipe.image_size
         raise FishError(
             f"the store {recipe.name} lacks features, and its weights {path} are gone. Pass them where they "
-            f"are now: fishcli features --backbone {recipe.backbone} --image-size {height}x{width} "
-            "--weights PATH, with the views that are missing."
+            f"are now: {features_line(store.store_dir, weights='PATH')}, then run the command again."
         )
     backbone = load_backbone(_choice_of(store))
     if backbone.recipe != recipe:
         raise FishError(
             f"{recipe.backbone} with the weights {store.weights} is not what made the store {recipe.name} "
-            "(other weights, or another version of Keras). Compute a new store with fishcli features, "
-            "train on it, then predict."
+            "(other weights, or another version of Keras). Compute a new store: "
+            f"{features_line(store.store_dir)}, train on it, then predict."
         )
     return backbone
 

@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 
 from fishcli.errors import FishError, examples
+from fishcli.features.again import line_for, verify_line
 from fishcli.features.arrays import chunk_path, create_array, missing_chunks, open_array, read_rows
 from fishcli.features.augment import PREFIX
 from fishcli.features.image_lists import renew_list
 from fishcli.features.recipe import Recipe
-from fishcli.features.store_lists import damaged, read_images, read_unreadable
+from fishcli.features.store_lists import cannot_be_read, damaged, read_images, read_unreadable
 from fishcli.files import read_json, write_csv, write_json
 from fishcli.locks import alone
 from fishcli.remote import UnreachableError, is_remote, names_in
@@ -123,13 +124,7 @@ class FeatureStore:
         """Raise FishError where `present` images can't be read and the user has not chosen to skip them."""
         reasons = {image: reason for image, reason in self.unreadable(split).items() if image in present}
         if reasons and not read_unreadable(self.store_dir / split / "unreadable.json")["skipped"]:
-            listed = "".join(f"\n  {image}: {reason}" for image, reason in reasons.items())
-            raise FishError(
-                f"{len(reasons):,} images of {split} can't be read:{listed}\nAll others are computed and "
-                "kept. "
-                "Mend these and run fishcli features again, or go on without them: fishcli features "
-                "--skip-unreadable."
-            )
+            raise cannot_be_read(self.store_dir, split, reasons)
 
     def array(self, split: str, view: str) -> Any:
         """The Zarr array (n_images, ...) of a split and view.
@@ -139,11 +134,18 @@ class FeatureStore:
         """
         path = self.store_dir / split / view
         if not (path / "zarr.json").exists():
-            name = self.store_dir.name
             raise FishError(
-                f"the store {name} has no {view} features of {split}. Run fishcli features first."
+                f"the store {self.store_dir.name} has no {view} features of {split}. Compute them first: "
+                f"{line_for(self.store_dir, split, [view])}."
             )
-        return open_array(path)
+        return self._open(split, view)
+
+    def _open(self, split: str, view: str) -> Any:
+        try:
+            return open_array(self.store_dir / split / view)
+        except FishError as error:
+            line = line_for(self.store_dir, split, [view])
+            raise FishError(f"{error} and compute it again: {line}.") from None
 
     def require_array(
         self,
@@ -166,7 +168,7 @@ class FeatureStore:
         """
         path = self.store_dir / split / view
         if (path / "zarr.json").exists():
-            array = open_array(path)
+            array = self._open(split, view)
             if array.attrs["made_by"] == made_by and array.shape[1:] == tuple(shape[1:]):
                 if array.shape[0] != shape[0]:  # the split has grown: its last chunk was padded
                     chunk_path(array, array.shape[0] // array.chunks[0]).unlink(missing_ok=True)
@@ -239,4 +241,4 @@ class FeatureStore:
         Raises:
             FishError: a chunk is damaged (its checksum does not fit) or not there (any more).
         """
-        return read_rows(self.array(split, view), rows)
+        return read_rows(self.array(split, view), rows, verify_line(self.store_dir))
