@@ -1,6 +1,5 @@
 """The command line: parse, call one workflow, print what it returns."""
 
-import errno
 import importlib
 import inspect
 import sys
@@ -12,17 +11,15 @@ import typer
 from typer.core import TyperGroup
 
 from fishcli import __version__, audit_configs, configs, seeing_configs
-from fishcli.errors import FishError, LimitError
-from fishcli.progress import RED, marked, set_quiet
+from fishcli.command_lines import asked_for
+from fishcli.errors import FishError, LimitError, nearest
+from fishcli.places import Config, options_for
+from fishcli.progress import complain, set_quiet
 from fishcli.remote import parse_path, reaching
+from fishcli.streams import make_printable, show
+from fishcli.unwritable import CANNOT_BE_WRITTEN, NO_ROOM
 
 INTERRUPTED = 130
-MENDED_BY_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
-MENDED_BY_ROOM_ADVICE = (
-    " What is finished is kept; free space, or choose a folder that can be written to, "
-    "then run the command again."
-)
-
 
 QUIET_HELP = "No progress on stderr; warnings and errors stay."
 
@@ -30,10 +27,18 @@ QUIET_HELP = "No progress on stderr; warnings and errors stay."
 class FishGroup(TyperGroup):
     """Turns the errors that a user can mend into one line on stderr and the exit code."""
 
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Begin, on streams that can show any name."""
+        make_printable()
+        return super().main(*args, **options)
+
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Find the command that `args` begin with; some have two words."""
         two = " ".join(args[:2])
-        return super().resolve_command(ctx, [two, *args[2:]] if two in self.commands else args)
+        args = [two, *args[2:]] if two in self.commands else args
+        if args[0] not in self.commands and (near := nearest(args[0], self.commands)):
+            ctx.fail(f"No such command {args[0]!r}. Did you mean {near!r}?")
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
@@ -41,13 +46,11 @@ class FishGroup(TyperGroup):
             return super().invoke(ctx)
         except FishError as error:
             if isinstance(error, LimitError):
-                typer.echo(error.result)
-            typer.echo(f"{marked('Error:', RED)} {error}", err=True)
+                show(error.result)
+            complain(str(error))
             sys.exit(error.exit_code)
         except OSError as error:
-            advice = "" if error.errno not in MENDED_BY_ROOM else MENDED_BY_ROOM_ADVICE
-            said = f"{error.strerror or error}: {error.filename or 'while writing'}.{advice}"
-            typer.echo(f"{marked('Error:', RED)} {said}", err=True)
+            complain(_said(error))
             sys.exit(1)
         except KeyboardInterrupt:
             typer.echo("Interrupted. What is finished is kept; run the command again to go on.", err=True)
@@ -61,6 +64,19 @@ app = typer.Typer(
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _said(error: OSError) -> str:
+    return f"{error.strerror or error}: {error.filename or 'while writing'}."
+
+
+def _advice(config: Config, error: OSError) -> str:
+    """What to do where a command could not write."""
+    options = options_for(config, Path(error.filename or ""))
+    return (
+        " What is finished is kept; free space, or name another folder"
+        f"{' with ' if options else ''}{' or '.join(options)}, then run the command again."
+    )
 
 
 def _show_version(wanted: bool) -> None:
@@ -90,9 +106,15 @@ def _command(config_class: type, module: str) -> Callable[..., None]:
     def command(quiet: bool, **options: Any) -> None:
         if quiet:
             set_quiet(True)
-        with reaching(*options.values()):
-            result = importlib.import_module(f"fishcli.commands.{module}").run(config_class(**options))
-        typer.echo(result)
+        config = config_class(**options)
+        with reaching(*options.values()), asked_for(config):
+            try:
+                result = importlib.import_module(f"fishcli.commands.{module}").run(config)
+            except OSError as error:
+                if error.errno not in CANNOT_BE_WRITTEN | NO_ROOM:
+                    raise
+                raise FishError(_said(error) + _advice(config, error)) from None
+        show(result)
 
     own = vars(config_class).get("__annotations__", {})
     fields = sorted(

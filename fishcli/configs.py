@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from typer import Argument, Option
 
+from fishcli.places import Config
 from fishcli.reading import Reading
 
 Scheduler = Annotated[
@@ -19,7 +20,7 @@ Scheduler = Annotated[
 
 
 @dataclass(frozen=True, kw_only=True)
-class DataConfig(Reading):
+class DataConfig(Config, Reading):
     """Where the competition lies, and how its photos are read."""
 
     data_dir: Annotated[Path, Option(help="The competition's folder.")] = Path("data")
@@ -53,7 +54,7 @@ class RunConfig(StoreConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DemoConfig:
+class DemoConfig(Config):
     """Draw a competition to learn on: boats whose image size gives the species away."""
 
     directory: Annotated[Path, Argument(metavar="[DIR]", help="An empty or new folder.")] = Path("demo")

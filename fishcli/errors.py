@@ -4,6 +4,9 @@ import difflib
 import reprlib
 from collections.abc import Iterable, Sequence
 
+LONGEST_LIST = 400
+"""Characters of a list in a message: all backbones have room."""
+
 
 class FishError(Exception):
     """Something the user can mend: what happened, what was expected, and the command that mends it.
@@ -29,18 +32,32 @@ class LimitError(FishError):
         self.result = result
 
 
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The one of `known` that `name` may mean: whatever the case, by how it begins, or by most letters."""
+    by_text = {each.casefold(): each for each in known}
+    text = name.strip().casefold()
+    longer = sorted((each for each in by_text if text and each.startswith(text)), key=len)
+    near = longer or difflib.get_close_matches(text, by_text, n=1, cutoff=0.5)
+    return by_text[near[0]] if near else None
+
+
 def choose(name: str, options: Iterable[str], what: str) -> str:
     """Return `name` if it is one of `options`.
 
     Raises:
-        FishError: `name` is unknown; the message has the nearest match and all options.
+        FishError: `name` is unknown; the message has the nearest match and all options, or some of many.
     """
     known = list(options)
     if name in known:
         return name
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise FishError(f"unknown {what} {name!r}.{hint} Known: {', '.join(known)}.")
+    near = nearest(name, known)
+    hint = f" Did you mean {near!r}?" if near else ""
+    listed = ", ".join(known)
+    if len(listed) > LONGEST_LIST:
+        listed = next(
+            text for n in range(len(known), 0, -1) if len(text := examples(known, n)) < LONGEST_LIST or n == 1
+        )
+    raise FishError(f"unknown {what} {name!r}.{hint} Known: {listed}.")
 
 
 def shown(value: object) -> str:

@@ -1,6 +1,5 @@
 """Locks, so that two processes that want to change one store, run or submission take turns."""
 
-import errno
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -9,8 +8,7 @@ from filelock import FileLock, Timeout
 
 from fishcli.progress import warn
 from fishcli.remote import is_remote
-
-CANNOT_BE_WRITTEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+from fishcli.unwritable import CANNOT_BE_WRITTEN
 
 
 @contextmanager

@@ -6,7 +6,6 @@ a few lines and a short one none, and tables are as wide as they are.
 
 import math
 import numbers
-import os
 import re
 import shutil
 import sys
@@ -16,13 +15,14 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from typing import TYPE_CHECKING, TypeVar
 
+from fishcli.streams import RED, YELLOW, leave_closed, marked
+
 if TYPE_CHECKING:
     import pandas as pd
     from tqdm import tqdm
 
 Item = TypeVar("Item")
 
-RED, YELLOW = 31, 33
 LINE_SECONDS, N_LINES = 15.0, 10
 """Where bars can't move, a line comes after so many seconds, and about so many in all."""
 APART, NARROWEST = 2, 24
@@ -49,10 +49,9 @@ def warn(message: str) -> None:
     _write(f"{marked('Warning:', YELLOW)} {message}")
 
 
-def marked(text: str, colour: int) -> str:
-    """`text` in a colour where stderr is a terminal and NO_COLOR (no-color.org) is not set."""
-    is_plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" or not sys.stderr.isatty()
-    return text if is_plain else f"\x1b[{colour}m{text}\x1b[0m"
+def complain(message: str) -> None:
+    """Print the error that a command ends with on stderr."""
+    _write(f"{marked('Error:', RED)} {message}")
 
 
 def bar(total: int, what: str, unit: str = "it") -> "tqdm | Lines":
@@ -112,12 +111,15 @@ def _length(items: Iterable[object]) -> int:
 
 
 def _write(message: str) -> None:
-    if "tqdm" not in sys.modules:  # then no bar moves, and importing it takes a while
-        print(message, file=sys.stderr, flush=True)
-        return
-    from tqdm import tqdm
+    try:
+        if "tqdm" not in sys.modules:  # then no bar moves, and importing it takes a while
+            print(message, file=sys.stderr, flush=True)
+            return
+        from tqdm import tqdm
 
-    tqdm.write(message, file=sys.stderr)
+        tqdm.write(message, file=sys.stderr)
+    except BrokenPipeError:
+        leave_closed(sys.stderr)
 
 
 def table_text(table: "pd.DataFrame | Sequence[Mapping[str, object]]", width: int | None = None) -> str:

@@ -39,8 +39,10 @@ def parse_path(text: str | Path) -> Path:
     Raises:
         FishError: a URL that nothing installed can reach.
     """
+    if not isinstance(text, str) and is_remote(text):
+        return text
     if isinstance(text, Path) or "://" not in text:
-        return Path(text)
+        return with_home(text)
     protocol = text.partition("://")[0]
     try:
         from fsspec import get_filesystem_class  # type: ignore[import-untyped]
@@ -66,6 +68,11 @@ def parse_path(text: str | Path) -> Path:
             f"{text}: no URL that can be read ({error}). Expected one such as s3://bucket/folder."
         ) from None
     return path
+
+
+def with_home(text: str | Path) -> Path:
+    """A local path whose `~` is the home folder: shells leave that of --option=~/folder as it is."""
+    return Path(os.path.expanduser(text))  # noqa: PTH111  Path.expanduser fails where there is no such user
 
 
 def is_remote(path: object) -> bool:

@@ -7,13 +7,16 @@ from typing import Annotated, Literal
 from typer import Argument, Option
 
 from fishcli.configs import DataConfig, RunConfig
+from fishcli.places import Config
 
 
 @dataclass(frozen=True, kw_only=True)
 class HeatmapConfig(RunConfig):
     """Draw where a run looks: class maps over photos, and their share inside the fish's box."""
 
-    run: Annotated[str, Argument(metavar="RUN", help="The run's name.")]
+    run: Annotated[str | None, Argument(metavar="RUN", help="The run's name.", show_default="the newest")] = (
+        None
+    )
     images: Annotated[list[str] | None, Argument(metavar="IMAGE ...", help="Training images to draw.")] = None
     worst: Annotated[
         int | None,
@@ -31,11 +34,14 @@ class HeatmapConfig(RunConfig):
 class ReportConfig(RunConfig):
     """Write one HTML page about a run: what it is worth, where it fails, how to make it again."""
 
-    run: Annotated[str, Argument(metavar="RUN", help="The run's name.")]
+    run: Annotated[str | None, Argument(metavar="RUN", help="The run's name.", show_default="the newest")] = (
+        None
+    )
+    out: Annotated[Path | None, Option(help="The page.", show_default="MODELS_DIR/RUN/report.html")] = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunsConfig:
+class RunsConfig(Config):
     """List the runs, best first; `runs rm RUN` removes one."""
 
     models_dir: Annotated[Path, Option(help="The runs' folder.")] = Path("models")
@@ -48,7 +54,7 @@ class RunsConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RemoveConfig:
+class RemoveConfig(Config):
     """Remove runs, after asking."""
 
     runs: Annotated[list[str], Argument(metavar="RUN ...", help="Names of runs, or of comparisons.")]
@@ -60,7 +66,9 @@ class RemoveConfig:
 class SummaryConfig(RunConfig):
     """The layers of a run's head, their shapes and parameters."""
 
-    run: Annotated[str, Argument(metavar="RUN", help="The run's name.")]
+    run: Annotated[str | None, Argument(metavar="RUN", help="The run's name.", show_default="the newest")] = (
+        None
+    )
     plot: Annotated[
         Path | None, Option(help="Draw the layers into this .png, .svg or .pdf; needs graphviz and pydot.")
     ] = None

@@ -4,9 +4,10 @@ import dataclasses
 
 import pytest
 
+from fishcli.command_lines import flag
 from fishcli.configs import TrainConfig
 from fishcli.errors import FishError
-from fishcli.heads.choices import HEADS, OF_KERAS, check_options, check_store, default_of, flag, pooling_of
+from fishcli.heads.choices import HEADS, OF_KERAS, check_options, check_store, default_of, pooling_of
 
 CLASSICAL = ["linear", "svm", "forest"]
 MAPS_ONLY = ["fcn", "allconv", "inception", "residual", "attention", "tail"]
@@ -39,7 +40,7 @@ def refusal(**options):
 @pytest.mark.parametrize("head", HEADS)
 def test_the_defaults_suit_every_head(head):
     check_options(TrainConfig(head=head))
-    check_store(TrainConfig(head=head), has_maps=True, store_name="maps")
+    check_store(TrainConfig(head=head), has_maps=True, store_name="maps", mending="")
 
 
 @pytest.mark.parametrize("head", [head for head in HEADS if head not in CLASSICAL])
@@ -145,7 +146,12 @@ def test_hinge_goes_with_what_keeps_labels_hard(name):
 @pytest.mark.parametrize("head", MAPS_ONLY)
 def test_heads_of_maps_need_a_store_of_maps(head):
     with pytest.raises(FishError) as raised:
-        check_store(TrainConfig(head=head), has_maps=False, store_name="vgg16-64x64-0")
+        check_store(
+            TrainConfig(head=head),
+            has_maps=False,
+            store_name="vgg16-64x64-0",
+            mending="fishcli features --pool none",
+        )
     assert str(raised.value) == (
         f"--head {head} needs maps, but the store vgg16-64x64-0 holds pooled features. Compute maps: "
         "fishcli features --pool none, then name that store with --features."
@@ -156,14 +162,14 @@ def test_heads_of_maps_need_a_store_of_maps(head):
 @pytest.mark.parametrize("pooling", ["avg", "max", "gem", "overlap", "stochastic"])
 def test_a_way_of_pooling_needs_a_store_of_maps(head, pooling):
     config = TrainConfig(head=head, pooling=pooling)
-    check_store(config, has_maps=True, store_name="maps")
+    check_store(config, has_maps=True, store_name="maps", mending="")
     with pytest.raises(FishError, match=f"^--pooling {pooling} needs maps, but the store pooled holds"):
-        check_store(config, has_maps=False, store_name="pooled")
+        check_store(config, has_maps=False, store_name="pooled", mending="")
 
 
 @pytest.mark.parametrize("head", [*CLASSICAL, "gap", "dense"])
 def test_other_heads_take_pooled_features(head):
-    check_store(TrainConfig(head=head), has_maps=False, store_name="pooled")
+    check_store(TrainConfig(head=head), has_maps=False, store_name="pooled", mending="")
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,23 @@
 """The command line's own behaviour: help, exit codes, errors without a traceback."""
 
+import dataclasses
+import errno
+import os
 import subprocess
 import sys
+from pathlib import Path
+from typing import get_args, get_type_hints
 
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from fishcli import __version__
+from fishcli import __version__, configs
 from fishcli.cli import COMMANDS, app
+from fishcli.dataset.groups import load_groups
+from fishcli.features.backbones import weights_file
+from fishcli.progress import say, warn
+from fishcli.remote import is_remote
 
 runner = CliRunner()
 
@@ -41,10 +51,20 @@ def test_version():
     assert result.stdout.strip() == f"fishcli {__version__}"
 
 
-def test_unknown_command_is_a_usage_error_with_the_near_match():
-    result = runner.invoke(app, ["tran"])
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("tran", "train"),
+        ("audit", "audit-leakage"),
+        ("RUNS", "runs"),
+        ("Predict", "predict"),
+        ("h", "heatmap"),
+    ],
+)
+def test_unknown_command_is_a_usage_error_with_the_near_match(name, near):
+    result = runner.invoke(app, [name])
     assert result.exit_code == 2
-    assert "train" in result.stderr
+    assert f"No such command {name!r}. Did you mean {near!r}?" in result.stderr
 
 
 def test_unknown_choice_is_a_usage_error():
@@ -62,6 +82,8 @@ def test_unknown_choice_is_a_usage_error():
         (["features", "--views", "9"], "--views 9: expected 1 to 8"),
         (["features", "--view-names", "hflop"], "unknown view 'hflop'. Did you mean 'hflip'?"),
         (["train", "--head", "gapp"], "unknown head 'gapp'. Did you mean 'gap'?"),
+        (["train", "--head", "GAP"], "unknown head 'GAP'. Did you mean 'gap'?"),
+        (["features", "--backbone", "VGG16"], "unknown backbone 'VGG16'. Did you mean 'vgg16'?"),
         (["train", "--views", "0"], "--views 0"),
         (["predict", "--tta", "9"], "--tta 9: expected 1 to 8"),
         (["ensemble", "one"], "an ensemble takes two or more different runs"),
@@ -85,15 +107,128 @@ def test_demo_refuses_a_folder_that_is_not_empty(tmp_path):
     assert (tmp_path / "mine.txt").read_text() == "mine"
 
 
-def test_an_operating_system_error_is_one_line(tmp_path, monkeypatch):
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT])
+@pytest.mark.parametrize(
+    ("command", "path", "options"),
+    [
+        (["score", "a.csv", "--solution", "b.csv"], "x", ""),
+        (["train"], "models/run/oof.csv", " with --models-dir"),
+        (["train", "--models-dir", "m"], "m/run", " with --models-dir"),
+        (["features"], "data/features/x/recipe.json", " with --features-dir"),
+        (["predict"], "submissions/a.csv", " with --submissions-dir"),
+        (["predict"], "elsewhere", " with --submissions-dir or --features-dir or --models-dir"),
+        (["heatmap", "run"], "models/run/heatmaps/a.png", " with --out"),
+        (["data"], "data_picture/data.html", " with --out"),
+        (["demo", "there"], "there/train", ""),
+    ],
+)
+def test_what_can_not_be_written_names_the_option_that_helps(
+    tmp_path, monkeypatch, code, command, path, options
+):
     def full(config):
-        raise OSError(28, "No space left on device", str(tmp_path / "x"))
+        raise OSError(code, os.strerror(code), str(tmp_path / path))
 
-    monkeypatch.setattr("fishcli.commands.score.run", full)
-    result = runner.invoke(app, ["score", "a.csv", "--solution", "b.csv"])
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(f"fishcli.commands.{command[0]}.run", full)
+    result = runner.invoke(app, command)
     assert result.exit_code == 1
-    assert "No space left on device" in result.stderr
+    assert os.strerror(code) in result.stderr and path in result.stderr
+    assert f"or name another folder{options}, then run" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_other_operating_system_errors_are_one_line(monkeypatch):
+    def broken(config):
+        raise OSError(errno.EIO, "Input/output error", "x")
+
+    monkeypatch.setattr("fishcli.commands.score.run", broken)
+    result = runner.invoke(app, ["score", "a.csv", "--solution", "b.csv"])
+    assert (result.exit_code, result.stderr) == (1, "Error: Input/output error: x.\n")
+
+
+@pytest.mark.parametrize("charset", ["ascii", "cp1252"])
+def test_what_a_stream_can_not_encode_is_escaped(monkeypatch, charset):
+    def run(config):
+        say("class 鯖")
+        warn("no class 鯖")
+        return "鯖 \udcff.jpg"
+
+    monkeypatch.setattr("fishcli.commands.score.run", run)
+    result = CliRunner(charset=charset).invoke(app, ["score", "a.csv", "--solution", "b.csv"])
+    assert result.exit_code == 0, result.exception
+    assert result.stderr == "class \\u9bd6\nWarning: no class \\u9bd6\n"
+    assert result.stdout == "\\u9bd6 \\udcff.jpg\n"
+
+
+@pytest.mark.parametrize("closed", ["stdout", "stderr"])
+def test_a_pipe_that_nobody_reads_is_no_error(closed):
+    code = (
+        "import sys, fishcli.commands.score as score\n"
+        "from fishcli.cli import app\n"
+        "from fishcli.progress import say\n"
+        "def run(config):\n"
+        "    for line in range(3):\n"
+        "        say(f'line {line}')\n"
+        "    return 'result'\n"
+        "score.run = run\n"
+        "sys.argv = ['fishcli', 'score', 'a.csv', '--solution', 'b.csv']\n"
+        "app()\n"
+    )
+    reader, writer = os.pipe()
+    os.close(reader)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, closed: writer}
+    done = subprocess.run([sys.executable, "-c", code], text=True, **pipes)
+    os.close(writer)
+    assert done.returncode == 0
+    assert done.stdout in (None, "result\n")
+    assert done.stderr in (None, "line 0\nline 1\nline 2\n")
+
+
+PATH_OPTIONS = [
+    (name, field)
+    for name, (config_class, _) in COMMANDS.items()
+    for field, hint in get_type_hints(config_class).items()
+    if Path in (hint, *get_args(hint))
+]
+
+
+@pytest.mark.parametrize(("name", "field"), PATH_OPTIONS)
+def test_a_tilde_is_the_home_folder_in_every_path(monkeypatch, tmp_path, name, field):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    _, module = COMMANDS[name]
+    seen = []
+    monkeypatch.setattr(f"fishcli.commands.{module}.run", lambda config: seen.append(config) or "")
+    needed = {"score": {"submission": "a.csv", "solution": "b.csv"}, "ensemble": {"runs": "a"}}
+    needed |= {"runs rm": {"runs": "a"}, "demo": {"directory": "demo"}}
+    values = {**needed.get(name, {}), field: "~/x"}
+    arguments = [
+        value if each in ("submission", "runs", "directory") else f"--{each.replace('_', '-')}={value}"
+        for each, value in values.items()
+    ]
+    result = runner.invoke(app, [*name.split(), *arguments])
+    assert result.exit_code == 0, result.stderr
+    assert getattr(seen[0], field) == tmp_path / "x"
+
+
+def test_a_tilde_that_is_nobodys_home_stays():
+    assert configs.FeaturesConfig(data_dir="~no-such-user/data").data_dir == Path("~no-such-user/data")
+
+
+def test_a_tilde_in_weights_and_groups(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert weights_file("vgg16", "~/a.h5") == tmp_path / "a.h5"
+    assert weights_file("vgg16", "random") is None
+    (tmp_path / "g.csv").write_text("image,group\na.jpg,boat\n")
+    train = pd.DataFrame({"image": ["a.jpg"]})
+    assert list(load_groups("~/g.csv", tmp_path, train)) == ["boat"]
+
+
+def test_configs_take_paths_as_text(tmp_path):
+    config = configs.PredictConfig(data_dir="data", features_dir="s3://bucket/features", models_dir=tmp_path)
+    assert config.data_dir == Path("data") and config.models_dir == tmp_path
+    assert is_remote(config.features_dir) and config.stores_dir == config.features_dir
+    assert configs.PredictConfig(data_dir="data").stores_dir == Path("data/features")
+    assert dataclasses.replace(config, data_dir="other").data_dir == Path("other")
 
 
 def test_an_interrupt_exits_with_130(monkeypatch):

@@ -175,7 +175,7 @@ def test_heads_of_another_scikit_learn_are_read_with_a_warning(root, capsys):
     capsys.readouterr()
     assert submit(root).equals(whole)
     said = capsys.readouterr().err
-    assert said.count("fitted by scikit-learn 0.99.7") == 1 and "fishcli train" in said
+    assert said.count("fitted by scikit-learn 0.99.7") == 1 and "fishcli report" in said
 
 
 @pytest.mark.parametrize("version", ["2.12.0", "99.0.0"])

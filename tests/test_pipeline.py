@@ -258,11 +258,15 @@ def test_an_unreadable_training_image_is_left_out(root, capsys):
     assert "1 unreadable training images are left out: ALB/img_001.jpg" in capsys.readouterr().err
 
 
-def test_a_run_of_another_data_set_is_refused(root, tmp_path_factory):
-    other = tmp_path_factory.mktemp("other")
-    write_competition(other / "data", seed=1, n_per_class=9)
-    with pytest.raises(FishError, match="the run run was trained on other images"):
-        predict.run(predict_config(root, data_dir=other / "data"))
+def test_predict_needs_no_training_photos(root, capsys):
+    whole = submit(root)
+    (root / "data" / "train" / "ALB" / "img_000.jpg").rename(root / "data" / "train" / "BET" / "moved.jpg")
+    capsys.readouterr()
+    assert submit(root).equals(whole)
+    assert "the run run was trained on other images, or other classes" in capsys.readouterr().err
+    shutil.rmtree(root / "data" / "train")
+    assert submit(root).equals(whole)
+    assert "trained on other images" not in capsys.readouterr().err
 
 
 def test_several_samples_give_several_submissions(root):

@@ -15,8 +15,9 @@ from fake_audit import NASTY
 from pipeline import compute, fit, train_config
 from test_audit_page import MAX_BYTES, Page
 
+from fishcli import command_lines
 from fishcli.cli import app
-from fishcli.commands import command_lines, features, report, train
+from fishcli.commands import features, report, train
 from fishcli.commands.report_inputs import read_answers
 from fishcli.commands.report_measures import confusion, mean_curves
 from fishcli.commands.report_mistakes import surest_mistakes

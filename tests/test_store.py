@@ -113,7 +113,7 @@ def test_unreadable_images_need_a_decision(filled):
 
 
 def test_features_never_computed_name_the_command(store):
-    with pytest.raises(FishError, match="Run fishcli features first"):
+    with pytest.raises(FishError, match="Compute them first: fishcli features .*--layer block5_pool"):
         store.array("train", "identity")
 
 

@@ -16,6 +16,7 @@ from fishcli.audit.simulate import N_IMAGES
 from fishcli.audit.sizes import class_by_size
 from fishcli.audit_configs import AuditConfig
 from fishcli.cluster import joblib_on
+from fishcli.command_lines import advised
 from fishcli.commands.audit_features import (
     find_store,
     fish_or_background,
@@ -28,6 +29,7 @@ from fishcli.commands.audit_inputs import AuditInputs, load_audit_inputs, usual_
 from fishcli.commands.audit_maps import maps_of_a_run
 from fishcli.commands.audit_text import fields_text, gains_text, selftest_text, sentence
 from fishcli.commands.audit_twins import twins_of
+from fishcli.configs import FeaturesConfig
 from fishcli.dataset.fields import FIELDS
 from fishcli.dataset.folds import make_folds
 from fishcli.errors import FishError, LimitError
@@ -108,7 +110,8 @@ def _check(config: AuditConfig, inputs: AuditInputs, store: FeatureStore | None)
     if config.background and (store is None or not (config.data_dir / "boxes").is_dir()):
         raise FishError(
             "--background paints photos and computes their features: it needs boxes in "
-            f"{config.data_dir / 'boxes'} and a store. Run fishcli features first."
+            f"{config.data_dir / 'boxes'} and a store. First compute one: "
+            f"{advised('features', FeaturesConfig)}."
         )
 
 

@@ -14,12 +14,15 @@ from fishcli.audit.per_field import FieldGain
 from fishcli.audit.seen import conditional_values, detectabilities
 from fishcli.audit.worlds import World, compare_worlds
 from fishcli.audit_configs import AuditConfig
+from fishcli.command_lines import advised
 from fishcli.commands.audit_inputs import AuditInputs
 from fishcli.commands.stored_backbones import reload_backbone
 from fishcli.commands.upkeep import pick_store
+from fishcli.configs import FeaturesConfig
 from fishcli.dataset.annotations import read_boxes
 from fishcli.dataset.fields import read_fields
 from fishcli.dataset.images import load_tests
+from fishcli.features.again import line_for
 from fishcli.features.engines import EngineChoice, load_engine
 from fishcli.features.store import FeatureStore
 from fishcli.features.store_lists import list_stores
@@ -48,7 +51,10 @@ def find_store(config: AuditConfig) -> FeatureStore | None:
     if config.features == "none" or config.table is not None:
         return None
     if config.features is None and not list_stores(config.stores_dir):
-        say(f"no features in {config.stores_dir}, so what a model sees is left out: see fishcli features")
+        say(
+            f"no features in {config.stores_dir}, so what a model sees is left out. Compute some: "
+            f"{advised('features', FeaturesConfig)}"
+        )
         return None
     return pick_store(config.stores_dir, config.features)
 
@@ -60,7 +66,8 @@ def read_cached(store: FeatureStore | None, split: str, images: pd.DataFrame) ->
         return None
     ids, listed = list(images["image"]), store.images(split)
     if listed is None or not store.is_complete(split, view) or not set(ids) <= set(listed["image"]):
-        say(f"the store {store.store_dir.name} lacks features of {split}: left out; see fishcli features")
+        line = line_for(store.store_dir, split, [view])
+        say(f"the store {store.store_dir.name} lacks features of {split}: left out. Compute them: {line}")
         return None
     parts = []
     for rows in track(in_parts(store_rows(store, split, ids)), f"features of {split}", "part"):

@@ -8,6 +8,7 @@ from typing import Any, get_args, get_type_hints
 
 import pandas as pd
 
+from fishcli.command_lines import advised, flag
 from fishcli.commands.compare_table import compare_cells, screen_table
 from fishcli.commands.fold_fits import missing_folds
 from fishcli.commands.fold_tasks import FitSource, train_on
@@ -18,13 +19,13 @@ from fishcli.commands.train_inputs import TrainData, load_train_data, read_input
 from fishcli.commands.train_report import write_report
 from fishcli.configs import CompareConfig, FitConfig, TrainConfig
 from fishcli.errors import FishError, choose
+from fishcli.features.again import features_line
 from fishcli.files import write_csv
 from fishcli.heads.choices import (
     HEADS,
     check_options,
     check_store,
     default_of,
-    flag,
     needs_maps,
     unused_options,
 )
@@ -96,10 +97,12 @@ def _check_all(entries: list[TrainConfig], data: TrainData) -> None:
     if len(data.class_names) == 1:
         raise FishError(
             f"train/ has one class only ({data.class_names[0]}), so there is no log loss to compare by. "
-            "Train each head by itself: fishcli train --head NAME; its box IoU stands in its table."
+            f"Train each head by itself: {advised('train', TrainConfig, head='NAME')}; its box IoU stands in "
+            "its table."
         )
     for entry in entries:
-        check_store(entry, data.store.recipe.pool == "none", data.store.recipe.name)
+        maps_line = features_line(data.store.store_dir, pool="none", views=entry.views)
+        check_store(entry, data.store.recipe.pool == "none", data.store.recipe.name, maps_line)
     if any(entry.head == "tail" for entry in entries):
         reload_tail(data.store)
 

@@ -56,7 +56,8 @@ def _read_oof(this_run: Run, n_views: int) -> pd.DataFrame:
     if oof is None:
         raise FishError(
             f"the run {this_run.name} has no out-of-fold predictions for {n_views} views, so nobody knows "
-            f"what the blend is worth. Train it with --views {n_views}, or blend with --tta 1."
+            "what the blend is worth. Blend with --tta 1, or one that has them: "
+            f"{this_run.train_line(views=n_views, name=f'{this_run.name}-views{n_views}')}."
         )
     return oof
 

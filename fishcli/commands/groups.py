@@ -8,7 +8,9 @@ import pandas as pd
 
 from fishcli.audit.cameras import Cameras, find_cameras, measure_agreement
 from fishcli.audit_configs import GroupsConfig
+from fishcli.command_lines import advised
 from fishcli.commands.upkeep import Upkeep, bring_up_to_date, pick_store
+from fishcli.configs import FeaturesConfig, TrainConfig
 from fishcli.dataset.fields import read_fields
 from fishcli.dataset.groups import read_groups
 from fishcli.dataset.images import load_train
@@ -88,8 +90,8 @@ def _read_features(config: GroupsConfig, train: pd.DataFrame, images: pd.DataFra
         return None
     if config.features is None and not list_stores(config.stores_dir):
         say(
-            f"no features in {config.stores_dir}: clustering by colours alone. Better: fishcli features "
-            "first."
+            f"no features in {config.stores_dir}: clustering by colours alone. Better first: "
+            f"{advised('features', FeaturesConfig)}"
         )
         return None
     store = pick_store(config.stores_dir, config.features)
@@ -170,5 +172,6 @@ def _sentence(out: Path, sheets_dir: Path, names: list[str], found: Cameras) -> 
     advice = "mend the CSV (in doubt merge: a group that is cut makes folds too kind)"
     return (
         f"Wrote {out}: {len(names):,} images in {len(sizes):,} {kinds}, {sizes.min():,} to {sizes.max():,} "
-        f"images each. Look at {sheets_dir}, {advice}, then: fishcli train --groups {out}"
+        f"images each. Look at {sheets_dir}, {advice}, then: "
+        f"{advised('train', TrainConfig, groups=str(out))}"
     )

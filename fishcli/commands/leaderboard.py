@@ -10,12 +10,14 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
+from fishcli.command_lines import advised
 from fishcli.commands.run_files import RunLine, find_runs, read_run
+from fishcli.configs import TrainConfig
 from fishcli.errors import FishError, examples
 from fishcli.progress import table_text, table_width, terminal_width
 from fishcli.seeing_configs import RunsConfig
 
-NOT_WRITTEN = ("same_but_folds",)
+NOT_WRITTEN = ("same_but_folds", "go_on")
 OPTIONAL = (
     *("seconds", "views", "date", "boxes", "metadata", "mean box's (random)", "mean box's (grouped)"),
     *("box IoU (random)", "box IoU (grouped)", "backbone", "prior (random)", "prior (grouped)", "head"),
@@ -40,7 +42,7 @@ def run(config: RunsConfig) -> str:
         raise FishError("--json and --csv are two forms of the same. Choose one.")
     names = find_runs(config.models_dir) if config.models_dir.is_dir() else []
     if not names:
-        raise FishError(f"no runs in {config.models_dir}. Train one first: fishcli train.")
+        raise FishError(f"no runs in {config.models_dir}. Train one first: {advised('train', TrainConfig)}.")
     lines = [read_run(config.models_dir, name) for name in names]
     complete = [line for line in lines if line.status == "complete"]
     entries = sorted(pair_runs(complete), key=_sort_key(config.sort))
@@ -202,11 +204,8 @@ def _others_text(lines: list[RunLine]) -> str:
     """What is not complete, each with why."""
     said = []
     for line in lines:
-        advice = (
-            "" if line.status == "unreadable" else f" Go on: fishcli train --name {line.name.split('/')[-1]}"
-        )
-        end = ", with its options." if advice else ""
-        said.append(f"{line.status}: {line.name}: {line.problem}{advice}{end}")
+        advice = f" Go on (its --data-dir besides, if it is not data): {line.go_on}" if line.go_on else ""
+        said.append(f"{line.status}: {line.name}: {line.problem}{advice}")
     return "\n".join(said)
 
 

@@ -14,6 +14,7 @@ from fishcli.dataset.classes import fold_priors, labels_of, proba_columns
 from fishcli.dataset.groups import load_groups
 from fishcli.dataset.images import load_train
 from fishcli.errors import FishError
+from fishcli.features.again import features_line
 from fishcli.features.photo_grids import PhotoGrid, photo_grid
 from fishcli.features.store import FeatureStore
 from fishcli.heads.class_maps import class_maps, map_method
@@ -84,11 +85,11 @@ def load_map_inputs(run: Run, config: RunConfig) -> MapInputs:
     if store.recipe.pool != "none":
         raise FishError(
             f"the run {run.name} was trained on pooled features, which say nothing of places. Compute maps: "
-            "fishcli features --pool none, then train on that store and draw the new run."
+            f"{features_line(store.store_dir, pool='none')}, then train on that store and draw the new run."
         )
     oof = run.read_oof(1)
     if oof is None:
-        raise FishError(f"{run.run_dir / 'oof.csv'} is missing. Write it: fishcli train --name {run.name}.")
+        raise FishError(f"{run.run_dir / 'oof.csv'} is missing. Write it: {run.train_line()}.")
     images = oof[["image", "class_name", "fold", "group"]].merge(
         train[["image", "path", "height", "width"]], on="image", validate="one_to_one"
     )

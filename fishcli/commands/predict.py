@@ -12,7 +12,7 @@ from fishcli.dataset.annotations import BOX_COLUMNS
 from fishcli.dataset.classes import fold_priors, labels_of, proba_columns, smoothed_prior
 from fishcli.dataset.images import load_tests, load_train
 from fishcli.dataset.samples import Sample, load_samples
-from fishcli.errors import examples
+from fishcli.errors import FishError, examples
 from fishcli.features.store import FeatureStore
 from fishcli.features.views import boxes_to_photo, first_views
 from fishcli.files import write_csv
@@ -24,6 +24,7 @@ from fishcli.scoring.calibration import with_temperature
 from fishcli.scoring.ensembling import average
 from fishcli.scoring.metrics import log_loss
 from fishcli.scoring.submission import clip_proba, make_submission, write_submission
+from fishcli.unwritable import by_product
 
 ROWS_AT_ONCE = 256
 
@@ -42,9 +43,9 @@ def load_competition(config: SubmissionConfig, this_run: Run) -> tuple[list[Samp
     """The sample submissions, and the tables of the test folders that they ask for.
 
     Raises:
-        FishError: the run was trained on other images, or the samples don't fit.
+        FishError: no test photos, or the samples don't fit.
     """
-    this_run.check_dataset(load_train(config.data_dir, config.reading))
+    _say_where_train_differs(config, this_run)
     tests = load_tests(config.data_dir, config.reading)
     samples = load_samples(config.data_dir, tests, this_run.class_names)
     asked = {split for sample in samples for split, _ in sample.keys}
@@ -65,8 +66,23 @@ def predict_run(
     bring_up_to_date(store, wanted, Upkeep(config.data_dir, config.reading, workers=config.workers))
     with alone(this_run.run_dir):
         predictions = _predict(this_run, store, tests, views, mean)
-        write_csv(this_run.run_dir / f"test_tta{config.tta}.csv", predictions)
+        path = this_run.run_dir / f"test_tta{config.tta}.csv"
+        with by_product(path):
+            write_csv(path, predictions)
     return predictions
+
+
+def _say_where_train_differs(config: SubmissionConfig, this_run: Run) -> None:
+    """Say that the run is of other photos than those in train/. Predicting needs none of them."""
+    try:
+        is_same = this_run.is_of(load_train(config.data_dir))
+    except FishError:  # no train/, or one to be mended before it is trained on
+        return
+    if not is_same:
+        warn(
+            f"the run {this_run.name} was trained on other images, or other classes of them, than "
+            f"{config.data_dir / 'train'} has now; it predicts with what it learned from those"
+        )
 
 
 def _predict(
@@ -127,8 +143,8 @@ def _say_what_is_known(this_run: Run, tta: int) -> None:
         warn(
             f"the run {this_run.name} has no out-of-fold figure for {tta} views (trained with --views "
             f"{this_run.settings['views']}): nobody knows whether they pay. Heads trained on fewer views "
-            "may get "
-            f"worse with rotated ones; find out with fishcli train --views {tta}."
+            "may get worse with rotated ones; find out with "
+            f"{this_run.train_line(views=tta, name=f'{this_run.name}-views{tta}')}."
         )
         return
     if len(this_run.class_names) == 1:

@@ -5,16 +5,17 @@ import dataclasses
 import numpy as np
 
 from fishcli import __version__
+from fishcli.command_lines import flag
 from fishcli.commands import report_measures as measures
-from fishcli.commands.command_lines import command_line, features_config, train_config
 from fishcli.commands.report_inputs import Answers, read_answers
 from fishcli.commands.report_mistakes import describe_mistakes, small_heatmaps, surest_mistakes
 from fishcli.commands.run_gap import find_sibling, measure_gap, sibling_command
 from fishcli.commands.runs import Run, pick_run
 from fishcli.errors import FishError
+from fishcli.features.again import features_line
 from fishcli.features.store import FeatureStore
 from fishcli.files import read_json, write_text
-from fishcli.heads.choices import default_of, flag
+from fishcli.heads.choices import default_of
 from fishcli.locks import alone
 from fishcli.report.run_facts import Gap, RunFacts
 from fishcli.report.run_page import run_page
@@ -24,11 +25,11 @@ PAGE = "report.html"
 
 
 def run(config: ReportConfig) -> str:
-    """Write the page into the run's folder; returns its path."""
+    """Write the page, into the run's folder if nothing else is said; returns its path."""
     this_run = pick_run(config.models_dir, config.run)
-    path = this_run.run_dir / PAGE
+    path = config.out or this_run.run_dir / PAGE
     page = run_page(gather(this_run, config))
-    with alone(this_run.run_dir):
+    with alone(path):
         write_text(path, page)
     return str(path)
 
@@ -117,7 +118,8 @@ def _reproduce(this_run: Run, config: ReportConfig) -> tuple[dict[str, str], lis
         "Images, sha256": this_run.dataset,
         "Folds, groups and boxes, sha256": this_run.targets,
     }
-    train = command_line("train", train_config(this_run, config))
+    folders = {"data_dir": config.data_dir, "features_dir": config.features_dir}
+    train = this_run.train_line(**folders)
     try:
         store = FeatureStore(config.stores_dir / this_run.store)
     except FishError:
@@ -130,4 +132,6 @@ def _reproduce(this_run: Run, config: ReportConfig) -> tuple[dict[str, str], lis
     height, width = recipe.pop("image_size")
     recipe = {"image_size": f"{height}x{width} (height x width)", "weights": store.weights, **recipe}
     facts |= {name.replace("_", " ").capitalize(): str(value) for name, value in recipe.items()}
-    return facts, [command_line("features", features_config(this_run, config, store)), train], ""
+    views = {"views": this_run.settings["views"], "augment": this_run.settings["copies"]}
+    skipped = bool(store.unreadable("train"))
+    return facts, [features_line(store.store_dir, **folders, **views, skip_unreadable=skipped), train], ""

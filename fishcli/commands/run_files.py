@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from fishcli.commands.train_lines import train_line
 from fishcli.errors import FishError
 from fishcli.files import read_json
 from fishcli.remote import is_remote, list_folder, names_in
@@ -50,6 +51,7 @@ class RunLine:
         finished: when, local time to the second, ISO 8601; of an incomplete run, when it was begun.
         dataset: the digest of the training images.
         same_but_folds: what runs that differ only by their folds have in common.
+        go_on: of an incomplete run, the command line that goes on with it.
     """
 
     name: str
@@ -76,6 +78,7 @@ class RunLine:
     finished: str | None = None
     dataset: str | None = None
     same_but_folds: tuple[str, ...] = field(default=(), repr=False)
+    go_on: str = field(default="", repr=False)
 
 
 def find_runs(models_dir: Path) -> list[str]:
@@ -142,6 +145,7 @@ def _read(run_dir: Path, name: str) -> RunLine:
     if not path.exists():
         done = sum((run_dir / f"fold_{k}.json").exists() for k in range(known["n_folds"]))
         problem = f"{done} of {known['n_folds']} folds are trained."
+        known["go_on"] = train_line(run_dir, store, settings)
         return RunLine(name, "incomplete", problem, finished=_time_of(run_dir / CONFIG), **known)
     metrics = read_json(path)
     kept = [read_json(run_dir / f"fold_{k}.json") for k in range(known["n_folds"])]

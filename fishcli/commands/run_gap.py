@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fishcli.commands.command_lines import command_line, train_config
 from fishcli.commands.runs import METRICS, Run
 from fishcli.configs import RunConfig
 from fishcli.dataset.classes import fold_priors, labels_of, proba_columns
@@ -78,19 +77,17 @@ def sibling_command(run: Run, config: RunConfig) -> tuple[str, str]:
             "",
         )
     groups = "none" if other == "random" else "auto"
-    twin = train_config(run, config, groups=groups, name=f"{run.name}-{other}")
+    folders = {"data_dir": config.data_dir, "features_dir": config.features_dir}
+    line = run.train_line(**folders, groups=groups, name=f"{run.name}-{other}")
     said = f"No complete run in {config.models_dir} has these settings on {other} folds. This makes one:"
-    return said, command_line("train", twin)
+    return said, line
 
 
 def plain_oof(run: Run) -> pd.DataFrame:
     """A run's out-of-fold predictions for the plain photo; FishError where they are missing."""
     oof = run.read_oof(1)
     if oof is None:
-        raise FishError(
-            f"{run.run_dir / 'oof.csv'} is missing. Write it again: fishcli train --name {run.name}, with "
-            "its options."
-        )
+        raise FishError(f"{run.run_dir / 'oof.csv'} is missing. Write it again: {run.train_line()}.")
     return oof
 
 

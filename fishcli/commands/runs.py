@@ -9,11 +9,13 @@ import numpy as np
 import pandas as pd
 
 from fishcli import __version__
+from fishcli.command_lines import advised
 from fishcli.commands.run_files import LATER
+from fishcli.commands.train_lines import train_line
 from fishcli.configs import RunConfig, TrainConfig
 from fishcli.dataset.classes import proba_columns
 from fishcli.dataset.images import dataset_digest
-from fishcli.dataset.metadata import MetadataEncoder
+from fishcli.dataset.metadata import encoder_from_json
 from fishcli.errors import FishError, choose
 from fishcli.files import digests_of, read_csv, read_json
 from fishcli.heads.choices import HEADS
@@ -71,7 +73,10 @@ class Run:
     def open(run_dir: Path) -> "Run":
         """Read a run folder's config.json; FishError where it is missing, damaged or another version's."""
         path = run_dir / "config.json"
-        again = f"Train it again under another --name, or remove {run_dir} first: fishcli train."
+        again = (
+            f"Train it again, with its options, under another --name or with {run_dir} removed: "
+            f"{advised('train', TrainConfig, models_dir=run_dir.parent, name=run_dir.name)}."
+        )
         try:
             value = read_json(path)
         except FishError as error:
@@ -127,9 +132,13 @@ class Run:
         """The error that a damaged fold is: what to remove, so that train makes it again."""
         return FishError(
             f"fold {fold} of the run {self.name} is missing or damaged: {error} "
-            f"Remove {self.fold_path(fold, '.json')} and {self.run_dir / METRICS}, then run fishcli train "
-            f"--name {self.name} again, with its options."
+            f"Remove {self.fold_path(fold, '.json')} and {self.run_dir / METRICS}, then train it again: "
+            f"{self.train_line()}."
         )
+
+    def train_line(self, **changes: Any) -> str:
+        """The command line that makes the run again or goes on with it, or with `changes` another one."""
+        return train_line(self.run_dir, self.store, self.settings, **changes)
 
     def read_oof(self, n_views: int) -> pd.DataFrame | None:
         """Out-of-fold predictions averaged over the first `n_views` views; None where there are none.
@@ -176,8 +185,7 @@ class Run:
     def results_damaged(self, path: Path, problem: object) -> FishError:
         """The error that a damaged file of results is: train writes it again from the folds it has."""
         return FishError(
-            f"{path} is damaged: {problem} Run fishcli train --name {self.name} again, with its options: "
-            "the folds are kept, and their results written anew."
+            f"{path} is damaged: {problem} The folds are kept; write their results anew: {self.train_line()}."
         )
 
     def temperature(self, n_views: int) -> float:
@@ -189,12 +197,17 @@ class Run:
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise self.results_damaged(self.run_dir / METRICS, f"{type(error).__name__} {error}.") from None
 
+    def is_of(self, train: pd.DataFrame) -> bool:
+        """Whether the run was trained on these images."""
+        return dataset_digest(train) == self.dataset
+
     def check_dataset(self, train: pd.DataFrame) -> None:
         """Raise FishError where the run was trained on other images."""
-        if dataset_digest(train) != self.dataset:
+        if not self.is_of(train):
             raise FishError(
                 f"the run {self.name} was trained on other images than those in train/ now. "
-                "Name its competition with --data-dir, or train again: fishcli train."
+                "Name its competition with --data-dir, or train on these: "
+                f"{self.train_line(name=f'{self.name}-new')}."
             )
 
 
@@ -213,7 +226,7 @@ def check_digest(path: Path, known: dict[str, Any]) -> None:
     """Raise FishError where a file is not what the digests `known["files"]` say; older runs have none."""
     known = known.get("files", {})
     if path.name in known and path.exists() and digests_of([path]) != {path.name: known[path.name]}:
-        raise FishError(f"{path.name} is not what fishcli train wrote.")
+        raise FishError(f"{path.name} was changed since it was written.")
 
 
 def oof_name(n_views: int) -> str:
@@ -225,12 +238,6 @@ def settings_of(config: TrainConfig, n_copies: int) -> dict[str, Any]:
     """What changes a run's result besides its store and its images."""
     options = {name: value for name, value in dataclasses.asdict(config).items() if name not in NOT_COMPARED}
     return {**options, "copies": n_copies}
-
-
-def encoder_from_json(value: dict[str, Any]) -> MetadataEncoder:
-    """The encoder that `dataclasses.asdict` turned into JSON."""
-    lists = {name: tuple(value[name]) for name in ("vocabulary", "mean", "scale")}
-    return MetadataEncoder(value["kind"], **lists)
 
 
 def list_runs(models_dir: Path) -> list[Path]:
@@ -253,13 +260,11 @@ def pick_run(models_dir: Path, name: str | None) -> Run:
         models_dir, name = (models_dir / name).parent, Path(name).name
     run_dirs = list_runs(models_dir)
     if not run_dirs:
-        raise FishError(f"no runs in {models_dir}. Train one first: fishcli train.")
+        raise FishError(f"no runs in {models_dir}. Train one first: {advised('train', TrainConfig)}.")
     if name is None:
         name = next((each.name for each in run_dirs if (each / METRICS).exists()), run_dirs[0].name)
         say(f"run {name} (the newest; --run NAME picks another)")
     run = Run.open(models_dir / choose(name, [each.name for each in run_dirs], "run"))
     if not run.is_complete:
-        raise FishError(
-            f"the run {name} is not complete. Go on: fishcli train --name {name}, with its options."
-        )
+        raise FishError(f"the run {name} is not complete. Go on: {run.train_line()}.")
     return run

@@ -3,9 +3,8 @@
 import dataclasses
 from typing import Any
 
-from fishcli.commands.command_lines import command_line, store_options
-from fishcli.configs import FeaturesConfig
 from fishcli.errors import FishError
+from fishcli.features.again import features_line
 from fishcli.features.backbones import Backbone, BackboneChoice, load_backbone, load_tail, weights_file
 from fishcli.features.store import FeatureStore
 
@@ -19,17 +18,16 @@ def reload_backbone(store: FeatureStore) -> Backbone:
     recipe = store.recipe
     path = weights_file(recipe.backbone, store.weights)
     if path is not None and not path.is_file():
-        moved = FeaturesConfig(**{**store_options(store), "weights": "PATH"})
         raise FishError(
             f"the store {recipe.name} lacks features, and its weights {path} are gone. Pass them where they "
-            f"are now: {command_line('features', moved)}, with the views that are missing."
+            f"are now: {features_line(store.store_dir, weights='PATH')}, then run the command again."
         )
     backbone = load_backbone(_choice_of(store))
     if backbone.recipe != recipe:
         raise FishError(
             f"{recipe.backbone} with the weights {store.weights} is not what made the store {recipe.name} "
-            "(other weights, or another version of Keras). Compute a new store with fishcli features, "
-            "train on it, then predict."
+            "(other weights, or another version of Keras). Compute a new store: "
+            f"{features_line(store.store_dir)}, train on it, then predict."
         )
     return backbone
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from fishcli.command_lines import flag
 from fishcli.commands.fold_fits import begin_run, finish_fold, fit_member, missing_folds
 from fishcli.commands.fold_tasks import FitSource, train_on
 from fishcli.commands.pseudo import load_pseudo
@@ -19,7 +20,7 @@ from fishcli.dataset.folds import make_folds, warn_of_missing_classes
 from fishcli.dataset.images import dataset_digest
 from fishcli.errors import FishError
 from fishcli.files import digest
-from fishcli.heads.choices import check_options, flag
+from fishcli.heads.choices import check_options
 from fishcli.heads.inputs import HeadInputs
 from fishcli.locks import alone
 from fishcli.progress import say

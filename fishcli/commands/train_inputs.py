@@ -15,6 +15,7 @@ from fishcli.dataset.groups import load_groups
 from fishcli.dataset.images import class_names_of, load_train
 from fishcli.dataset.metadata import check_metadata, is_hardly_shared
 from fishcli.errors import FishError, examples
+from fishcli.features.again import features_line
 from fishcli.features.store import FeatureStore
 from fishcli.features.views import first_views
 from fishcli.heads.choices import check_store, needs_maps
@@ -60,7 +61,8 @@ def load_train_data(config: TrainConfig) -> TrainData:
     views = first_views(config.views)
     train = load_train(config.data_dir, config.reading)
     store = pick_store(config.stores_dir, config.features)
-    check_store(config, store.recipe.pool == "none", store.recipe.name)
+    maps_line = features_line(store.store_dir, pool="none", views=config.views)
+    check_store(config, store.recipe.pool == "none", store.recipe.name, maps_line)
     copies = store.copies("train")
     wanted = [*views, *copies]
     upkeep = Upkeep(

@@ -10,8 +10,10 @@ import numpy as np
 import pandas as pd
 
 from fishcli.cluster import connected
+from fishcli.command_lines import advised
 from fishcli.commands.chunk_tasks import extract_on
 from fishcli.commands.stored_backbones import reload_backbone
+from fishcli.configs import FeaturesConfig
 from fishcli.dataset.annotations import read_boxes
 from fishcli.dataset.boxes import BOX_RULES, target_boxes
 from fishcli.dataset.photos import UnreadableImageError, read_photo
@@ -66,7 +68,10 @@ def pick_store(stores_dir: Path, name: str | None) -> FeatureStore:
     """
     store_dirs = list_stores(stores_dir)
     if not store_dirs:
-        raise FishError(f"no features in {stores_dir}. Compute them first: fishcli features --backbone NAME.")
+        raise FishError(
+            f"no features in {stores_dir}. Compute them first: "
+            f"{advised('features', FeaturesConfig, backbone='NAME')}."
+        )
     if name is None:
         name = store_dirs[0].name
         say(f"features {name} (used last; --features NAME picks another)")

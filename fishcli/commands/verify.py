@@ -2,16 +2,14 @@
 
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
-from fishcli.commands.command_lines import command_line, store_options
+from fishcli.command_lines import advised
 from fishcli.configs import FeaturesConfig
 from fishcli.errors import FishError
-from fishcli.features.augment import PREFIX
+from fishcli.features.again import line_for
 from fishcli.features.store import FeatureStore
 from fishcli.features.store_lists import list_stores, read_unreadable
 from fishcli.features.verify import ChunkCheck, check_chunks, list_arrays, n_chunks
-from fishcli.features.views import VIEWS
 from fishcli.locks import alone
 from fishcli.progress import track
 
@@ -30,7 +28,8 @@ def verify_stores(config: FeaturesConfig) -> str:
     store_dirs = list_stores(config.stores_dir)
     if not store_dirs:
         raise FishError(
-            f"no features in {config.stores_dir}: nothing to verify. Compute them: fishcli features."
+            f"no features in {config.stores_dir}: nothing to verify. Compute them: "
+            f"{advised('features', FeaturesConfig)}."
         )
     whole, broken = [], []
     for store_dir in store_dirs:
@@ -73,18 +72,12 @@ def _verify(config: FeaturesConfig, store_dir: Path) -> str:
 
 def _mending(config: FeaturesConfig, store: FeatureStore, split: str, bad: list[ChunkCheck]) -> str:
     """The command that computes the bad chunks of a split again."""
-    names = {check.view.removesuffix("_boxes") for check in bad if check.split == split}
-    copies = [int(name.removeprefix(PREFIX)) for name in names if name.startswith(PREFIX)]
-    unreadable = store.store_dir / split / "unreadable.json"
-    values: dict[str, Any] = {
-        "data_dir": config.data_dir,
-        "box_categories": config.box_categories,
-        "features_dir": config.features_dir,
-        "max_pixels": config.max_pixels,
-        "splits": split,
-        "view_names": ",".join(view for view in VIEWS if view in names) or "identity",
-        "augment": max(copies, default=0),
-        "skip_unreadable": read_unreadable(unreadable)["skipped"],
-        **store_options(store),
-    }
-    return command_line("features", FeaturesConfig(**values))
+    names = {check.view for check in bad if check.split == split}
+    return line_for(
+        store.store_dir,
+        split,
+        names,
+        data_dir=config.data_dir,
+        features_dir=config.features_dir,
+        skip_unreadable=read_unreadable(store.store_dir / split / "unreadable.json")["skipped"],
+    )

@@ -2,6 +2,7 @@
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -117,3 +118,9 @@ def is_hardly_shared(images: pd.DataFrame) -> bool:
     """Whether most images have a size of their own, so that a one-hot of sizes tells nothing."""
     keys = pd.Series(size_keys(images), dtype=object)
     return bool(keys.map(keys.value_counts()).ge(MIN_COUNT).mean() < 0.5)
+
+
+def encoder_from_json(value: dict[str, Any]) -> MetadataEncoder:
+    """The encoder that `dataclasses.asdict` turned into JSON."""
+    lists = {name: tuple(value[name]) for name in ("vocabulary", "mean", "scale")}
+    return MetadataEncoder(value["kind"], **lists)

@@ -53,10 +53,7 @@ def open_array(path: Path) -> Any:
         array = zarr.open_array(store, mode="r+", zarr_format=3).with_config(CONFIG)
         array.attrs["made_by"]
     except (ValueError, KeyError, TypeError) as error:
-        raise FishError(
-            f"{path / 'zarr.json'} is damaged ({type(error).__name__}). "
-            f"Remove {path} and run fishcli features again."
-        ) from None
+        raise FishError(f"{path / 'zarr.json'} is damaged ({type(error).__name__}). Remove {path}") from None
     return array
 
 
@@ -83,13 +80,13 @@ def missing_chunks(array: Any) -> set[int]:
     return {chunk for chunk in range(array.cdata_shape[0]) if _name_of(array, chunk) not in names}
 
 
-def read_rows(array: Any, rows: np.ndarray | slice) -> np.ndarray:
-    """Rows of an array, by number.
+def read_rows(array: Any, rows: np.ndarray | slice, verify_line: str) -> np.ndarray:
+    """Rows of an array, by number; `verify_line` is the command that verifies its store.
 
     Raises:
         FishError: a chunk is damaged, or gone: Zarr would fill it with NaN.
     """
-    advice = "fishcli features --verify names the chunks and the command that computes just them again."
+    advice = f"Which chunks, and the command that computes just them again, is what this says: {verify_line}."
     try:
         found = np.asarray(array[rows] if isinstance(rows, slice) else array.oindex[rows])
     except (ValueError, RuntimeError) as error:

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from fishcli.command_lines import advised
+from fishcli.configs import FeaturesConfig
 from fishcli.errors import FishError, choose
 from fishcli.features import fishnet
 from fishcli.features.applications import APPLICATIONS, build_application
@@ -16,6 +18,7 @@ from fishcli.features.recipe import Recipe
 from fishcli.files import digest
 from fishcli.quiet import load_keras, seeded_keras
 from fishcli.reading import Transparency
+from fishcli.remote import with_home
 
 FISHNET = "fishnet"
 BACKBONES = (FISHNET, *APPLICATIONS)
@@ -74,7 +77,15 @@ def default_weights(backbone: str) -> str:
 
 def weights_file(backbone: str, weights: str) -> Path | None:
     """The file that `weights` means, or None where it is a word."""
-    return None if weights in (default_weights(backbone), "random") else Path(weights)
+    return None if weights in (default_weights(backbone), "random") else with_home(weights)
+
+
+def _cut_earlier(choice: BackboneChoice) -> str:
+    """The command that computes the features of a layer to be named."""
+    values = {name: getattr(choice, name) for name in ("backbone", "pool", "resize")}
+    weights = None if choice.weights == default_weights(choice.backbone) else choice.weights
+    size = "{}x{}".format(*choice.image_size)
+    return advised("features", FeaturesConfig, **values, weights=weights, image_size=size, layer="NAME")
 
 
 def load_backbone(choice: BackboneChoice) -> Backbone:
@@ -119,8 +130,8 @@ def load_tail(choice: BackboneChoice) -> Any:
     if choice.layer in (None, last):
         raise FishError(
             f"--head tail trains the layers of {choice.backbone} after the cached ones, but these features "
-            f"are of its last layer, {last}. Cut earlier: fishcli features --backbone {choice.backbone} "
-            "--layer NAME, such as the end of the last block but one."
+            f"are of its last layer, {last}. Cut earlier: {_cut_earlier(choice)}, such as at the end of the "
+            "last block but one."
         )
     start = _cut(keras, model, str(choice.layer)).output
     return keras.Model(start, model.output, name="backbone_tail")

@@ -72,6 +72,14 @@ def is_other(old: str, new: str) -> bool:
     return bool(old) and old != new and (not new or len(kinds) == 1)
 
 
+def is_of_content(text: str) -> bool:
+    """Whether equal ones mean equal photos: digests, and S3's tokens, which are made of an ETag and a size.
+
+    Other file systems' tokens may be made of a time and a size, or of a size alone.
+    """
+    return bool(text) and text.partition(":")[0] in (text, "s3", "s3a")
+
+
 def _listed(list_path: Path) -> tuple[dict[str, str], int]:
     """The known content by image, and when it was checked, ns."""
     if not list_path.exists():

@@ -75,14 +75,15 @@ class Recipe:
         ):
             raise FishError(
                 f"{source} is no recipe of this version of fishcli. Remove that folder and run fishcli "
-                "features."
+                "features with the options that made it."
             )
         known = {name: value.get(name, default) for name, default in fields.items()}
         recipe = Recipe(**{**known, "image_size": tuple(known["image_size"])})
         if value.get("fingerprint") != recipe.fingerprint:
             raise FishError(
                 f"{source} was changed: its fingerprint is {value.get('fingerprint')}, its contents say "
-                f"{recipe.fingerprint}. Remove that folder and run fishcli features."
+                f"{recipe.fingerprint}. Remove that folder and run fishcli features with the options that "
+                "made it."
             )
         return recipe
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Container, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +10,16 @@ import numpy as np
 import pandas as pd
 
 from fishcli.errors import FishError, examples
+from fishcli.features.again import line_for, verify_line
 from fishcli.features.arrays import chunk_path, create_array, missing_chunks, open_array, read_rows
 from fishcli.features.augment import PREFIX
-from fishcli.features.contents import is_other
+from fishcli.features.image_lists import renew_list
 from fishcli.features.recipe import Recipe
-from fishcli.features.store_lists import damaged, read_images, read_unreadable
+from fishcli.features.store_lists import cannot_be_read, damaged, read_images, read_unreadable
 from fishcli.files import read_json, write_csv, write_json
-from fishcli.locks import CANNOT_BE_WRITTEN, alone
+from fishcli.locks import alone
 from fishcli.remote import UnreachableError, is_remote, names_in
+from fishcli.unwritable import CANNOT_BE_WRITTEN, by_product
 
 FEATURE_BYTES = 2  # float16
 
@@ -70,13 +72,15 @@ class FeatureStore:
     def update_images(self, split: str, images: pd.DataFrame, mended: set[str]) -> None:
         """Bring a split's image list up to date: new images are appended, rows of missing ones stay unused.
 
+        A photo that was moved, which its content tells, keeps its row and its features.
+
         Args:
             split: the split.
             images: its images now (image, n_bytes, and content, a digest, where it is known).
             mended: images that were unreadable and can be read now.
 
         Raises:
-            FishError: images are both new and missing: this is another data set; the list is damaged.
+            FishError: no image has its features here: this is another data set; the list is damaged.
         """
         known = self.images(split)
         n_known = 0 if known is None else len(known)
@@ -85,31 +89,20 @@ class FeatureStore:
         if known is None:
             write_csv(self.list_path(split), images.filter(["image", "n_bytes", "content"]))
             return
-        now, then = (dict(zip(each["image"], each["n_bytes"], strict=True)) for each in (images, known))
-        contents, old_contents = (
-            each.set_index("image")["content"].to_dict() if "content" in each else {}
-            for each in (images, known)
-        )
-        added = [image for image in now if image not in then]
-        missing = then.keys() - now.keys() - self.unreadable(split).keys()
-        if added and missing:
+        renewed = renew_list(known, images, self.unreadable(split))
+        added, missing = renewed.added, renewed.missing
+        if added and missing and not renewed.n_kept:
             raise FishError(
                 f"the store {self.store_dir} is of other images of {split}: {len(added):,} are new "
                 f"({examples(added)}) and {len(missing):,} are missing ({examples(missing)}). "
                 f"Name another --features-dir, or remove {self.store_dir / split} to compute them anew."
             )
-        stale = mended | {image for image in now.keys() & then.keys() if now[image] != then[image]}
-        stale |= {image for image, old in old_contents.items() if is_other(old, contents.get(image, old))}
-        for row in np.flatnonzero(known["image"].isin(stale)):
+        for row in np.flatnonzero(renewed.table["image"][:n_known].isin(renewed.stale | mended)):
             self._forget_row(split, int(row))
-        listed = [*then, *added]
-        n_bytes = [now.get(image, then.get(image)) for image in listed]
-        table = pd.DataFrame({"image": listed, "n_bytes": n_bytes})
-        if contents or old_contents:
-            merged = {**old_contents, **contents}
-            table["content"] = [merged.get(image, "") for image in listed]
-        if not table.equals(known):
-            write_csv(self.list_path(split), table)
+        if not renewed.table.equals(known):
+            is_as_before = not mended and not renewed.stale and renewed.table["image"].equals(known["image"])
+            with by_product(self.list_path(split)) if is_as_before else nullcontext():  # then digests are new
+                write_csv(self.list_path(split), renewed.table)
 
     def unreadable(self, split: str) -> dict[str, str]:
         """The images of a split that could not be read, each with the reason; their rows are NaN."""
@@ -131,13 +124,7 @@ class FeatureStore:
         """Raise FishError where `present` images can't be read and the user has not chosen to skip them."""
         reasons = {image: reason for image, reason in self.unreadable(split).items() if image in present}
         if reasons and not read_unreadable(self.store_dir / split / "unreadable.json")["skipped"]:
-            listed = "".join(f"\n  {image}: {reason}" for image, reason in reasons.items())
-            raise FishError(
-                f"{len(reasons):,} images of {split} can't be read:{listed}\nAll others are computed and "
-                "kept. "
-                "Mend these and run fishcli features again, or go on without them: fishcli features "
-                "--skip-unreadable."
-            )
+            raise cannot_be_read(self.store_dir, split, reasons)
 
     def array(self, split: str, view: str) -> Any:
         """The Zarr array (n_images, ...) of a split and view.
@@ -147,11 +134,18 @@ class FeatureStore:
         """
         path = self.store_dir / split / view
         if not (path / "zarr.json").exists():
-            name = self.store_dir.name
             raise FishError(
-                f"the store {name} has no {view} features of {split}. Run fishcli features first."
+                f"the store {self.store_dir.name} has no {view} features of {split}. Compute them first: "
+                f"{line_for(self.store_dir, split, [view])}."
             )
-        return open_array(path)
+        return self._open(split, view)
+
+    def _open(self, split: str, view: str) -> Any:
+        try:
+            return open_array(self.store_dir / split / view)
+        except FishError as error:
+            line = line_for(self.store_dir, split, [view])
+            raise FishError(f"{error} and compute it again: {line}.") from None
 
     def require_array(
         self,
@@ -174,7 +168,7 @@ class FeatureStore:
         """
         path = self.store_dir / split / view
         if (path / "zarr.json").exists():
-            array = open_array(path)
+            array = self._open(split, view)
             if array.attrs["made_by"] == made_by and array.shape[1:] == tuple(shape[1:]):
                 if array.shape[0] != shape[0]:  # the split has grown: its last chunk was padded
                     chunk_path(array, array.shape[0] // array.chunks[0]).unlink(missing_ok=True)
@@ -247,4 +241,4 @@ class FeatureStore:
         Raises:
             FishError: a chunk is damaged (its checksum does not fit) or not there (any more).
         """
-        return read_rows(self.array(split, view), rows)
+        return read_rows(self.array(split, view), rows, verify_line(self.store_dir))

@@ -6,12 +6,19 @@ from typing import Any
 import pandas as pd
 
 from fishcli.errors import FishError, examples
+from fishcli.features.again import features_line
 from fishcli.files import read_csv, read_json
+
+N_REASONS = 3
+"""So many images that can't be read stand in a message."""
 
 
 def read_images(path: Path) -> pd.DataFrame:
     """Read images.csv: `image`, `n_bytes`, perhaps `content`; FishError where it is damaged."""
-    listed = read_csv(path, required=["image", "n_bytes"], text=["image", "content"])
+    try:
+        listed = read_csv(path, required=["image", "n_bytes"], text=["image", "content"])
+    except FishError as error:
+        raise damaged(path, str(error).rstrip(".")) from None
     twice = list(listed["image"][listed["image"].duplicated()])
     if twice:
         raise damaged(path, f"it lists images twice: {examples(twice)}")
@@ -24,7 +31,10 @@ def read_unreadable(path: Path) -> dict[str, Any]:
     """Read unreadable.json: `skipped` and `reasons`, by image; FishError where it is damaged."""
     if not path.exists():
         return {"skipped": False, "reasons": {}}
-    record = read_json(path)
+    try:
+        record = read_json(path)
+    except FishError as error:
+        raise damaged(path, str(error).rstrip(".")) from None
     if (
         not isinstance(record, dict)
         or not isinstance(record.get("skipped"), bool)
@@ -39,7 +49,18 @@ def damaged(path: Path, problem: str) -> FishError:
     """The error that a damaged list is: without it nobody knows what the split's features belong to."""
     return FishError(
         f"{path} is damaged: {problem}. Remove {path.parent}, whose features can't be trusted without it, "
-        "and run fishcli features again."
+        f"and compute them again: {features_line(path.parent.parent)}."
+    )
+
+
+def cannot_be_read(store_dir: Path, split: str, reasons: dict[str, str]) -> FishError:
+    """The error that images are which can't be read, `reasons` by image, where nobody chose to skip them."""
+    lines = [f"\n  {image}: {reason}" for image, reason in reasons.items()]
+    more = f"\n  ... ({len(lines):,} in all)" if len(lines) > N_REASONS else ""
+    return FishError(
+        f"{len(lines):,} images of {split} can't be read:{''.join(lines[:N_REASONS])}{more}\nAll others are "
+        "computed and kept. Mend these and run the command again, or first choose to go on without them: "
+        f"{features_line(store_dir, skip_unreadable=True)}."
     )
 
 

@@ -49,7 +49,7 @@ def check_chunks(store: FeatureStore) -> Iterator[ChunkCheck]:
             problem = "missing" if chunk in missing else ""
             if not problem:
                 try:
-                    read_rows(array, np.s_[start : start + array.chunks[0]])
+                    read_rows(array, np.s_[start : start + array.chunks[0]], "")
                 except FishError:
                     problem = "damaged"
             yield ChunkCheck(split, view, path, problem)

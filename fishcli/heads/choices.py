@@ -4,6 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from fishcli.command_lines import flag
 from fishcli.configs import TrainConfig
 from fishcli.dataset.metadata import check_metadata
 from fishcli.errors import FishError, choose
@@ -110,8 +111,10 @@ def unused_options(config: TrainConfig) -> dict[str, str]:
     }
 
 
-def check_store(config: TrainConfig, has_maps: bool, store_name: str) -> None:
+def check_store(config: TrainConfig, has_maps: bool, store_name: str, mending: str) -> None:
     """Refuse a head, or a way of pooling, that needs maps where the store holds pooled features.
+
+    `mending` is the command that computes maps.
 
     Raises:
         FishError: see above.
@@ -124,15 +127,10 @@ def check_store(config: TrainConfig, has_maps: bool, store_name: str) -> None:
     if needed:
         raise FishError(
             f"{needed} needs maps, but the store {store_name} holds pooled features. Compute maps: "
-            "fishcli features --pool none, then name that store with --features."
+            f"{mending}, then name that store with --features."
         )
 
 
 def default_of(name: str) -> Any:
     """The default of an option of `train`."""
     return {field.name: field.default for field in dataclasses.fields(TrainConfig)}[name]
-
-
-def flag(name: str) -> str:
-    """An option as it is typed."""
-    return f"--{name.replace('_', '-')}"

@@ -156,7 +156,7 @@ def _tell_version(fitted_by: str, current: str) -> None:
     """Warn, once, of heads that another scikit-learn fitted: it promises nothing of them."""
     warn(
         f"the run's heads were fitted by scikit-learn {fitted_by}, this is {current}: predictions may "
-        "differ. To be sure train again under another --name: fishcli train."
+        "differ. To be sure train it again under another --name: fishcli report has the command line."
     )
 
 

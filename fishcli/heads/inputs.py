@@ -9,6 +9,7 @@ import pandas as pd
 
 from fishcli.dataset.boxes import BOX_RULES
 from fishcli.errors import FishError, examples
+from fishcli.features.again import line_for
 from fishcli.features.augment import PREFIX
 from fishcli.features.extract import boxes_name
 from fishcli.features.store import FeatureStore
@@ -63,8 +64,7 @@ def store_rows(store: FeatureStore, split: str, images: Sequence[str]) -> np.nda
     if lacking:
         raise FishError(
             f"the store {store.store_dir.name} lacks {len(lacking):,} images of {split}: "
-            f"{examples(lacking)}. "
-            "Run fishcli features again."
+            f"{examples(lacking)}. Compute them: {line_for(store.store_dir, split, [])}."
         )
     return np.array([known[image] for image in images], np.int64)
 

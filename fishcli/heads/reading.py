@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from fishcli.errors import FishError, examples
+from fishcli.features.again import line_for
 from fishcli.features.store import FEATURE_BYTES, FeatureStore
 from fishcli.heads.inputs import Features, pool_maps
 from fishcli.progress import say, track
@@ -111,6 +112,6 @@ def _check_finite(store: FeatureStore, split: str, rows: np.ndarray, part: np.nd
     ids: Sequence[str] = [] if listed is None else list(listed["image"].iloc[rows[bad]])
     raise FishError(
         f"the features of {examples(ids)} in {store.store_dir / split} are not finite numbers. Remove "
-        "that folder and run fishcli features again; if it stays so, float16 is too narrow for this "
-        "layer: choose another --layer."
+        f"that folder and compute it again: {line_for(store.store_dir, split, [])}; if it stays so, float16 "
+        "is too narrow for this layer: choose another --layer."
     )
