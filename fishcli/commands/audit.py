@@ -10,7 +10,6 @@ from fishcli import __version__
 from fishcli.audit.gains import Gain, HeldOut, label_entropy, measure_gain
 from fishcli.audit.nulls import Null, permute_groups, permute_images
 from fishcli.audit.per_field import FieldGain, gains_by_field, with_p_values
-from fishcli.audit.repeats import repeated_folds
 from fishcli.audit.selftest import check_worlds
 from fishcli.audit.simulate import N_IMAGES
 from fishcli.audit.sizes import class_by_size
@@ -118,7 +117,7 @@ def _measure(config: AuditConfig, inputs: AuditInputs) -> _Core:
     groups = inputs.table.groups
     if groups is not None:
         n_folds = min(inputs.n_folds, int(groups.max()) + 1)
-        folds["grouped"] = repeated_folds(class_names, groups, n_folds, 1, config.seed)[0]
+        folds["grouped"] = make_folds(class_names, groups, n_folds, config.seed)
     calls = [(section, kind) for section in inputs.sections for kind in folds]
     tables = {section: inputs.table.only(names) for section, names in inputs.sections.items()}
     held_out = [

@@ -12,7 +12,6 @@ import pandas as pd
 
 from fishcli.dataset.classes import fill_missing_classes
 from fishcli.dataset.folds import make_folds
-from fishcli.errors import FishError
 
 INNER_FOLDS = 4
 CS = (1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0)
@@ -70,10 +69,7 @@ def inner_folds(labels: np.ndarray, groups: np.ndarray | None, seed: int) -> np.
     for units in [None] if groups is None else [pd.Series(groups), None]:
         n_units = len(labels) if units is None else units.nunique()
         for n_folds in range(min(INNER_FOLDS, n_units), 1, -1):
-            try:
-                fold = make_folds(classes, units, n_folds, seed)
-            except FishError:  # an empty fold: the groups are too unequal for so many
-                continue
+            fold = make_folds(classes, units, n_folds, seed)
             if any(len(np.unique(labels[fold != k])) > 1 for k in range(n_folds)):
                 return fold
     return np.zeros(len(labels), np.int64)
