@@ -1,6 +1,5 @@
 """`fishcli train`: K heads on cached features, out-of-fold predictions, and what they are worth."""
 
-import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
