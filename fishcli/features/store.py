@@ -133,10 +133,9 @@ class FeatureStore:
         found = [f"{image}: {reason}" for image, reason in self.unreadable(split).items() if image in present]
         if found and not read_unreadable(path)["skipped"]:
             raise FishError(
-                f"{len(found):,} images of {split} can't be read ({path} has all):\n  {examples(found)}\n"
-                "All others are computed and kept. "
-                "Mend these and run fishcli features again, or go on without them: fishcli features "
-                "--skip-unreadable."
+                f"{len(found):,} images of {split} can't be read:\n  {examples(found, 2)}\n{path} has all. "
+                "The others are computed and kept. Mend these and run fishcli features again, or go on "
+                "without them: fishcli features --skip-unreadable."
             )
 
     def array(self, split: str, view: str) -> Any:
