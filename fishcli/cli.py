@@ -15,6 +15,7 @@ from fishcli.command_lines import asked_for
 from fishcli.errors import FishError, LimitError, nearest
 from fishcli.places import Config, options_for
 from fishcli.progress import complain, set_quiet
+from fishcli.quiet import drop_advice
 from fishcli.remote import parse_path, reaching
 from fishcli.streams import make_printable, show
 from fishcli.unwritable import CANNOT_BE_WRITTEN, NO_ROOM
@@ -95,6 +96,7 @@ def main(
 ) -> None:
     """From a folder of photos to a submission CSV, honest about unseen groups."""
     set_quiet(quiet)
+    drop_advice()
 
 
 def _command(config_class: type, module: str) -> Callable[..., None]:

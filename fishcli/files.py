@@ -184,8 +184,8 @@ def read_cells(path: Path, required: Sequence[str] = ()) -> tuple[list[str], Any
     missing = [column for column in required if column not in header]
     if missing:
         raise FishError(
-            f"{path}, line 1: no column {', '.join(map(repr, missing))}; "
-            f"found {examples(list(map(repr, header)), 12)}."
+            f"{path}, line 1: no column {examples(list(map(repr, missing)))}; "
+            f"found {examples(list(map(repr, header)), 10)}."
         )
     return header, table
 

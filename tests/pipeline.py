@@ -1,10 +1,14 @@
 """Configs and short-cuts that the tests of whole commands share."""
 
+import dataclasses
 import hashlib
+import shlex
 from pathlib import Path
 
 import pandas as pd
+import typer
 
+from fishcli.cli import app
 from fishcli.commands import features, predict, train
 from fishcli.configs import FeaturesConfig, PredictConfig, TrainConfig
 from fishcli.features.store import FeatureStore
@@ -25,6 +29,16 @@ def train_config(root: Path, **changes):
 def predict_config(root: Path, **changes):
     places = {"data_dir": root / "data", "models_dir": root / "models"}
     return PredictConfig(**{**places, "submissions_dir": root / "submissions", "run": "run", **changes})
+
+
+def parse(line):
+    """The config that a command line parses to."""
+    _, name, *words = shlex.split(line)
+    command = typer.main.get_command(app).commands[name]
+    config_class = {"train": TrainConfig, "features": FeaturesConfig}[name]
+    params = command.make_context(name, words).params
+    fields = {field.name for field in dataclasses.fields(config_class)}
+    return config_class(**{name: value for name, value in params.items() if name in fields})
 
 
 def compute(root: Path, **changes) -> Path:

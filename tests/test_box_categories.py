@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import write_competition
-from pipeline import compute, features_config, fit, train_config
-from test_report import parse
+from pipeline import compute, features_config, fit, parse, train_config
 
 import fishcli
 from fishcli.commands import features, report, train

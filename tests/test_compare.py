@@ -8,9 +8,10 @@ import pytest
 from conftest import write_competition
 from pipeline import compute, submit, tree_hash
 
-from fishcli.commands import compare
+from fishcli.commands import compare, train
 from fishcli.commands.compare_table import screen_table
 from fishcli.configs import CompareConfig
+from fishcli.dataset.folds import make_folds
 from fishcli.errors import FishError
 
 CELL = ["head", "metadata", "boxes"]
@@ -213,6 +214,21 @@ def test_repeats_on_the_same_folds_are_named(tmp_path, capsys):
     compare.run(compare_config(tmp_path, heads="linear", metadata="none", epochs=60, folds=4, repeats=3))
     folds = {path.read_text() for path in (tmp_path / "models" / "compare").glob("*-grouped-*/folds.csv")}
     assert ("have the same grouped folds" in capsys.readouterr().err) == (len(folds) < 3)
+
+
+def test_runs_on_folds_of_another_version_are_not_mixed_with_new_ones(tmp_path, monkeypatch):
+    write_competition(tmp_path / "data")
+    compute(tmp_path)
+    old = compare_config(tmp_path, heads="linear", metadata="none", epochs=60)
+    with monkeypatch.context() as then:
+        then.setattr(train, "make_folds", lambda *how: (make_folds(*how) + 1) % 3)
+        text = compare.run(old)
+    assert compare.run(old) == text  # all on the same folds
+    before = tree_hash(tmp_path / "models")
+    more = compare_config(tmp_path, heads="linear", metadata="none,size", epochs=60)
+    with pytest.raises(FishError, match=r"folds that another version of fishcli dealt .* another --name"):
+        compare.run(more)
+    assert tree_hash(tmp_path / "models") == before
 
 
 def test_one_class_has_no_loss_to_compare_by(tmp_path):

@@ -14,6 +14,7 @@ from fishcli.commands import ensemble, predict, score, train
 from fishcli.commands.runs import Run
 from fishcli.configs import EnsembleConfig, ScoreConfig
 from fishcli.dataset.classes import labels_of, proba_columns
+from fishcli.dataset.folds import make_folds
 from fishcli.errors import FishError
 from fishcli.features.store import FeatureStore
 from fishcli.features.store_lists import list_stores
@@ -159,6 +160,37 @@ def test_names_count_up_and_an_interrupted_run_goes_on(root, monkeypatch):
     assert fit(root, name=None) == second
     assert (second / "fold_0.keras").stat().st_mtime_ns == kept
     assert (first / "oof.csv").read_bytes() == (second / "oof.csv").read_bytes()
+
+
+def dealt_otherwise(class_names, groups, n_folds, seed):
+    """Folds as another version of fishcli might deal them."""
+    return (make_folds(class_names, groups, n_folds, seed) + 1) % n_folds
+
+
+@pytest.mark.parametrize("name", [None, "old"])
+def test_a_run_that_another_version_began_keeps_its_folds(root, monkeypatch, name):
+    with monkeypatch.context() as then:
+        then.setattr(train, "make_folds", dealt_otherwise)
+        run_dir = fit(root, name=name, head="linear", epochs=60)
+    folds, whole = (run_dir / "folds.csv").read_bytes(), (run_dir / "oof.csv").read_bytes()
+    assert fit(root, name=run_dir.name, head="linear", epochs=60) == run_dir  # complete: nothing to do
+    for name_of_file in ("metrics.json", "oof.csv", "fold_2.json"):
+        (run_dir / name_of_file).unlink()
+    assert fit(root, name=name, head="linear", epochs=60) == run_dir
+    assert (run_dir / "folds.csv").read_bytes() == folds
+    assert (run_dir / "oof.csv").read_bytes() == whole
+    assert fit(root, name="new", head="linear", epochs=60) != run_dir
+    assert (root / "models" / "new" / "folds.csv").read_bytes() != folds
+
+
+def test_damaged_folds_are_written_anew(root):
+    path = root / "models" / "dense" / "folds.csv"
+    whole = path.read_bytes()
+    path.write_text(path.read_text().replace(",0,", ",1,", 1))
+    (path.parent / "metrics.json").unlink()
+    (path.parent / "fold_2.json").unlink()
+    fit(root, views=2, head="dense", name="dense")
+    assert path.read_bytes() == whole
 
 
 def test_a_submission_has_the_samples_rows_and_columns(root):

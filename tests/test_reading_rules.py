@@ -8,19 +8,19 @@ import pandas as pd
 import pytest
 from conftest import make_image, noise, write_competition
 from PIL import Image
-from pipeline import compute, features_config, fit, submit, train_config
+from pipeline import compute, features_config, fit, parse, submit, train_config
 
+from fishcli.command_lines import command_line
 from fishcli.commands import data, features
-from fishcli.commands.command_lines import command_line
-from fishcli.commands.command_lines import features_config as config_of_store
 from fishcli.commands.runs import Run
 from fishcli.commands.upkeep import Upkeep, bring_up_to_date
-from fishcli.configs import DataConfig, FeaturesConfig, RunConfig
+from fishcli.configs import DataConfig, FeaturesConfig
 from fishcli.dataset.file_facts import FACT_NAMES, read_facts
 from fishcli.dataset.images import load_train
 from fishcli.dataset.photos import UnreadableImageError, contained, read_header, read_photo
 from fishcli.dataset.thumbnails import read_hashes, readable_thumbnails
 from fishcli.errors import FishError
+from fishcli.features.again import features_line
 from fishcli.features.recipe import Recipe
 from fishcli.features.store import FeatureStore
 from fishcli.reading import MAX_PIXELS, USUAL, Reading
@@ -195,12 +195,10 @@ def test_a_store_is_filled_by_its_own_rules_whatever_a_command_says(root, capsys
 
 
 def test_the_command_line_of_a_store_has_its_rules(root):
-    (run_dir,) = (root / "models").iterdir()
-    run, config = Run.open(run_dir), RunConfig(data_dir=root / "data", models_dir=root / "models")
     (store_dir,) = (root / "data" / "features").iterdir()
-    again = config_of_store(run, config, FeatureStore(store_dir))
-    assert (again.transparency, again.truncated) == ("white", True)
-    assert features.run(dataclasses.replace(again, splits="train")) == str(store_dir)
+    line = features_line(store_dir, splits="train")
+    assert "--transparency white --truncated" in line
+    assert features.run(parse(line)) == str(store_dir)
 
 
 @pytest.mark.parametrize(

@@ -2,21 +2,18 @@
 
 import dataclasses
 import json
-import shlex
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-import typer
 from conftest import write_competition
 from fake_audit import NASTY
-from pipeline import compute, fit, train_config
+from pipeline import compute, fit, parse, train_config
 from test_audit_page import MAX_BYTES, Page
 
 from fishcli import command_lines
-from fishcli.cli import app
 from fishcli.commands import features, report, train
 from fishcli.commands.report_inputs import read_answers
 from fishcli.commands.report_measures import confusion, mean_curves
@@ -31,16 +28,6 @@ from fishcli.intervals import paired_interval
 from fishcli.scoring.metrics import log_losses
 from fishcli.scoring.reliability import reliability
 from fishcli.seeing_configs import ReportConfig
-
-
-def parse(line):
-    """The config that a command line parses to."""
-    _, name, *words = shlex.split(line)
-    command = typer.main.get_command(app).commands[name]
-    config_class = {"train": TrainConfig, "features": FeaturesConfig}[name]
-    params = command.make_context(name, words).params
-    fields = {field.name for field in dataclasses.fields(config_class)}
-    return config_class(**{name: value for name, value in params.items() if name in fields})
 
 
 def report_config(root, **changes):

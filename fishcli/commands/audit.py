@@ -10,7 +10,6 @@ from fishcli import __version__
 from fishcli.audit.gains import Gain, HeldOut, label_entropy, measure_gain
 from fishcli.audit.nulls import Null, permute_groups, permute_images
 from fishcli.audit.per_field import FieldGain, gains_by_field, with_p_values
-from fishcli.audit.repeats import repeated_folds
 from fishcli.audit.selftest import check_worlds
 from fishcli.audit.simulate import N_IMAGES
 from fishcli.audit.sizes import class_by_size
@@ -116,18 +115,19 @@ def _check(config: AuditConfig, inputs: AuditInputs, store: FeatureStore | None)
 
 
 def _measure(config: AuditConfig, inputs: AuditInputs) -> _Core:
+    from joblib import Parallel, delayed
+
     class_names = pd.Series(np.array(inputs.table.class_names)[inputs.table.labels])
     folds = {"random": make_folds(class_names, None, inputs.n_folds, config.seed)}
     groups = inputs.table.groups
     if groups is not None:
         n_folds = min(inputs.n_folds, int(groups.max()) + 1)
-        folds["grouped"] = repeated_folds(class_names, groups, n_folds, 1, config.seed)[0]
+        folds["grouped"] = make_folds(class_names, groups, n_folds, config.seed)
     calls = [(section, kind) for section in inputs.sections for kind in folds]
     tables = {section: inputs.table.only(names) for section, names in inputs.sections.items()}
-    held_out = [
-        measure_gain(tables[section], folds[kind], section, kind)
-        for section, kind in track(calls, "fields together", "fit")
-    ]
+    fits = (delayed(measure_gain)(tables[section], folds[kind], section, kind) for section, kind in calls)
+    found = Parallel(n_jobs=-1, return_as="generator")(fits)
+    held_out = list(track(found, "fields together", "fit", len(calls)))
     headline = tables[calls[0][0]]
     settings = (inputs.n_folds, config.permutations, config.seed)
     tests = [permute_images(headline, *settings)]

@@ -14,7 +14,7 @@ from fishcli.commands.fold_fits import missing_folds
 from fishcli.commands.fold_tasks import FitSource, train_on
 from fishcli.commands.runs import Run, check_name
 from fishcli.commands.stored_backbones import reload_tail
-from fishcli.commands.train import claimed_run, train_folds
+from fishcli.commands.train import claimed_run, open_run, train_folds
 from fishcli.commands.train_inputs import TrainData, load_train_data, read_inputs
 from fishcli.commands.train_report import write_report
 from fishcli.configs import CompareConfig, FitConfig, TrainConfig
@@ -65,6 +65,7 @@ def run(config: CompareConfig) -> str:
     cells = [_cell(config, entry, kind) for entry in entries for kind in kinds]
     ungrouped = {boxes: dataclasses.replace(known, groups=None) for boxes, known in data.items()}
     grid = [(cell, (data if cell.kind == "grouped" else ungrouped)[cell.configs[0].boxes]) for cell in cells]
+    _check_same_folds([(each, known) for cell, known in grid for each in cell.configs])
     if config.scheduler is not None:
         _train_all_on(config.scheduler, [(each, known) for cell, known in grid for each in cell.configs])
     held: dict[bool, Features] = {}
@@ -90,6 +91,18 @@ def _say_where_folds_repeat(runs: list[list[Run]]) -> None:
                 "they repeat the training, not the split"
             )
             return
+
+
+def _check_same_folds(entries: list[tuple[TrainConfig, TrainData]]) -> None:
+    """Raise FishError where runs of one seed would stand on different folds: nothing could be paired then."""
+    dealt: dict[tuple[bool, int], pd.DataFrame] = {}
+    for config, data in entries:
+        folds = open_run(config, data)[1]
+        if not dealt.setdefault((data.groups is None, config.seed), folds).equals(folds):
+            raise FishError(
+                f"some runs in {config.models_dir} have folds that another version of fishcli dealt "
+                "otherwise, so others can't be compared with them. Choose another --name."
+            )
 
 
 def _check_all(entries: list[TrainConfig], data: TrainData) -> None:

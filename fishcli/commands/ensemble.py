@@ -78,5 +78,5 @@ def _check_same(first: Run, first_oof: pd.DataFrame, other: Run, other_oof: pd.D
         raise FishError(
             f"the runs {pair} have different folds ({len(moved):,} images moved, such as "
             f"{examples(list(moved))}). "
-            "Train them with the same --folds, --groups and --seed."
+            "Train them with the same --folds, --groups and --seed, and the same version of fishcli."
         )

@@ -85,7 +85,8 @@ def load_pseudo(config: TrainConfig, this_run: Run, folds: pd.DataFrame, pooled:
     if list(known["image"]) != list(folds["image"]) or list(known["fold"]) != list(folds["fold"]):
         raise FishError(
             f"--pseudo {teacher.name}: it was trained on other folds, so it has learned from images that "
-            "this run is validated on. Train both with the same --folds, --groups and --seed."
+            "this run is validated on. Train both with the same --folds, --groups and --seed, and the same "
+            "version of fishcli."
         )
     tests = load_tests(config.data_dir, config.reading)
     if not tests:

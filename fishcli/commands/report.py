@@ -118,8 +118,8 @@ def _reproduce(this_run: Run, config: ReportConfig) -> tuple[dict[str, str], lis
         "Images, sha256": this_run.dataset,
         "Folds, groups and boxes, sha256": this_run.targets,
     }
-    folders = {"data_dir": config.data_dir, "features_dir": config.features_dir}
-    train = this_run.train_line(**folders)
+    shared = {name: getattr(config, name) for name in ("data_dir", "features_dir", "max_pixels")}
+    train = this_run.train_line(**shared)
     try:
         store = FeatureStore(config.stores_dir / this_run.store)
     except FishError:
@@ -132,6 +132,12 @@ def _reproduce(this_run: Run, config: ReportConfig) -> tuple[dict[str, str], lis
     height, width = recipe.pop("image_size")
     recipe = {"image_size": f"{height}x{width} (height x width)", "weights": store.weights, **recipe}
     facts |= {name.replace("_", " ").capitalize(): str(value) for name, value in recipe.items()}
-    views = {"views": this_run.settings["views"], "augment": this_run.settings["copies"]}
-    skipped = bool(store.unreadable("train"))
-    return facts, [features_line(store.store_dir, **folders, **views, skip_unreadable=skipped), train], ""
+    features = features_line(
+        store.store_dir,
+        **shared,
+        views=this_run.settings["views"],
+        augment=this_run.settings["copies"],
+        box_categories=this_run.settings["box_categories"] if this_run.settings["copies"] else None,
+        skip_unreadable=bool(store.unreadable("train")),
+    )
+    return facts, [features, train], ""

@@ -1,6 +1,5 @@
 """`fishcli train`: K heads on cached features, out-of-fold predictions, and what they are worth."""
 
-import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +18,7 @@ from fishcli.configs import TrainConfig
 from fishcli.dataset.folds import make_folds, warn_of_missing_classes
 from fishcli.dataset.images import dataset_digest
 from fishcli.errors import FishError
-from fishcli.files import digest
+from fishcli.files import digest, read_csv
 from fishcli.heads.choices import check_options
 from fishcli.heads.inputs import HeadInputs
 from fishcli.locks import alone
@@ -68,10 +67,11 @@ def open_run(config: TrainConfig, data: TrainData) -> tuple[Run, pd.DataFrame]:
     if config.balance == "group" and data.groups is None:
         raise FishError("--balance group: there are no groups. Write a groups.csv, or pass --groups size.")
     fold = make_folds(data.images["class_name"], data.groups, config.folds, config.seed)
-    _check_there_is_something_to_learn(data, fold)
     groups = [""] * len(data.images) if data.groups is None else list(data.groups)
-    folds = pd.DataFrame({"image": data.images["image"], "fold": fold, "group": groups})
-    return _open_run(config, data, folds), folds
+    dealt = pd.DataFrame({"image": data.images["image"], "fold": fold, "group": groups})
+    this_run, folds = _open_run(config, data, dealt)
+    _check_there_is_something_to_learn(data, folds["fold"].to_numpy())
+    return this_run, folds
 
 
 def train_folds(config: TrainConfig, this_run: Run, inputs: HeadInputs, folds: pd.DataFrame) -> None:
@@ -98,42 +98,81 @@ def _check_there_is_something_to_learn(data: TrainData, fold: np.ndarray) -> Non
             )
 
 
-def _open_run(config: TrainConfig, data: TrainData, folds: pd.DataFrame) -> Run:
-    """The run's folder: a new one, or the interrupted run of the same settings."""
-    fresh = Run(
-        run_dir=config.models_dir / (config.name or ""),
+def _open_run(config: TrainConfig, data: TrainData, dealt: pd.DataFrame) -> tuple[Run, pd.DataFrame]:
+    """The run's folder, a new one or the interrupted run of the same settings, and its folds."""
+    known = [path.name for path in list_runs(config.models_dir)]
+    name = config.name
+    if name is None:
+        prefix = f"{data.store.recipe.backbone}-{config.head}-"
+        counters = [each.removeprefix(prefix) for each in known if each.startswith(prefix)]
+        number = max((int(counter) for counter in counters if counter.isdecimal()), default=0)
+        if number and (
+            going_on := _interrupted(config, data, config.models_dir / f"{prefix}{number}", dealt)
+        ):
+            return going_on
+        name = f"{prefix}{number + 1}"
+    run_dir = config.models_dir / name
+    if name not in known:
+        return _fresh_run(config, data, run_dir, dealt), dealt
+    again, folds, difference = _made_again(config, data, Run.open(run_dir), dealt)
+    if difference:
+        raise FishError(
+            f"the run {run_dir} exists with other {difference}. Choose another --name, or remove its folder."
+        )
+    return again, folds
+
+
+def _fresh_run(config: TrainConfig, data: TrainData, run_dir: Path, folds: pd.DataFrame) -> Run:
+    """The run that these settings make on these folds."""
+    return Run(
+        run_dir=run_dir,
         class_names=data.class_names,
         store=data.store.recipe.name,
         dataset=dataset_digest(data.train),
         targets=digest(folds.to_csv(index=False), data.boxes.tobytes(), *_teacher(config)),
         settings=settings_of(config, len(data.views) - config.views),
     )
-    prefix = f"{data.store.recipe.backbone}-{config.head}-"
-    known = [path.name for path in list_runs(config.models_dir)]
-    if config.name is None:
-        counters = [name.removeprefix(prefix) for name in known if name.startswith(prefix)]
-        numbers = [int(counter) for counter in counters if counter.isdecimal()]
-        name = f"{prefix}{max(numbers, default=0) + 1}"
-        if numbers and _goes_on(config.models_dir / f"{prefix}{max(numbers)}", fresh):
-            name = f"{prefix}{max(numbers)}"
-        fresh = dataclasses.replace(fresh, run_dir=config.models_dir / name)
-    if fresh.name not in known:
-        return fresh
-    if difference := _difference(Run.open(fresh.run_dir), fresh):
-        raise FishError(
-            f"the run {fresh.run_dir} exists with other {difference}. "
-            "Choose another --name, or remove its folder."
-        )
-    return fresh
 
 
-def _goes_on(run_dir: Path, fresh: Run) -> bool:
-    """Whether a folder's run is `fresh`, interrupted; one that can't be read (another version's) is not."""
+def _interrupted(
+    config: TrainConfig, data: TrainData, run_dir: Path, dealt: pd.DataFrame
+) -> tuple[Run, pd.DataFrame] | None:
+    """A folder's run and its folds, where it is interrupted and these settings make it.
+
+    One that can't be read (another version's) is not.
+    """
     try:
         last = Run.open(run_dir)
     except FishError:
-        return False
-    return not last.is_complete and not _difference(last, fresh)
+        return None
+    again, folds, difference = _made_again(config, data, last, dealt)
+    return None if last.is_complete or difference else (again, folds)
+
+
+def _made_again(
+    config: TrainConfig, data: TrainData, last: Run, dealt: pd.DataFrame
+) -> tuple[Run, pd.DataFrame, str]:
+    """What these settings make in the place of a run, on which folds, and how it differs from the run.
+
+    A run that another version of fishcli began keeps its own folds, which may have been dealt otherwise.
+    """
+    for folds in (dealt, _folds_of(last.run_dir, dealt)):
+        again = _fresh_run(config, data, last.run_dir, folds)
+        difference = _difference(last, again)
+        if not difference:
+            break
+    return again, folds, difference
+
+
+def _folds_of(run_dir: Path, dealt: pd.DataFrame) -> pd.DataFrame:
+    """The folds that a run has; `dealt` where none can be read, or they are of other images or groups."""
+    try:
+        kept = read_csv(run_dir / "folds.csv", required=["image", "fold", "group"], text=["image", "group"])
+    except FishError:
+        return dealt
+    others = ["image", "group"]
+    is_same = len(kept) == len(dealt) and (kept[others] == dealt[others].to_numpy()).all(axis=None)
+    return dealt.assign(fold=kept["fold"].to_numpy()) if is_same else dealt
 
 
 def _teacher(config: TrainConfig) -> list[str]:

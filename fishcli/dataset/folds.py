@@ -8,74 +8,114 @@ import pandas as pd
 from fishcli.errors import FishError, examples
 from fishcli.progress import warn
 
+N_DEALS, DEALT = 30, 30_000
+"""Grouped folds are the best of so many deals; of fewer where that would be more groups than DEALT."""
 
-def make_folds(class_names: pd.Series, groups: pd.Series | None, n_folds: int, seed: int) -> np.ndarray:
-    """Assign each image to one of `n_folds` folds.
 
-    scikit-learn's StratifiedKFold, or StratifiedGroupKFold where groups are given, shuffled by `seed`;
-    then checked, since the latter can return an empty fold.
+def make_folds(
+    class_names: pd.Series, groups: pd.Series | np.ndarray | None, n_folds: int, seed: int
+) -> np.ndarray:
+    """Assign each image to one of `n_folds` folds, none of them empty.
+
+    Without groups that is scikit-learn's StratifiedKFold, shuffled. Its StratifiedGroupKFold can return an
+    empty fold and hardly changes with its seed, hence `_deal_groups`.
 
     Args:
         class_names: the class of each image.
         groups: the group of each image in the same order, or None.
         n_folds: at least 2.
-        seed: of the shuffle.
+        seed: 0 or more. Without groups, of the shuffle. With groups, seed 0 is the best of N_DEALS deals,
+            seed 1 the second best and so on; the next N_DEALS seeds are of other deals. So each seed has
+            folds of its own as far as there are as many.
 
     Returns:
         (n_images,) int64, the fold in which each image is validated.
 
     Raises:
-        FishError: more folds than groups or images, or an empty fold.
+        FishError: more folds than groups or images.
     """
-    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+    from sklearn.model_selection import StratifiedKFold
 
     if n_folds < 2:
         raise FishError(f"--folds {n_folds}: at least 2 folds are needed.")
-    units, unit = (len(class_names), "training images") if groups is None else (groups.nunique(), "groups")
-    if n_folds > units:
+    codes = np.arange(len(class_names)) if groups is None else pd.factorize(groups, sort=True)[0]
+    n_units, unit = int(codes.max(initial=-1)) + 1, "training images" if groups is None else "groups"
+    if n_folds > n_units:
         raise FishError(
-            f"--folds {n_folds} is more than the {units} {unit}. "
-            + (f"Pass --folds {units} or fewer." if units > 1 else "Go on with random folds: --groups none.")
+            f"--folds {n_folds} is more than the {n_units} {unit}. "
+            + (
+                f"Pass --folds {n_units} or fewer."
+                if n_units > 1
+                else "Go on with random folds: --groups none."
+            )
         )
-    splitter: StratifiedKFold | StratifiedGroupKFold
+    if groups is not None:
+        return _deal_groups(pd.factorize(class_names)[0], codes, n_folds, seed)[codes]
     # With every class rarer than n_folds scikit-learn refuses; such classes then share one stratum.
     counts = class_names.map(class_names.value_counts())
     strata = class_names.where(counts >= n_folds, "") if (counts < n_folds).all() else class_names
-    if groups is None:
-        splitter = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
-    else:
-        splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
     fold = np.full(len(class_names), -1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # rare classes are named by warn_of_missing_classes
-        for k, (_, val) in enumerate(splitter.split(strata, strata, groups)):
+        splitter = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
+        for k, (_, val) in enumerate(splitter.split(strata, strata)):
             fold[val] = k
-    check_folds(fold, groups, n_folds)
     return fold
 
 
-def check_folds(fold: np.ndarray, groups: pd.Series | None, n_folds: int) -> None:
-    """Raise FishError where a fold is empty or a group straddles folds."""
-    empty = sorted(set(range(n_folds)) - set(fold.tolist()))
-    if empty:
-        raise FishError(
-            f"fold {empty[0]} of {n_folds} is empty: the groups are too unequal. Pass fewer --folds."
-        )
-    if groups is not None:
-        straddling = pd.Series(fold).groupby(groups.to_numpy()).nunique()
-        if (straddling > 1).any():
-            raise FishError(
-                f"groups stand on both sides of a fold: {examples(list(straddling.index[straddling > 1]))}"
-            )
+def _deal_groups(labels: np.ndarray, groups: np.ndarray, n_folds: int, seed: int) -> np.ndarray:
+    """Deal groups into folds of equal size and equal shares of each class: (n_groups,) int64.
+
+    Groups come in random order, and each goes where it adds least to the sum of the squared shares that the
+    folds have of each class and of all images; an empty fold adds nothing to it, so none stays empty. Then
+    each is taken out once more and goes where it fits best now. Of the different results of all deals, those
+    rank first that leave the fewest training parts without a class which several groups have; then those
+    with the least sum.
+
+    Args:
+        labels: (n,) int from 0, the class of each image.
+        groups: (n,) int from 0, the group of each image.
+        n_folds: at most as many as there are groups.
+        seed: which of the deals, and by which rank: see `make_folds`.
+    """
+    from scipy.sparse import csr_array, hstack
+
+    counts = csr_array((np.ones(len(labels)), (groups, labels)))
+    n_groups, n_classes = counts.shape
+    is_shared = np.bincount(counts.indices, minlength=n_classes) > 1
+    of_class = counts.multiply(1 / (counts.sum(axis=0) * np.sqrt(n_classes)))  # all weigh as much as the size
+    shares = hstack([of_class, csr_array(counts.sum(axis=1)[:, None] / len(labels))], format="csr")
+    rows = [np.s_[a:b] for a, b in zip(shares.indptr, shares.indptr[1:], strict=False)]
+    parts = [(shares.indices[row], shares.data[row]) for row in rows]
+    n_deals = int(np.clip(DEALT // n_groups, 1, N_DEALS))
+    block, place = divmod(seed, n_deals)
+    rng = np.random.default_rng(block)
+    found: dict[bytes, tuple[tuple[int, float], np.ndarray]] = {}
+    for _ in range(n_deals):
+        order = rng.permutation(n_groups)
+        held, at = np.zeros((n_folds, n_classes + 1)), np.full(n_groups, -1)
+        for turn in range(2):
+            for group in order:
+                where, share = parts[group]
+                if turn:
+                    held[at[group], where] -= share
+                at[group] = k = (held[:, where] * share).sum(axis=1).argmin()
+                held[k, where] += share
+            is_all = np.isclose(held[:, :-1], 1 / np.sqrt(n_classes))
+            rank = int((is_all & is_shared).sum()), float((held**2).sum().round(9))
+            fold = pd.factorize(at)[0]  # whatever its folds are called
+            found.setdefault(fold.tobytes(), (rank, fold))
+    ranked = sorted(found.values(), key=lambda each: each[0])
+    return ranked[place % len(ranked)][1]
 
 
 def warn_of_missing_classes(class_names: pd.Series, fold: np.ndarray) -> None:
     """Name the classes that the training part of a fold lacks; they will get the smoothed prior there."""
     known = set(class_names)
     for k in np.unique(fold):
-        missing = sorted(known - set(class_names[fold != k]))
+        missing = known - set(class_names[fold != k])
         if missing:
             warn(
-                f"fold {k}: its training part has no image of {', '.join(missing)}; predicted at the "
+                f"fold {k}: its training part has no image of {examples(missing)}; predicted at the "
                 "smoothed prior"
             )
