@@ -54,14 +54,14 @@ def warn_of_validation(data_dir: Path) -> None:
         if (data_dir / name).is_dir():
             there, new = (shlex.quote(str(data_dir / each)) for each in (name, f"test_{name}"))
             warn(
-                f"{data_dir / name} is read by no command: folds take its place. To learn from its photos, "
-                f"move them into the class folders of {data_dir / TRAIN}; to have them predicted: "
-                f"mv {there} {new}"
+                f"{name}/ beside {TRAIN}/ is read by no command: folds take its place. To learn from its "
+                f"photos, move them into {TRAIN}'s class folders; to have them predicted: mv {there} {new}"
             )
 
 
 def _lift(folder: Path) -> str:
     """The command that puts a folder's only folder, which has the same name, in its place."""
-    here, outer = (shlex.quote(str(path)) for path in (folder, folder.with_name(f"outer_{folder.name}")))
-    inner = shlex.quote(str(folder.with_name(f"outer_{folder.name}") / folder.name))
-    return f"mv {here} {outer} && mv {inner} {here}"
+    outer = f"outer_{folder.name}"
+    paths = (str(folder.parent), folder.name, outer, f"{outer}/{folder.name}")
+    parent, name, new, inner = map(shlex.quote, paths)
+    return f"(cd {parent} && mv {name} {new} && mv {inner} {name})"
