@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 from fishcli import __version__, audit_configs, configs, seeing_configs
 from fishcli.errors import FishError, LimitError
 from fishcli.progress import RED, marked, set_quiet
+from fishcli.quiet import drop_advice
 from fishcli.remote import parse_path, reaching
 
 INTERRUPTED = 130
@@ -79,6 +80,7 @@ def main(
 ) -> None:
     """From a folder of photos to a submission CSV, honest about unseen groups."""
     set_quiet(quiet)
+    drop_advice()
 
 
 def _command(config_class: type, module: str) -> Callable[..., None]:

@@ -3,6 +3,9 @@
 import difflib
 from collections.abc import Iterable, Sequence
 
+N_KNOWN = 20
+"""The most of all names that a message lists."""
+
 
 class FishError(Exception):
     """Something the user can mend: what happened, what was expected, and the command that mends it.
@@ -39,7 +42,7 @@ def choose(name: str, options: Iterable[str], what: str) -> str:
         return name
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise FishError(f"unknown {what} {name!r}.{hint} Known: {', '.join(known)}.")
+    raise FishError(f"unknown {what} {name!r}.{hint} Known: {examples(known, N_KNOWN)}.")
 
 
 def examples(items: Sequence[object] | set[str], n: int = 3) -> str:

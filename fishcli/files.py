@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from fishcli.errors import FishError
+from fishcli.errors import FishError, examples
 from fishcli.remote import content, is_remote, local_copy, read_bytes, uploaded
 
 SEAL = "sha256 of the rest"
@@ -138,8 +138,8 @@ def read_csv(path: Path, required: Sequence[str] = (), text: Sequence[str] = ())
     missing = [column for column in required if column not in table.columns]
     if missing:
         raise FishError(
-            f"{path}, line 1: no column {', '.join(map(repr, missing))}; "
-            f"found {', '.join(map(repr, table.columns))}."
+            f"{path}, line 1: no column {examples(list(map(repr, missing)))}; "
+            f"found {examples(list(map(repr, table.columns)), 10)}."
         )
     return table
 

@@ -3,11 +3,30 @@
 import os
 import random
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
 
 from fishcli.errors import FishError
+
+ADVICE = (
+    "The number of unique classes is greater than 50%",  # of few images a class; it is no regression
+    "The least populated class",  # warn_of_missing_classes names what a fold lacks
+    "Found unknown categories",  # unseen ones are what folds are about
+    "lbfgs failed to converge",  # the heads and the audit say what comes of it
+    "Glyph .* missing from",  # a box stands for a letter that the plot's font lacks
+)
+"""How warnings begin that libraries have for programmers, and that users can do nothing about.
+
+Each is here for one reason; all others show.
+"""
+
+
+def drop_advice() -> None:
+    """Leave ADVICE out for the rest of this process, unless Python was told which warnings to show."""
+    for message in [] if sys.warnoptions else ADVICE:
+        warnings.filterwarnings("ignore", message)
 
 
 @contextmanager

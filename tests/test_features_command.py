@@ -118,7 +118,10 @@ def test_unreadable_images_are_named_and_the_rest_is_kept(root):
     whole = bad.read_bytes()
     bad.write_bytes(whole[: len(whole) // 2])
     (root / "data" / "test" / "test_001.jpg").write_bytes(b"")
-    with pytest.raises(FishError, match=r"1 images of train can't be read:\n  ALB/img_003\.jpg: ") as raised:
+    with pytest.raises(
+        FishError,
+        match=r"1 images of train can't be read:\n  ALB/img_003\.jpg: ",
+    ) as raised:
         compute(root)
     assert "--skip-unreadable" in str(raised.value)
     kept = the_store(root).read("train", "identity").astype(np.float32)

@@ -131,3 +131,18 @@ def test_groups_of_the_tiny_competition_mix_classes(tiny_competition):
     groups = load_groups("auto", data_dir, train)
     mixed = train.groupby(groups.to_numpy())["class_name"].nunique()
     assert dict(mixed) == {f"boat_{group}": 3 for group in range(4)}
+
+
+def test_groups_that_all_hold_one_photo_get_a_warning(tmp_path, train, capsys):
+    assert load_groups("auto", tmp_path, train.assign(group=["1", "2", "3"])).is_unique
+    said = capsys.readouterr().err
+    assert f"Warning: each group of {tmp_path / 'train.csv'} holds one photo" in said
+    assert "RANDOM" in said
+    load_groups("auto", tmp_path, train.assign(group=["1", "2", "2"]))
+    assert "holds one photo" not in capsys.readouterr().err
+
+
+def test_the_warning_of_random_folds_is_one_short_line(tmp_path, train, capsys):
+    load_groups("auto", tmp_path, train)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert len(line) < 200 + len(str(tmp_path))

@@ -322,7 +322,8 @@ def test_other_folds_of_the_teacher_are_refused(root, changes):
         fit_on(root, "maps", name="student", pseudo="run", **changes)
     assert str(raised.value) == (
         "--pseudo run: it was trained on other folds, so it has learned from images that this run is "
-        "validated on. Train both with the same --folds, --groups and --seed, and the same version of fishcli."
+        "validated on. Train both with the same --folds, --groups and --seed, and the same version of "
+        "fishcli."
     )
 
 

@@ -112,6 +112,8 @@ def _check(config: AuditConfig, inputs: AuditInputs, store: FeatureStore | None)
 
 
 def _measure(config: AuditConfig, inputs: AuditInputs) -> _Core:
+    from joblib import Parallel, delayed
+
     class_names = pd.Series(np.array(inputs.table.class_names)[inputs.table.labels])
     folds = {"random": make_folds(class_names, None, inputs.n_folds, config.seed)}
     groups = inputs.table.groups
@@ -120,10 +122,9 @@ def _measure(config: AuditConfig, inputs: AuditInputs) -> _Core:
         folds["grouped"] = make_folds(class_names, groups, n_folds, config.seed)
     calls = [(section, kind) for section in inputs.sections for kind in folds]
     tables = {section: inputs.table.only(names) for section, names in inputs.sections.items()}
-    held_out = [
-        measure_gain(tables[section], folds[kind], section, kind)
-        for section, kind in track(calls, "fields together", "fit")
-    ]
+    fits = (delayed(measure_gain)(tables[section], folds[kind], section, kind) for section, kind in calls)
+    found = Parallel(n_jobs=-1, return_as="generator")(fits)
+    held_out = list(track(found, "fields together", "fit", len(calls)))
     headline = tables[calls[0][0]]
     settings = (inputs.n_folds, config.permutations, config.seed)
     tests = [permute_images(headline, *settings)]

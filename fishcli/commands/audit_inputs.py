@@ -73,7 +73,7 @@ def _from_sheet(config: AuditConfig, path: Path) -> AuditInputs:
         if unknown:
             raise FishError(
                 f"--fields: {path} has no column {unknown[0]!r} to audit. It has: "
-                f"{', '.join(map(str, sheet.columns))}."
+                f"{examples(list(sheet.columns), 10)}."
             )
         table = table.only(names)
     if sheet.groups is None:
@@ -91,7 +91,7 @@ def _inputs(config: AuditConfig, source: Path, table: AuditTable, images: pd.Dat
         table = dataclasses.replace(table, groups=None)
     constant = [field.name for field in table.fields if field.name not in varies]
     if constant:
-        say(f"the same in all rows, left out: {', '.join(constant)}")
+        say(f"the same in all rows, left out: {examples(constant, 10)}")
     if config.table is not None or config.fields is not None:
         sections = {"table" if images is None else "picked": varies}
     else:

@@ -166,7 +166,7 @@ def _made_again(
 def _folds_of(run_dir: Path, dealt: pd.DataFrame) -> pd.DataFrame:
     """The folds that a run has; `dealt` where none can be read, or they are of other images or groups."""
     try:
-        kept = read_csv(run_dir / "folds.csv", required=list(dealt), text=["image", "group"])
+        kept = read_csv(run_dir / "folds.csv", required=["image", "fold", "group"], text=["image", "group"])
     except FishError:
         return dealt
     others = ["image", "group"]

@@ -14,7 +14,7 @@ from fishcli.commands.chunk_tasks import extract_on
 from fishcli.commands.stored_backbones import reload_backbone
 from fishcli.dataset.annotations import read_boxes
 from fishcli.dataset.boxes import BOX_RULES, target_boxes
-from fishcli.errors import FishError, choose
+from fishcli.errors import FishError, choose, examples
 from fishcli.features.augment import PREFIX
 from fishcli.features.backbones import Backbone
 from fishcli.features.contents import add_contents, is_checked, set_checked
@@ -132,8 +132,10 @@ def _bring_up_to_date(
     for split, (images, _) in wanted.items():
         store.set_unreadable(split, store.unreadable(split), upkeep.skip_unreadable)
         store.check_readable(split, set(images["image"]))
-        for image, reason in store.unreadable(split).items() if upkeep.skip_unreadable else []:
-            warn(f"{split}/{image} can't be read and is skipped: {reason}")
+        if upkeep.skip_unreadable and (reasons := store.unreadable(split)):
+            listed = examples([f"{image} ({reason})" for image, reason in reasons.items()])
+            path = store.store_dir / split / "unreadable.json"
+            warn(f"{len(reasons):,} images of {split} can't be read, and are skipped: {listed} ({path})")
 
 
 def _compute(

@@ -31,26 +31,35 @@ def load_groups(option: str, data_dir: Path, train: pd.DataFrame) -> pd.Series |
     if option == "none":
         return None
     if option == "size":
-        return pd.Series(size_keys(train), index=ids, name="group")
+        return _checked(pd.Series(size_keys(train), index=ids, name="group"), "image sizes")
     if option != "auto":
         if not parse_path(option).is_file():
             raise FishError(
                 f"--groups {option}: no such file. Expected auto, none, size, or a CSV with image,group."
             )
-        return read_groups(parse_path(option), train)
+        return _checked(read_groups(parse_path(option), train), option)
     if (data_dir / "groups.csv").exists():
         say(f"groups from {data_dir / 'groups.csv'}")
-        return read_groups(data_dir / "groups.csv", train)
+        return _checked(read_groups(data_dir / "groups.csv", train), str(data_dir / "groups.csv"))
     if "group" in train:
         say(f"groups from {data_dir / 'train.csv'}")
-        return pd.Series(list(train["group"]), index=ids, name="group")
+        groups = pd.Series(list(train["group"]), index=ids, name="group")
+        return _checked(groups, str(data_dir / "train.csv"))
     warn(
-        f"no groups: {data_dir / 'groups.csv'} is missing, so folds are RANDOM. Frames of one boat, camera "
-        "or "
-        "video then stand on both sides of a fold, and the score says nothing of unseen ones. "
-        "Write groups.csv (image,group), or try --groups size."
+        "no groups, so folds are RANDOM and say nothing of unseen boats, cameras or videos: write "
+        f"{data_dir / 'groups.csv'} (image,group), or try fishcli groups or --groups size"
     )
     return None
+
+
+def _checked(groups: pd.Series, source: str) -> pd.Series:
+    """The same groups, with a warning where no two photos share one: nothing is kept together then."""
+    if len(groups) > 1 and groups.is_unique:
+        warn(
+            f"each group of {source} holds one photo, so grouped folds are as good as RANDOM: "
+            "a group is what photos share, such as a boat, a camera or a video"
+        )
+    return groups
 
 
 def read_groups(path: Path, train: pd.DataFrame) -> pd.Series:

@@ -129,14 +129,13 @@ class FeatureStore:
 
     def check_readable(self, split: str, present: Container[str]) -> None:
         """Raise FishError where `present` images can't be read and the user has not chosen to skip them."""
-        reasons = {image: reason for image, reason in self.unreadable(split).items() if image in present}
-        if reasons and not read_unreadable(self.store_dir / split / "unreadable.json")["skipped"]:
-            listed = "".join(f"\n  {image}: {reason}" for image, reason in reasons.items())
+        path = self.store_dir / split / "unreadable.json"
+        found = [f"{image}: {reason}" for image, reason in self.unreadable(split).items() if image in present]
+        if found and not read_unreadable(path)["skipped"]:
             raise FishError(
-                f"{len(reasons):,} images of {split} can't be read:{listed}\nAll others are computed and "
-                "kept. "
-                "Mend these and run fishcli features again, or go on without them: fishcli features "
-                "--skip-unreadable."
+                f"{len(found):,} images of {split} can't be read:\n  {examples(found, 2)}\n{path} has all. "
+                "The others are computed and kept. Mend these and run fishcli features again, or go on "
+                "without them: fishcli features --skip-unreadable."
             )
 
     def array(self, split: str, view: str) -> Any:

@@ -12,10 +12,12 @@ import pandas as pd
 
 from fishcli.dataset.classes import fill_missing_classes
 from fishcli.dataset.folds import make_folds
+from fishcli.progress import say
 
 INNER_FOLDS = 4
 CS = (1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0)
 FIXED_C = 1e-2
+MAX_ITER = 5000
 ALPHAS = (1e1, 1e2, 1e3, 1e4, 1e5)
 FIXED_ALPHA = 1e3
 SVM_C = 10.0
@@ -97,6 +99,8 @@ def _fit_linear(rows: Rows, seed: int) -> Classifier:
         turn = np.linalg.svd(rows.columns, full_matrices=False)[2]
         rows = dataclasses.replace(rows, columns=rows.columns @ turn.T)
     model = next(islice(_along_cs(rows), CS.index(choose_c(rows)), None))
+    if model.n_iter_.max() >= MAX_ITER:
+        say(f"the fit of C = {model.C:g} stopped short of its minimum, after {MAX_ITER:,} steps")
     if turn is not None:
         model.coef_, model.n_features_in_ = model.coef_ @ turn, turn.shape[1]
     return model.classes_, model
@@ -128,7 +132,7 @@ def _along_cs(rows: Rows) -> Iterator[Any]:
     from sklearn.linear_model import LogisticRegression
 
     # At scikit-learn's own tol, 1e-4, the fits of high C stop far from their minimum.
-    model = LogisticRegression(tol=1e-5, max_iter=5000, warm_start=True)
+    model = LogisticRegression(tol=1e-5, max_iter=MAX_ITER, warm_start=True)
     for c in CS:
         yield model.set_params(C=c).fit(rows.columns, rows.labels, rows.class_weights)
 

@@ -26,6 +26,7 @@ def fit_hinge(
         FishError: nothing can be held out.
     """
     from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
 
     head, losses = fit_keras(config, inputs, train_rows, seed, None)
     if "class" not in head.model.output:
@@ -38,10 +39,13 @@ def fit_hinge(
     for k in np.unique(fold):
         inner, _ = fit_keras(config, inputs, train_rows[fold != k], seed, None)
         scores[fold == k] = _scores(inner, inputs, train_rows[fold == k])
-    regression = LogisticRegression(
-        max_iter=5000, class_weight="balanced" if config.class_weight == "balanced" else None
-    ).fit(scores, labels)
-    return _calibrated(head, regression.classes_, regression.coef_, regression.intercept_), losses
+    mean = scores.mean(axis=0)
+    weight = "balanced" if config.class_weight == "balanced" else None
+    with threadpool_limits(1):  # small matrices: threads would wait for each other
+        # Centred, since the solver takes hundreds of steps more, and ends early, where all scores are low.
+        regression = LogisticRegression(max_iter=5000, class_weight=weight).fit(scores - mean, labels)
+    bias = regression.intercept_ - regression.coef_ @ mean
+    return _calibrated(head, regression.classes_, regression.coef_, bias), losses
 
 
 def _scores(head: KerasHead, inputs: HeadInputs, rows: np.ndarray) -> np.ndarray:

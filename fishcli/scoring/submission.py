@@ -34,8 +34,8 @@ def make_submission(sample: Sample, predictions: pd.DataFrame, class_names: list
     if lacking:
         raise FishError(f"{len(lacking):,} images of {sample.path} have no prediction: {examples(lacking)}.")
     rows = by_key.loc[list(sample.keys)].reset_index(drop=True)
-    rows.insert(0, "image", list(sample.names))
-    return rows[list(sample.columns)]
+    images = pd.DataFrame({"image": list(sample.names)})
+    return pd.concat([images, rows], axis=1)[list(sample.columns)]
 
 
 def check_submission(submission: pd.DataFrame, names: list[str], class_names: list[str]) -> None:
@@ -47,7 +47,7 @@ def check_submission(submission: pd.DataFrame, names: list[str], class_names: li
     """
     lacking = [column for column in ("image", *class_names) if column not in submission]
     if lacking:
-        raise FishError(f"the submission has no column {', '.join(map(repr, lacking))}.")
+        raise FishError(f"the submission has no column {examples(list(map(repr, lacking)))}.")
     images = submission["image"]
     proba = submission[class_names].apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
     outside = ((proba < 0) | (proba > 1)).any(axis=1)
