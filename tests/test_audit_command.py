@@ -210,7 +210,7 @@ def test_images_that_the_store_lacks_are_left_out_aloud(tiny_competition, tmp_pa
 
 def test_painting_photos_needs_features(tiny_competition, tmp_path):
     data_dir = tiny_competition()
-    with pytest.raises(FishError, match="Run fishcli features first"):
+    with pytest.raises(FishError, match="First compute one: fishcli features"):
         audit.run(AuditConfig(data_dir=data_dir, out=tmp_path, background=True))
 
 

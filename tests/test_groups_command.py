@@ -93,7 +93,7 @@ def test_the_output_ends_with_what_was_written_and_how_well_groups_are_found(tmp
     assert lines[-1] == (
         f"Wrote {out}: 36 images in 3 cameras, 12 to 12 images each. Look at {tmp_path / 'found_sheets'}, "
         "mend the CSV (in doubt merge: a group that is cut makes folds too kind), then: "
-        f"fishcli train --groups {out}"
+        f"fishcli train --data-dir {boats} --groups {out}"
     )
     known = next(i for i, line in enumerate(lines) if "adjusted Rand" in line)
     assert " ".join(lines[known].split()) == "known groups clusters adjusted Rand homogeneity completeness"

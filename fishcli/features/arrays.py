@@ -86,7 +86,7 @@ def read_rows(array: Any, rows: np.ndarray | slice, verify_line: str) -> np.ndar
     Raises:
         FishError: a chunk is damaged, or gone: Zarr would fill it with NaN.
     """
-    advice = f"Which chunks, and the command that computes just them again, is what this says: {verify_line}."
+    advice = f"This names the chunks, and what computes just them again: {verify_line}."
     try:
         found = np.asarray(array[rows] if isinstance(rows, slice) else array.oindex[rows])
     except (ValueError, RuntimeError) as error:
