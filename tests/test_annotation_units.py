@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from fishcli.dataset.annotations import BOX_COLUMNS, read_boxes, scaling
-from fishcli.dataset.photos import TURNS, read_header, read_orientation, upright_rgb
+from fishcli.dataset.photos import TURNS, read_header, read_orientation, read_photo
 from fishcli.errors import FishError
 
 HEADER = "image,x_min,y_min,x_max,y_max\n"
@@ -84,8 +84,7 @@ def test_boxes_of_the_stored_photo_are_turned_with_it(folder, form, suffix, orie
     stored = upright.transpose(TURNS[INVERSE[orientation]]).convert("RGB")
     path = folder.parent / f"a{suffix}"
     save(path, stored, orientation)
-    with Image.open(path) as image:
-        assert found_box(upright_rgb(image)) == [16, 24, 64, 72]
+    assert found_box(read_photo(path)[0]) == [16, 24, 64, 72]
     (folder / form).write_text(FORMS[form](path.name, (160, 120), found_box(stored)))
     assert corners(read_boxes(folder, table_of(path))) == [
         [round(v, 6) for v in (16 / 120, 0.15, 64 / 120, 0.45)]
