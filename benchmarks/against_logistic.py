@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from fishcli.basics.progress import table_text
 from fishcli.dataset.classes import labels_of
-from fishcli.features.store import FeatureStore
+from fishcli.features.store.store import FeatureStore
 from fishcli.heads.inputs import store_rows
 from fishcli.heads.reading import read_features
-from fishcli.progress import table_text
 from fishcli.scoring.metrics import accuracy, log_loss
 
 

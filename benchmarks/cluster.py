@@ -25,14 +25,14 @@ import pandas as pd
 from distributed import Client
 from scaling import write_photos
 
-from fishcli.cluster import connected
+from fishcli.basics.cluster import connected
+from fishcli.basics.progress import set_quiet
 from fishcli.commands import train
-from fishcli.commands.upkeep import Upkeep, bring_up_to_date
-from fishcli.configs import TrainConfig
 from fishcli.dataset.images import load_train
-from fishcli.features.backbones import BackboneChoice, load_backbone
-from fishcli.features.store import FeatureStore
-from fishcli.progress import set_quiet
+from fishcli.features.backbones.backbone import BackboneChoice, load_backbone
+from fishcli.features.store.store import FeatureStore
+from fishcli.features.upkeep import Upkeep, bring_up_to_date
+from fishcli.options.train import TrainConfig
 
 ADDRESS = "tcp://127.0.0.1:8799"
 DASK = [sys.executable, "-m", "dask"]

@@ -16,7 +16,7 @@ import zipfile
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from fishcli.files import SEAL
+from fishcli.basics.files import SEAL
 
 FEATURES = "--backbone fishnet --image-size 32x32 --batch-size 8 --engine tensorflow"
 COMMANDS = {

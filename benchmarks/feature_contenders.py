@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from features import BATCH, SIDE, TIMM_NAMES
 
-from fishcli.features.backbones import Backbone, BackboneChoice, load_backbone
-from fishcli.features.engines import EngineChoice, load_engine
+from fishcli.basics.quiet import load_keras
+from fishcli.features.backbones.backbone import Backbone, BackboneChoice, load_backbone
+from fishcli.features.backbones.engines import EngineChoice, load_engine
 from fishcli.features.extract import extract
 from fishcli.features.photo_inputs import SplitPlan, read_inputs
-from fishcli.features.store import FeatureStore
-from fishcli.features.views import first_views
-from fishcli.quiet import load_keras
+from fishcli.features.photos.views import first_views
+from fishcli.features.store.store import FeatureStore
 
 N_WORKERS = 2
 

@@ -2,7 +2,7 @@
 
 Each reader gets RUNS files (100,000 unless told) in a process of its own. What it raises besides its own
 errors ends the run; libFuzzer then keeps the file as crash-<sha1> in the working folder, to become a case in
-tests/corpus.py. Needs the extra: pip install fishcli[fuzz].
+tests/shared/corpus.py. Needs the extra: pip install fishcli[fuzz].
 """
 
 import subprocess
@@ -17,7 +17,9 @@ import atheris
 with atheris.instrument_imports(include=["fishcli", "PIL", "xml"]):
     import pandas as pd
 
-    from fishcli.commands.runs import Run
+    from fishcli.basics.errors import FishError
+    from fishcli.basics.files import read_json
+    from fishcli.basics.progress import set_quiet
     from fishcli.dataset.annotations import read_boxes
     from fishcli.dataset.file_facts import FACT_NAMES as FACTS
     from fishcli.dataset.file_facts import read_facts
@@ -25,12 +27,10 @@ with atheris.instrument_imports(include=["fishcli", "PIL", "xml"]):
     from fishcli.dataset.images import _labels_from_csv
     from fishcli.dataset.photos import read_header
     from fishcli.dataset.samples import load_samples
-    from fishcli.errors import FishError
-    from fishcli.features.decode import UnreadableImageError, decode
-    from fishcli.features.recipe import Recipe
-    from fishcli.features.store_lists import read_images, read_unreadable
-    from fishcli.files import read_json
-    from fishcli.progress import set_quiet
+    from fishcli.features.photos.decode import UnreadableImageError, decode
+    from fishcli.features.store.lists import read_images, read_unreadable
+    from fishcli.features.store.recipe import Recipe
+    from fishcli.runs.run import Run
 
 IMAGES = pd.DataFrame({"image": ["ALB/a.jpg", "BET/b.jpg"], "height": [48, 48], "width": [64, 64]})
 TESTS = {"test": IMAGES[["image"]]}

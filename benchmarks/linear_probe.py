@@ -17,18 +17,18 @@ import pandas as pd
 from against_logistic import logistic_loss
 from threadpoolctl import threadpool_limits
 
+from fishcli.basics.progress import table_text
+from fishcli.basics.quiet import load_cv2
 from fishcli.commands import features
-from fishcli.configs import FeaturesConfig
 from fishcli.dataset.classes import labels_of
 from fishcli.dataset.folds import make_folds
 from fishcli.dataset.groups import load_groups
 from fishcli.dataset.images import load_train
-from fishcli.features.decode import decode
-from fishcli.features.store import FeatureStore
+from fishcli.features.photos.decode import decode
+from fishcli.features.store.store import FeatureStore
 from fishcli.heads.inputs import store_rows
 from fishcli.heads.reading import read_features
-from fishcli.progress import table_text
-from fishcli.quiet import load_cv2
+from fishcli.options.features import FeaturesConfig
 from fishcli.scoring.metrics import log_loss
 
 N_FOLDS = 5

@@ -15,13 +15,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fishcli.commands.train_inputs import load_train_data, read_inputs
-from fishcli.configs import TrainConfig
+from fishcli.basics.progress import table_text, track
 from fishcli.dataset.classes import smoothed_prior
 from fishcli.dataset.folds import make_folds
 from fishcli.heads.fit import fit_fold
 from fishcli.heads.inputs import HeadInputs
-from fishcli.progress import table_text, track
+from fishcli.options.train import TrainConfig
+from fishcli.runs.train_inputs import load_train_data, read_inputs
 from fishcli.scoring.calibration import find_temperature, nested_calibration, with_temperature
 from fishcli.scoring.metrics import log_loss
 

@@ -18,8 +18,8 @@ from collections import defaultdict
 
 from moto.server import ThreadedMotoServer
 
-from fishcli.files import digest
-from fishcli.remote import is_remote, list_files, parse_path, read_bytes
+from fishcli.basics.files import digest
+from fishcli.basics.remote import is_remote, list_files, parse_path, read_bytes
 
 FISHCLI = (sys.executable, "-c", "from fishcli.cli import app; app()")
 SERVE = "--serve"

@@ -77,13 +77,13 @@ def link(photo: Path, path: Path) -> None:
 
 def compute(data_dir: Path) -> None:
     """What `fishcli features` does, with a backbone of its own."""
-    from fishcli.commands.upkeep import Upkeep, bring_up_to_date
+    from fishcli.basics.quiet import load_keras
     from fishcli.dataset.images import load_tests, load_train
-    from fishcli.features.backbones import Backbone
-    from fishcli.features.decode import DECODER
-    from fishcli.features.recipe import Recipe
-    from fishcli.features.store import FeatureStore
-    from fishcli.quiet import load_keras
+    from fishcli.features.backbones.backbone import Backbone
+    from fishcli.features.photos.decode import DECODER
+    from fishcli.features.store.recipe import Recipe
+    from fishcli.features.store.store import FeatureStore
+    from fishcli.features.upkeep import Upkeep, bring_up_to_date
 
     keras = load_keras()
     pixels = keras.Input((16, 16, 3))
@@ -143,9 +143,9 @@ def measure(n_images: int, root: Path) -> list[dict[str, object]]:
 
 def train_on_maps(gib: float, root: Path) -> None:
     """Train on a store of that many GiB of maps, nine in ten values zero."""
-    from fishcli.features.decode import DECODER
-    from fishcli.features.recipe import Recipe
-    from fishcli.features.store import FeatureStore
+    from fishcli.features.photos.decode import DECODER
+    from fishcli.features.store.recipe import Recipe
+    from fishcli.features.store.store import FeatureStore
 
     shape = (7, 7, 1280)
     n_images = int(gib * 2**30 / (2 * np.prod(shape)))

@@ -19,9 +19,9 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from fishcli.features.decode import DECODER
-from fishcli.features.recipe import Recipe
-from fishcli.features.store import FeatureStore
+from fishcli.features.photos.decode import DECODER
+from fishcli.features.store.recipe import Recipe
+from fishcli.features.store.store import FeatureStore
 
 MEASURED = (
     "import resource, sys\n"

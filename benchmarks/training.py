@@ -17,13 +17,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fishcli.configs import TrainConfig
+from fishcli.basics.quiet import load_keras
 from fishcli.dataset.metadata import MetadataEncoder
 from fishcli.heads.architectures import build_head
 from fishcli.heads.fit import fit_fold
 from fishcli.heads.inputs import HeadInputs
 from fishcli.heads.optimiser import HeadAdamW
-from fishcli.quiet import load_keras
+from fishcli.options.train import TrainConfig
 
 N_CLASSES = 8
 HEADS = [("gap", (1280,), 100), ("gap", (7, 7, 1280), 30), ("fcn", (7, 7, 1280), 6)]

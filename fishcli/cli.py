@@ -10,15 +10,16 @@ from typing import Annotated, Any, get_args, get_type_hints
 import typer
 from typer.core import TyperGroup
 
-from fishcli import __version__, audit_configs, configs, seeing_configs
-from fishcli.command_lines import asked_for
-from fishcli.errors import FishError, LimitError, nearest
-from fishcli.places import Config, options_for
-from fishcli.progress import complain, set_quiet
-from fishcli.quiet import drop_advice
-from fishcli.remote import parse_path, reaching
-from fishcli.streams import make_printable, show
-from fishcli.unwritable import CANNOT_BE_WRITTEN, NO_ROOM
+from fishcli import __version__
+from fishcli.basics.errors import FishError, LimitError, nearest
+from fishcli.basics.progress import complain, set_quiet
+from fishcli.basics.quiet import drop_advice
+from fishcli.basics.remote import parse_path, reaching
+from fishcli.basics.streams import make_printable, show
+from fishcli.basics.unwritable import CANNOT_BE_WRITTEN, NO_ROOM
+from fishcli.options import audit, data, features, predict, seeing, train
+from fishcli.options.command_lines import asked_for
+from fishcli.options.places import Config, options_for
 
 INTERRUPTED = 130
 
@@ -136,21 +137,21 @@ def _command(config_class: type, module: str) -> Callable[..., None]:
 
 
 COMMANDS = {
-    "demo": (configs.DemoConfig, "demo"),
-    "features": (configs.FeaturesConfig, "features"),
-    "train": (configs.TrainConfig, "train"),
-    "compare": (configs.CompareConfig, "compare"),
-    "predict": (configs.PredictConfig, "predict"),
-    "ensemble": (configs.EnsembleConfig, "ensemble"),
-    "score": (configs.ScoreConfig, "score"),
-    "audit-leakage": (audit_configs.AuditConfig, "audit"),
-    "groups": (audit_configs.GroupsConfig, "groups"),
-    "heatmap": (seeing_configs.HeatmapConfig, "heatmap"),
-    "report": (seeing_configs.ReportConfig, "report"),
-    "runs": (seeing_configs.RunsConfig, "leaderboard"),
-    "runs rm": (seeing_configs.RemoveConfig, "remove_runs"),
-    "summary": (seeing_configs.SummaryConfig, "summary"),
-    "data": (seeing_configs.PictureConfig, "data"),
+    "demo": (data.DemoConfig, "demo"),
+    "features": (features.FeaturesConfig, "features"),
+    "train": (train.TrainConfig, "train"),
+    "compare": (train.CompareConfig, "compare"),
+    "predict": (predict.PredictConfig, "predict"),
+    "ensemble": (predict.EnsembleConfig, "ensemble"),
+    "score": (predict.ScoreConfig, "score"),
+    "audit-leakage": (audit.AuditConfig, "audit"),
+    "groups": (data.GroupsConfig, "groups"),
+    "heatmap": (seeing.HeatmapConfig, "heatmap"),
+    "report": (seeing.ReportConfig, "report"),
+    "runs": (seeing.RunsConfig, "leaderboard"),
+    "runs rm": (seeing.RemoveConfig, "remove_runs"),
+    "summary": (seeing.SummaryConfig, "summary"),
+    "data": (data.PictureConfig, "data"),
 }
 
 for _name, (_config_class, _module) in COMMANDS.items():

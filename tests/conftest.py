@@ -12,8 +12,8 @@ import pytest
 from hypothesis import settings
 from PIL import Image
 
-from fishcli import progress
-from fishcli.errors import FishError
+from fishcli.basics import progress
+from fishcli.basics.errors import FishError
 
 for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"):
     os.environ.setdefault(threads, "1")  # a core for each of pytest's processes, not all cores for each

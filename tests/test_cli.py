@@ -12,12 +12,13 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from fishcli import __version__, configs
+from fishcli import __version__
+from fishcli.basics.progress import say, warn
+from fishcli.basics.remote import is_remote
 from fishcli.cli import COMMANDS, app
 from fishcli.dataset.groups import load_groups
-from fishcli.features.backbones import weights_file
-from fishcli.progress import say, warn
-from fishcli.remote import is_remote
+from fishcli.features.backbones.backbone import weights_file
+from fishcli.options import features, predict
 
 runner = CliRunner()
 
@@ -165,7 +166,7 @@ def test_a_pipe_that_nobody_reads_is_no_error(closed):
     code = (
         "import sys, fishcli.commands.score as score\n"
         "from fishcli.cli import app\n"
-        "from fishcli.progress import say\n"
+        "from fishcli.basics.progress import say\n"
         "def run(config):\n"
         "    for line in range(3):\n"
         "        say(f'line {line}')\n"
@@ -211,7 +212,7 @@ def test_a_tilde_is_the_home_folder_in_every_path(monkeypatch, tmp_path, name, f
 
 
 def test_a_tilde_that_is_nobodys_home_stays():
-    assert configs.FeaturesConfig(data_dir="~no-such-user/data").data_dir == Path("~no-such-user/data")
+    assert features.FeaturesConfig(data_dir="~no-such-user/data").data_dir == Path("~no-such-user/data")
 
 
 def test_a_tilde_in_weights_and_groups(monkeypatch, tmp_path):
@@ -224,10 +225,10 @@ def test_a_tilde_in_weights_and_groups(monkeypatch, tmp_path):
 
 
 def test_configs_take_paths_as_text(tmp_path):
-    config = configs.PredictConfig(data_dir="data", features_dir="s3://bucket/features", models_dir=tmp_path)
+    config = predict.PredictConfig(data_dir="data", features_dir="s3://bucket/features", models_dir=tmp_path)
     assert config.data_dir == Path("data") and config.models_dir == tmp_path
     assert is_remote(config.features_dir) and config.stores_dir == config.features_dir
-    assert configs.PredictConfig(data_dir="data").stores_dir == Path("data/features")
+    assert predict.PredictConfig(data_dir="data").stores_dir == Path("data/features")
     assert dataclasses.replace(config, data_dir="other").data_dir == Path("other")
 
 

@@ -25,8 +25,8 @@ import cv2
 import numpy as np
 from fishnet_drawings import N_SHAPES, N_TEXTURES, Studio, view
 
-from fishcli.features.fishnet import build_fishnet, preprocess, save_weights
-from fishcli.quiet import load_keras
+from fishcli.basics.quiet import load_keras
+from fishcli.features.backbones.fishnet import build_fishnet, preprocess, save_weights
 
 N_VIEWS = 2
 MARGIN = 4 / 3

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from fishcli.intervals import FEW_GROUPS, MANY_IMAGES, paired_interval
+from fishcli.basics.intervals import FEW_GROUPS, MANY_IMAGES, paired_interval
 
 GROUPS = "95%, bootstrap of groups (expanded percentile, Hesterberg 2015)"
 IMAGES = f"95%, bootstrap of images (expanded percentile, Hesterberg 2015), Student's over {MANY_IMAGES:,}"

@@ -8,7 +8,7 @@ import pandas as pd
 from fishcli.audit.bins import field_bins
 from fishcli.audit.gains import Gain, measure_gain
 from fishcli.audit.table import AuditTable
-from fishcli.progress import track
+from fishcli.basics.progress import track
 
 N_FAMILIES = 20
 """What is lost without a family is measured of so many: with 300 columns, each a family, it takes hours."""

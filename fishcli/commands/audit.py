@@ -8,15 +8,8 @@ import pandas as pd
 
 from fishcli import __version__
 from fishcli.audit.gains import Gain, HeldOut, label_entropy, measure_gain
-from fishcli.audit.nulls import Null, permute_groups, permute_images
-from fishcli.audit.per_field import FieldGain, gains_by_field, with_p_values
-from fishcli.audit.selftest import check_worlds
-from fishcli.audit.simulate import N_IMAGES
-from fishcli.audit.sizes import class_by_size
-from fishcli.audit_configs import AuditConfig
-from fishcli.cluster import joblib_on
-from fishcli.command_lines import advised
-from fishcli.commands.audit_features import (
+from fishcli.audit.inputs import AuditInputs, load_audit_inputs, usual_folds
+from fishcli.audit.models import (
     find_store,
     fish_or_background,
     read_cached,
@@ -24,19 +17,27 @@ from fishcli.commands.audit_features import (
     what_a_model_sees,
     worlds_of,
 )
-from fishcli.commands.audit_inputs import AuditInputs, load_audit_inputs, usual_folds
-from fishcli.commands.audit_maps import maps_of_a_run
-from fishcli.commands.audit_text import fields_text, gains_text, selftest_text, sentence
-from fishcli.commands.audit_twins import twins_of
-from fishcli.configs import FeaturesConfig
+from fishcli.audit.nulls import Null, permute_groups, permute_images
+from fishcli.audit.per_field import FieldGain, gains_by_field, with_p_values
+from fishcli.audit.selftest import check_worlds
+from fishcli.audit.simulate import N_IMAGES
+from fishcli.audit.text import fields_text, gains_text, selftest_text, sentence
+from fishcli.audit.twins.search import twins_of
+from fishcli.basics.cluster import joblib_on
+from fishcli.basics.errors import FishError, LimitError
+from fishcli.basics.files import write_json, write_text
+from fishcli.basics.locks import alone
+from fishcli.basics.progress import say, table_text, track
 from fishcli.dataset.fields import FIELDS
 from fishcli.dataset.folds import make_folds
-from fishcli.errors import FishError, LimitError
-from fishcli.features.store import FeatureStore
-from fishcli.files import write_json, write_text
-from fishcli.locks import alone
-from fishcli.progress import say, table_text, track
-from fishcli.report.audit_page import audit_page
+from fishcli.dataset.sizes import class_by_size
+from fishcli.features.store.store import FeatureStore
+from fishcli.options.audit import AuditConfig
+from fishcli.options.command_lines import advised
+from fishcli.options.features import FeaturesConfig
+from fishcli.report.contact_sheets import twin_sheet
+from fishcli.report.pages.audit import audit_page
+from fishcli.runs.seeing.audit_maps import maps_of_a_run
 
 SCHEMA = 1
 
@@ -77,16 +78,19 @@ def run(config: AuditConfig) -> str:
     cached = None if inputs.images is None else read_cached(store, "train", inputs.images)
     tests = read_tests(config, inputs)
     fold, losses = core.folds["random"], core.held_out[0].losses
-    twins, sheet = twins_of(inputs, tests, store, cached, fold, losses, config.reading)
+    twins = twins_of(inputs, tests, store, cached, fold, losses, config.reading)
     audit = {
         **_metadata_part(config, inputs, core),
         "seen": what_a_model_sees(config, inputs, cached, fold, core.fields),
         "class_maps": maps_of_a_run(config),
         "background": fish_or_background(config, inputs, store, core.folds),
-        "twins": twins,
+        "twins": None if twins is None else dataclasses.asdict(twins),
         "worlds": worlds_of(config, inputs, tests, store, cached),
     }
-    pictures = {} if sheet is None else {"twins": sheet}
+    pictures = {}
+    if inputs.images is not None and twins is not None and twins.examples:
+        paths = dict(zip(inputs.images["image"], inputs.images["path"], strict=True))
+        pictures["twins"] = twin_sheet(audit["twins"]["examples"], paths, config.reading)
     page = audit_page(audit, pictures)
     with alone(config.out):  # both files of one process
         write_json(config.out / "audit.json", audit)

@@ -8,19 +8,12 @@ from typing import Any, get_args, get_type_hints
 
 import pandas as pd
 
-from fishcli.command_lines import advised, flag
-from fishcli.commands.compare_table import compare_cells, screen_table
-from fishcli.commands.fold_fits import missing_folds
-from fishcli.commands.fold_tasks import FitSource, train_on
-from fishcli.commands.runs import Run, check_name
-from fishcli.commands.stored_backbones import reload_tail
-from fishcli.commands.train import claimed_run, open_run, train_folds
-from fishcli.commands.train_inputs import TrainData, load_train_data, read_inputs
-from fishcli.commands.train_report import write_report
-from fishcli.configs import CompareConfig, FitConfig, TrainConfig
-from fishcli.errors import FishError, choose
-from fishcli.features.again import features_line
-from fishcli.files import write_csv
+from fishcli.basics.errors import FishError, choose
+from fishcli.basics.files import write_csv
+from fishcli.basics.locks import alone
+from fishcli.basics.progress import say, warn
+from fishcli.features.backbones.stored import reload_tail
+from fishcli.features.store.again import features_line
 from fishcli.heads.choices import (
     HEADS,
     check_options,
@@ -30,9 +23,16 @@ from fishcli.heads.choices import (
     unused_options,
 )
 from fishcli.heads.inputs import Features
-from fishcli.locks import alone
-from fishcli.progress import say, warn
-from fishcli.report.comparison import write_comparison_plot
+from fishcli.options.command_lines import advised, flag
+from fishcli.options.train import CompareConfig, FitConfig, TrainConfig
+from fishcli.report.plots.comparison import write_comparison_plot
+from fishcli.runs.compare_table import compare_cells, screen_table
+from fishcli.runs.fold_fits import missing_folds, train_folds
+from fishcli.runs.fold_tasks import FitSource, train_on
+from fishcli.runs.opening import claimed_run, open_run
+from fishcli.runs.run import Run, check_name
+from fishcli.runs.train_inputs import TrainData, load_train_data, read_inputs
+from fishcli.runs.train_report import write_report
 
 
 @dataclass(frozen=True)

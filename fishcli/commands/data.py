@@ -8,20 +8,21 @@ import numpy as np
 import pandas as pd
 from PIL import ImageDraw
 
-from fishcli.commands.data_copies import copies_said
-from fishcli.commands.data_facts import Competition, facts_of
+from fishcli.basics.files import write_csv, write_text
+from fishcli.basics.locks import alone
+from fishcli.basics.progress import say, table_text, track
 from fishcli.dataset.annotations import BOX_COLUMNS, read_boxes
 from fishcli.dataset.boxes import box_area
+from fishcli.dataset.competition import Competition
+from fishcli.dataset.copies import copies_said
 from fishcli.dataset.groups import load_groups
 from fishcli.dataset.images import load_tests, load_train
 from fishcli.dataset.photos import UnreadableImageError, contained
 from fishcli.dataset.thumbnails import read_hashes, read_small
-from fishcli.files import write_csv, write_text
-from fishcli.locks import alone
-from fishcli.progress import say, table_text, track
-from fishcli.reading import Reading
-from fishcli.report.data_page import data_page
-from fishcli.seeing_configs import PictureConfig
+from fishcli.options.data import PictureConfig
+from fishcli.options.reading import Reading
+from fishcli.report.data_facts import facts_of
+from fishcli.report.pages.data import data_page
 
 THUMBNAIL = (216, 162)  # pixels, width and height
 N_PHOTOS, MOST_PHOTOS, MOST_CLASSES = 400, 24, 60

@@ -2,10 +2,10 @@
 
 import shutil
 
-from fishcli.configs import DemoConfig
+from fishcli.basics.errors import FishError
+from fishcli.basics.remote import is_remote
 from fishcli.demo.competition import draw_competition
-from fishcli.errors import FishError
-from fishcli.remote import is_remote
+from fishcli.options.data import DemoConfig
 
 
 def run(config: DemoConfig) -> str:

@@ -3,13 +3,15 @@
 import numpy as np
 import pandas as pd
 
-from fishcli.commands.predict import load_competition, predict_run, write_submissions
-from fishcli.commands.runs import Run, check_name, pick_run
-from fishcli.configs import EnsembleConfig
+from fishcli.basics.errors import FishError, examples
+from fishcli.basics.progress import say, table_text
 from fishcli.dataset.classes import fold_priors, labels_of, proba_columns
-from fishcli.errors import FishError, examples
-from fishcli.features.views import first_views
-from fishcli.progress import say, table_text
+from fishcli.features.photos.views import first_views
+from fishcli.options.predict import EnsembleConfig
+from fishcli.runs.picking import pick_run
+from fishcli.runs.predicting import predict_run
+from fishcli.runs.run import Run, check_name
+from fishcli.runs.submitting import load_competition, write_submissions
 from fishcli.scoring.ensembling import blend, find_weights, nested_loss
 from fishcli.scoring.metrics import log_loss
 

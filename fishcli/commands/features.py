@@ -2,18 +2,24 @@
 
 import pandas as pd
 
-from fishcli.commands.upkeep import Upkeep, bring_up_to_date
-from fishcli.commands.verify import verify_stores
-from fishcli.configs import FeaturesConfig
+from fishcli.basics.errors import FishError, choose
+from fishcli.basics.progress import say
 from fishcli.dataset.images import load_tests, load_train
-from fishcli.errors import FishError, choose
-from fishcli.features.augment import augment_names
-from fishcli.features.backbones import BACKBONES, BackboneChoice, default_weights, load_backbone, weights_file
-from fishcli.features.engines import EngineChoice
-from fishcli.features.recipe import parse_image_size
-from fishcli.features.store import FeatureStore
-from fishcli.features.views import first_views, named_views
-from fishcli.progress import say
+from fishcli.features.backbones.backbone import (
+    BACKBONES,
+    BackboneChoice,
+    default_weights,
+    load_backbone,
+    weights_file,
+)
+from fishcli.features.backbones.engines import EngineChoice
+from fishcli.features.photos.augment import augment_names
+from fishcli.features.photos.views import first_views, named_views
+from fishcli.features.store.recipe import parse_image_size
+from fishcli.features.store.store import FeatureStore
+from fishcli.features.upkeep import Upkeep, bring_up_to_date
+from fishcli.features.verify import verify_stores
+from fishcli.options.features import FeaturesConfig
 
 
 def run(config: FeaturesConfig) -> str:

@@ -7,23 +7,24 @@ import numpy as np
 import pandas as pd
 
 from fishcli.audit.cameras import Cameras, find_cameras, measure_agreement
-from fishcli.audit_configs import GroupsConfig
-from fishcli.command_lines import advised
-from fishcli.commands.upkeep import Upkeep, bring_up_to_date, pick_store
-from fishcli.configs import FeaturesConfig, TrainConfig
+from fishcli.basics.errors import FishError
+from fishcli.basics.files import write_csv
+from fishcli.basics.locks import alone
+from fishcli.basics.progress import say, table_text, track, warn
 from fishcli.dataset.fields import read_fields
 from fishcli.dataset.groups import read_groups
 from fishcli.dataset.images import load_train
 from fishcli.dataset.metadata import is_hardly_shared, size_keys
 from fishcli.dataset.thumbnails import readable_thumbnails
-from fishcli.errors import FishError
-from fishcli.features.store_lists import list_stores
-from fishcli.files import write_csv
+from fishcli.features.store.lists import list_stores
+from fishcli.features.upkeep import Upkeep, bring_up_to_date, pick_store
 from fishcli.heads.inputs import store_rows
 from fishcli.heads.reading import read_features
-from fishcli.locks import alone
-from fishcli.progress import say, table_text, track, warn
-from fishcli.reading import Reading
+from fishcli.options.command_lines import advised
+from fishcli.options.data import GroupsConfig
+from fishcli.options.features import FeaturesConfig
+from fishcli.options.reading import Reading
+from fishcli.options.train import TrainConfig
 from fishcli.report.contact_sheets import MAX_PHOTOS, Shot, contact_sheet, write_sheet
 
 SHEET = re.compile(r"(camera|sequence|alone)_\d+\.png")

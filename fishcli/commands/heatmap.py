@@ -7,22 +7,22 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from fishcli.commands.class_map_mass import MEANS, mass_of, summarise
-from fishcli.commands.map_drawings import draw_images, prediction_said
-from fishcli.commands.map_inputs import VIEW, MapInputs, load_map_inputs
-from fishcli.commands.runs import pick_run
-from fishcli.commands.upkeep import Upkeep, bring_up_to_date
+from fishcli.basics.errors import FishError, choose, examples
+from fishcli.basics.files import whole_file, write_csv
+from fishcli.basics.locks import alone
+from fishcli.basics.progress import say, table_text
 from fishcli.dataset.annotations import BOX_COLUMNS
 from fishcli.dataset.boxes import box_iou, target_boxes
 from fishcli.dataset.images import load_train
 from fishcli.dataset.names import NameIndex
-from fishcli.errors import FishError, choose, examples
-from fishcli.files import whole_file, write_csv
-from fishcli.locks import alone
-from fishcli.progress import say, table_text
+from fishcli.features.upkeep import Upkeep, bring_up_to_date
+from fishcli.options.seeing import HeatmapConfig
 from fishcli.report.contact_sheets import MAX_PHOTOS, Shot, pair_sheet, write_sheet
+from fishcli.runs.picking import pick_run
+from fishcli.runs.seeing.class_map_mass import MEANS, mass_of, summarise
+from fishcli.runs.seeing.map_drawings import draw_images, prediction_said
+from fishcli.runs.seeing.map_inputs import VIEW, MapInputs, load_map_inputs
 from fishcli.scoring.metrics import log_losses
-from fishcli.seeing_configs import HeatmapConfig
 
 USUAL_WORST = 20
 

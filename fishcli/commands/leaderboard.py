@@ -10,12 +10,12 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
-from fishcli.command_lines import advised
-from fishcli.commands.run_files import RunLine, find_runs, read_run
-from fishcli.configs import TrainConfig
-from fishcli.errors import FishError, examples
-from fishcli.progress import table_text, table_width, terminal_width
-from fishcli.seeing_configs import RunsConfig
+from fishcli.basics.errors import FishError, examples
+from fishcli.basics.progress import table_text, table_width, terminal_width
+from fishcli.options.command_lines import advised
+from fishcli.options.seeing import RunsConfig
+from fishcli.options.train import TrainConfig
+from fishcli.runs.listing import RunLine, find_runs, read_run
 
 NOT_WRITTEN = ("same_but_folds", "go_on")
 OPTIONAL = (

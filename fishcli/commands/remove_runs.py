@@ -6,11 +6,11 @@ from pathlib import Path, PurePosixPath
 
 import typer
 
-from fishcli.commands.run_files import METRICS, find_runs
-from fishcli.errors import FishError, choose
-from fishcli.locks import alone
-from fishcli.remote import is_remote, list_files, remove_tree
-from fishcli.seeing_configs import RemoveConfig
+from fishcli.basics.errors import FishError, choose
+from fishcli.basics.locks import alone
+from fishcli.basics.remote import is_remote, list_files, remove_tree
+from fishcli.options.seeing import RemoveConfig
+from fishcli.runs.listing import METRICS, find_runs
 
 
 def run(config: RemoveConfig) -> str:

@@ -5,21 +5,22 @@ import dataclasses
 import numpy as np
 
 from fishcli import __version__
-from fishcli.command_lines import flag
-from fishcli.commands import report_measures as measures
-from fishcli.commands.report_inputs import Answers, read_answers
-from fishcli.commands.report_mistakes import describe_mistakes, small_heatmaps, surest_mistakes
-from fishcli.commands.run_gap import find_sibling, measure_gap, sibling_command
-from fishcli.commands.runs import Run, pick_run
-from fishcli.errors import FishError
-from fishcli.features.again import features_line
-from fishcli.features.store import FeatureStore
-from fishcli.files import read_json, write_text
+from fishcli.basics.errors import FishError
+from fishcli.basics.files import read_json, write_text
+from fishcli.basics.locks import alone
+from fishcli.features.store.again import features_line
+from fishcli.features.store.store import FeatureStore
 from fishcli.heads.choices import default_of
-from fishcli.locks import alone
+from fishcli.options.command_lines import flag
+from fishcli.options.seeing import ReportConfig
+from fishcli.report.pages.run import run_page
 from fishcli.report.run_facts import Gap, RunFacts
-from fishcli.report.run_page import run_page
-from fishcli.seeing_configs import ReportConfig
+from fishcli.runs.picking import pick_run
+from fishcli.runs.run import Run
+from fishcli.runs.seeing import measures as measures
+from fishcli.runs.seeing.answers import Answers, read_answers
+from fishcli.runs.seeing.gap import find_sibling, measure_gap, sibling_command
+from fishcli.runs.seeing.mistakes import describe_mistakes, small_heatmaps, surest_mistakes
 
 PAGE = "report.html"
 

@@ -5,14 +5,14 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 
-from fishcli.configs import ScoreConfig
+from fishcli.basics.errors import FishError, examples
+from fishcli.basics.files import as_numbers, read_cells, read_csv
+from fishcli.basics.progress import say, table_text
 from fishcli.dataset.classes import labels_of, smoothed_prior
 from fishcli.dataset.images import load_labels
 from fishcli.dataset.names import NameIndex
 from fishcli.dataset.samples import id_place
-from fishcli.errors import FishError, examples
-from fishcli.files import as_numbers, read_cells, read_csv
-from fishcli.progress import say, table_text
+from fishcli.options.predict import ScoreConfig
 from fishcli.scoring.metrics import accuracy, log_loss
 
 

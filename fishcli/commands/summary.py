@@ -4,14 +4,15 @@ import math
 from pathlib import Path
 from typing import Any
 
-from fishcli.commands.runs import Run, pick_run
-from fishcli.errors import FishError, examples
-from fishcli.files import read_json, whole_file
+from fishcli.basics.errors import FishError, examples
+from fishcli.basics.files import read_json, whole_file
+from fishcli.basics.locks import alone
+from fishcli.basics.progress import table_text
 from fishcli.heads.classical import ClassicalHead, count_numbers
 from fishcli.heads.trained import FoldHead, KerasHead
-from fishcli.locks import alone
-from fishcli.progress import table_text
-from fishcli.seeing_configs import SummaryConfig
+from fishcli.options.seeing import SummaryConfig
+from fishcli.runs.picking import pick_run
+from fishcli.runs.run import Run
 
 PLOTS = (".png", ".svg", ".pdf")
 DOTS = 120

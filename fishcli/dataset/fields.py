@@ -21,12 +21,12 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import pandas as pd
 
+from fishcli.basics.errors import FishError, choose
+from fishcli.basics.files import line_of, read_csv
+from fishcli.basics.progress import track
 from fishcli.dataset.file_facts import Facts, read_facts
 from fishcli.dataset.metadata import size_keys
-from fishcli.errors import FishError, choose
-from fishcli.files import line_of, read_csv
-from fishcli.progress import track
-from fishcli.reading import USUAL, Reading
+from fishcli.options.reading import USUAL, Reading
 
 SECTIONS = ("file", "layout", "pixels")
 TAGS = ("legitimate", "illegitimate")

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from fishcli.basics.files import digest
+from fishcli.basics.remote import content
 from fishcli.dataset.levels import to_rgb
 from fishcli.dataset.names import harmless
 from fishcli.dataset.photos import DAMAGE, EXIF_ORIENTATION, UnreadableImageError, open_photo, read_photo
-from fishcli.files import digest
-from fishcli.reading import USUAL, Reading
-from fishcli.remote import content
+from fishcli.options.reading import USUAL, Reading
 
 Facts = dict[str, float | str]
 

@@ -5,8 +5,8 @@ import warnings
 import numpy as np
 import pandas as pd
 
-from fishcli.errors import FishError, examples
-from fishcli.progress import warn
+from fishcli.basics.errors import FishError, examples
+from fishcli.basics.progress import warn
 
 N_DEALS, DEALT = 30, 30_000
 """Grouped folds are the best of so many deals; of fewer where that would be more groups than DEALT."""

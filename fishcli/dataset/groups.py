@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from fishcli.basics.errors import FishError, examples
+from fishcli.basics.files import line_of, read_csv
+from fishcli.basics.progress import say, warn
+from fishcli.basics.remote import parse_path
 from fishcli.dataset.metadata import size_keys
 from fishcli.dataset.names import NameIndex, check_names, warn_of_lookalikes
-from fishcli.errors import FishError, examples
-from fishcli.files import line_of, read_csv
-from fishcli.progress import say, warn
-from fishcli.remote import parse_path
 
 
 def load_groups(option: str, data_dir: Path, train: pd.DataFrame) -> pd.Series | None:

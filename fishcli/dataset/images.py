@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pandas as pd
 
+from fishcli.basics.errors import FishError, examples
+from fishcli.basics.files import digest, line_of, read_csv, tidy
+from fishcli.basics.progress import bar, warn
+from fishcli.basics.remote import N_REQUESTS, Listed, is_remote, list_files
 from fishcli.dataset.listing import Listing, by_suffix, is_left_by_a_system, list_photos
 from fishcli.dataset.misplaced import check_classes, warn_of_nesting, warn_of_validation
 from fishcli.dataset.names import NameIndex, check_names, warn_of_lookalikes
 from fishcli.dataset.photos import read_header
-from fishcli.errors import FishError, examples
-from fishcli.files import digest, line_of, read_csv, tidy
-from fishcli.progress import bar, warn
-from fishcli.reading import USUAL, Reading
-from fishcli.remote import N_REQUESTS, Listed, is_remote, list_files
+from fishcli.options.reading import USUAL, Reading
 
 N_AT_A_TIME = 64
 """A thread reads so many headers in one go: a future for every photo would weigh more than what it reads."""

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from fishcli.basics.errors import FishError, examples
+from fishcli.basics.files import tidy
+from fishcli.basics.progress import warn
+from fishcli.basics.remote import is_remote, list_files
 from fishcli.dataset.names import check_names, harmless
 from fishcli.dataset.photos import IMAGE_SUFFIXES
-from fishcli.errors import FishError, examples
-from fishcli.files import tidy
-from fishcli.progress import warn
-from fishcli.remote import is_remote, list_files
 
 LEFT_BY_SYSTEMS = frozenset(
     {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir", "#recycle", "$recycle.bin"}

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fishcli.errors import FishError, choose
+from fishcli.basics.errors import FishError, choose
 
 METADATA_KINDS = ("size-embedding", "size", "size-numeric")
 """In the order of their columns; all of one-hot kinds first."""

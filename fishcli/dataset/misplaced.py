@@ -4,8 +4,8 @@ import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from fishcli.errors import FishError
-from fishcli.progress import warn
+from fishcli.basics.errors import FishError
+from fishcli.basics.progress import warn
 
 TRAIN = "train"
 VALIDATION = ("val", "valid", "validation", "dev", "eval")

@@ -9,11 +9,11 @@ from typing import Any
 
 from PIL import Image, UnidentifiedImageError
 
+from fishcli.basics.errors import examples
+from fishcli.basics.progress import warn
+from fishcli.basics.remote import content, is_remote, read_bytes
 from fishcli.dataset.levels import to_rgb
-from fishcli.errors import examples
-from fishcli.progress import warn
-from fishcli.reading import MAX_PIXELS, USUAL, Reading
-from fishcli.remote import content, is_remote, read_bytes
+from fishcli.options.reading import MAX_PIXELS, USUAL, Reading
 
 FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF", "PPM", "JPEG2000", "AVIF", "QOI")
 """What may be inside an image file, whatever its suffix says: photos alone. EPS and the like would run

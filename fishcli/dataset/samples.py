@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from fishcli.basics.errors import FishError, examples
+from fishcli.basics.files import line_of, read_cells
 from fishcli.dataset.names import NameIndex, check_names
-from fishcli.errors import FishError, examples
-from fishcli.files import line_of, read_cells
 
 PATTERN = "sample_submission*.csv"
 

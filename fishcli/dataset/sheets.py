@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
+from fishcli.basics.errors import FishError, examples
+from fishcli.basics.files import line_of, read_csv
+from fishcli.basics.progress import say
 from fishcli.dataset.fields import Field
 from fishcli.dataset.names import warn_of_lookalikes
-from fishcli.errors import FishError, examples
-from fishcli.files import line_of, read_csv
-from fishcli.progress import say
 
 MAX_CODES = 20
 """Whole numbers with more distinct values than this are quantities."""

@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from fishcli.basics.errors import FishError, examples
+from fishcli.basics.progress import track, warn
 from fishcli.dataset.photos import UnreadableImageError, read_photo, warn_of_truncated
-from fishcli.errors import FishError, examples
-from fishcli.progress import track, warn
-from fishcli.reading import USUAL, Reading
+from fishcli.options.reading import USUAL, Reading
 
 SIDE = 32
 """Pixels of a thumbnail's side: enough for where edges are, 3 kB a photo."""

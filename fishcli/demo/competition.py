@@ -5,13 +5,13 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
+from fishcli.basics.files import whole_file, write_csv, write_json
+from fishcli.basics.progress import bar
 from fishcli.demo.boats import Boat
 from fishcli.demo.deck import Deck, draw_deck
 from fishcli.demo.paint import Image, cv2
 from fishcli.demo.plan import CLASS_SHARES, Sequence, plan_competition
 from fishcli.demo.scene import Box, draw_sequence
-from fishcli.files import whole_file, write_csv, write_json
-from fishcli.progress import bar
 
 STAGES = {"test_stg1": "stg1", "test_stg2": "stg2"}
 _IN_FLIGHT = 64  # sequences handed to the threads at a time: what is drawn but not yet written stays small

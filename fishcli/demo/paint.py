@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fishcli.quiet import load_cv2
+from fishcli.basics.quiet import load_cv2
 
 cv2 = load_cv2()
 

@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from fishcli.basics.errors import FishError
+from fishcli.basics.progress import bar, say
 from fishcli.dataset.photos import warn_of_truncated
-from fishcli.errors import FishError
 from fishcli.features.ahead import in_pieces, map_ahead
-from fishcli.features.augment import PREFIX
-from fishcli.features.backbones import Backbone
-from fishcli.features.engines import Engine
+from fishcli.features.backbones.backbone import Backbone
+from fishcli.features.backbones.engines import Engine
 from fishcli.features.photo_inputs import Inputs, SplitPlan, boxes_name, copies_made_by, read_inputs
-from fishcli.features.store import FeatureStore
-from fishcli.progress import bar, say
+from fishcli.features.photos.augment import PREFIX
+from fishcli.features.store.store import FeatureStore
 
 
 def extract(

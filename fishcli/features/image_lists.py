@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from fishcli.features.contents import is_of_content, is_other
+from fishcli.features.store.contents import is_of_content, is_other
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from fishcli.dataset.photos import UnreadableImageError, read_photo
-from fishcli.features.augment import PREFIX, augment, augmentation_digest
-from fishcli.features.backbones import Backbone
-from fishcli.features.views import boxes_to_input, inputs_of_views, resize
-from fishcli.reading import USUAL, Reading
+from fishcli.features.backbones.backbone import Backbone
+from fishcli.features.photos.augment import PREFIX, augment, augmentation_digest
+from fishcli.features.photos.views import boxes_to_input, inputs_of_views, resize
+from fishcli.options.reading import USUAL, Reading
 
 N_TRIED = 32
 """So many images are looked at for some that can be read."""

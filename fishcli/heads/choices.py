@@ -4,10 +4,10 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from fishcli.command_lines import flag
-from fishcli.configs import TrainConfig
+from fishcli.basics.errors import FishError, choose
 from fishcli.dataset.metadata import check_metadata
-from fishcli.errors import FishError, choose
+from fishcli.options.command_lines import flag
+from fishcli.options.train import TrainConfig
 
 
 @dataclass(frozen=True)

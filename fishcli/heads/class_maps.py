@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fishcli.errors import FishError
+from fishcli.basics.errors import FishError
+from fishcli.basics.quiet import load_keras
 from fishcli.heads.inputs import pool_maps
 from fishcli.heads.trained import FoldHead, KerasHead, named_inputs
-from fishcli.quiet import load_keras
 
 BATCH = 64
 """Images whose gradients are in memory at a time."""

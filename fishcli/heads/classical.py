@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fishcli.configs import TrainConfig
+from fishcli.basics.errors import FishError, examples
+from fishcli.basics.progress import warn
+from fishcli.basics.remote import read_bytes
 from fishcli.dataset.classes import smoothed_prior
 from fishcli.dataset.metadata import MetadataEncoder
-from fishcli.errors import FishError, examples
 from fishcli.heads.estimators import FITTERS, TREES, Rows, inner_folds, split_lone_groups
 from fishcli.heads.inputs import HeadInputs
 from fishcli.heads.trained import FoldHead
-from fishcli.progress import warn
-from fishcli.remote import read_bytes
+from fishcli.options.train import TrainConfig
 
 PSEUDO_VOTES = 3
 PRIOR_SHARES = {"linear": 1e-12, "svm": 1e-12, "forest": PSEUDO_VOTES / (TREES + PSEUDO_VOTES)}

@@ -6,8 +6,8 @@ a competition has images to learn them from.
 
 from typing import Any
 
-from fishcli.heads.architectures import MOMENTUM, HeadStart
-from fishcli.quiet import load_keras
+from fishcli.basics.quiet import load_keras
+from fishcli.heads.head_start import MOMENTUM, HeadStart
 
 WIDTH = 128
 """Channels of fcn, allconv and inception; those of fast.ai's lesson 7."""

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fishcli.basics.progress import say
 from fishcli.dataset.classes import fill_missing_classes
 from fishcli.dataset.folds import make_folds
-from fishcli.progress import say
 
 INNER_FOLDS = 4
 CS = (1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from fishcli.configs import TrainConfig
 from fishcli.dataset.metadata import MetadataEncoder
 from fishcli.heads.inputs import Features, HeadInputs, in_parts, pool_maps
 from fishcli.heads.sampling import balanced_weights, smote_pairs
 from fishcli.heads.trained import named_inputs
+from fishcli.options.train import TrainConfig
 
 BLOCK_BYTES = 2**25
 BLOCK_STEPS = 16

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
-from fishcli.configs import TrainConfig
 from fishcli.dataset.metadata import MetadataEncoder
 from fishcli.heads.choices import HEADS
 from fishcli.heads.examples import PseudoRows
 from fishcli.heads.inputs import HeadInputs
 from fishcli.heads.trained import FoldHead
+from fishcli.options.train import TrainConfig
 
 SUFFIXES = {"keras": ".keras", "sklearn": ".skops"}
 

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from fishcli.configs import TrainConfig
-from fishcli.errors import FishError
+from fishcli.basics.errors import FishError
+from fishcli.basics.quiet import load_keras
 from fishcli.heads.estimators import inner_folds
 from fishcli.heads.inputs import HeadInputs, in_parts
 from fishcli.heads.trained import KerasHead, in_batches, named_inputs
 from fishcli.heads.training import fit_keras
-from fishcli.quiet import load_keras
+from fishcli.options.train import TrainConfig
 
 NEVER = -30.0
 """Score of a class that training lacks; `FoldHead.predict` gives it its prior."""

@@ -7,13 +7,13 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
+from fishcli.basics.errors import FishError, examples
 from fishcli.dataset.boxes import BOX_RULES
-from fishcli.errors import FishError, examples
-from fishcli.features.again import line_for
-from fishcli.features.augment import PREFIX
 from fishcli.features.extract import boxes_name
-from fishcli.features.store import FeatureStore
-from fishcli.features.views import VIEWS, boxes_to_input
+from fishcli.features.photos.augment import PREFIX
+from fishcli.features.photos.views import VIEWS, boxes_to_input
+from fishcli.features.store.again import line_for
+from fishcli.features.store.store import FeatureStore
 
 ROWS_AT_ONCE = 256
 

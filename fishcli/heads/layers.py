@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fishcli.quiet import load_keras
+from fishcli.basics.quiet import load_keras
 
 keras = load_keras()
 ops = keras.ops

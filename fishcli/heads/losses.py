@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from fishcli.configs import TrainConfig
-from fishcli.quiet import load_keras
+from fishcli.basics.quiet import load_keras
+from fishcli.options.train import TrainConfig
 
 HUBER_DELTA = 0.1
 AUXILIARY_WEIGHT = 0.3

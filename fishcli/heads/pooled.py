@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from fishcli.heads.architectures import MOMENTUM, HeadStart
+from fishcli.basics.quiet import load_keras
 from fishcli.heads.choices import pooling_of
-from fishcli.quiet import load_keras
+from fishcli.heads.head_start import MOMENTUM, HeadStart
 
 ATTENTION_UNITS = 128
 """Numbers that attention to a place is computed from."""

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from fishcli.errors import FishError, examples
-from fishcli.features.again import line_for
-from fishcli.features.store import FEATURE_BYTES, FeatureStore
+from fishcli.basics.errors import FishError, examples
+from fishcli.basics.progress import say, track
+from fishcli.basics.remote import is_remote
+from fishcli.features.store.again import line_for
+from fishcli.features.store.store import FEATURE_BYTES, FeatureStore
 from fishcli.heads.inputs import Features, pool_maps
-from fishcli.progress import say, track
-from fishcli.remote import is_remote
 
 ROWS_A_READ = 256
 

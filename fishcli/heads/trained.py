@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fishcli.basics.errors import FishError
+from fishcli.basics.quiet import load_keras
+from fishcli.basics.remote import local_copy
 from fishcli.dataset.classes import fill_missing_classes
 from fishcli.dataset.metadata import MetadataEncoder
-from fishcli.errors import FishError
 from fishcli.heads.inputs import pool_maps
-from fishcli.quiet import load_keras
-from fishcli.remote import local_copy
 
 PREDICT_BATCH = 128
 

@@ -7,17 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from fishcli.cluster import stop_if_cancelled
-from fishcli.configs import TrainConfig
+from fishcli.basics.cluster import stop_if_cancelled
+from fishcli.basics.errors import FishError
+from fishcli.basics.quiet import load_keras, seeded_keras
 from fishcli.dataset.classes import smoothed_prior
 from fishcli.dataset.metadata import MetadataEncoder
-from fishcli.errors import FishError
 from fishcli.heads.architectures import build_head
 from fishcli.heads.examples import Examples, PseudoRows
 from fishcli.heads.inputs import HeadInputs
 from fishcli.heads.losses import Loss, make_losses
 from fishcli.heads.trained import KerasHead
-from fishcli.quiet import load_keras, seeded_keras
+from fishcli.options.train import TrainConfig
 
 
 def fit_keras(

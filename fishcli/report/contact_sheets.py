@@ -1,17 +1,19 @@
 """Contact sheets: photos side by side, to be judged by eye."""
 
-from collections.abc import Sequence
+import io
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
+from fishcli.basics.files import whole_file
 from fishcli.dataset.photos import UnreadableImageError, contained
 from fishcli.dataset.thumbnails import read_small
-from fishcli.files import whole_file
-from fishcli.reading import USUAL, Reading
+from fishcli.options.reading import USUAL, Reading
 
-MAX_PHOTOS = 40
+MAX_PHOTOS, MAX_PAIRS = 40, 8
 PAPER, INK, FAINT, BLANK = "#ffffff", "#1f1f1f", "#666666", "#e3e3e3"
 CELL = (168, 118)  # pixels, width and height, of a photo on a sheet
 PAIR_CELL = (300, 212)
@@ -113,3 +115,29 @@ def _wrapped(text: str, width: int) -> list[str]:
             lines[-1:] = [head, word] if head else [lines[-1], ""]
         lines[-1] += letter
     return lines if len(lines) <= MAX_LINES else ["...", *lines[1 - MAX_LINES :]]
+
+
+def twin_sheet(pairs: list[dict[str, Any]], paths: Mapping[str, Path], reading: Reading) -> bytes:
+    """A contact sheet of near duplicates side by side: a PNG.
+
+    Args:
+        pairs: `first`, `second` (image ids), `first_class`, `second_class` and `hash_bits` of each, as
+            audit.json has them; the first ones are drawn.
+        paths: of the photos, by id.
+        reading: how photos are read.
+    """
+    shown = pairs[:MAX_PAIRS]
+    shots = [
+        (
+            Shot(paths[pair["first"]], pair["first"], reading=reading),
+            Shot(paths[pair["second"]], pair["second"], reading=reading),
+        )
+        for pair in shown
+    ]
+    notes = [
+        f"{pair['first_class']}, {pair['second_class']}: {pair['hash_bits']} of 64 bits differ"
+        for pair in shown
+    ]
+    png = io.BytesIO()
+    pair_sheet(shots, notes, "Near duplicates in training").save(png, format="PNG")
+    return png.getvalue()

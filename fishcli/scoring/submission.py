@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from fishcli.basics.errors import FishError, examples
+from fishcli.basics.files import write_csv
 from fishcli.dataset.classes import proba_columns
 from fishcli.dataset.samples import Sample, id_place
-from fishcli.errors import FishError, examples
-from fishcli.files import write_csv
 
 SUM_TOLERANCE = 1e-6
 

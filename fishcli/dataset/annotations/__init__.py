@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from fishcli.basics.errors import FishError
+from fishcli.basics.progress import warn
 from fishcli.dataset.annotations.categories import chosen
 from fishcli.dataset.annotations.entries import Record, Skipped
 from fishcli.dataset.annotations.findings import tell_skipped
@@ -17,8 +19,6 @@ from fishcli.dataset.annotations.scaling import BOX_COLUMNS, to_table
 from fishcli.dataset.annotations.tables import read_box_csv
 from fishcli.dataset.annotations.xml_files import read_xml
 from fishcli.dataset.annotations.yolo import read_class_names, read_yolo
-from fishcli.errors import FishError
-from fishcli.progress import warn
 
 __all__ = ["BOX_COLUMNS", "read_boxes"]
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
+from fishcli.basics.errors import FishError, examples, shown
+from fishcli.basics.files import tidy
+from fishcli.basics.progress import say
 from fishcli.dataset.annotations.entries import Record
-from fishcli.errors import FishError, examples, shown
-from fishcli.files import tidy
-from fishcli.progress import say
 
 CROWD = "iscrowd"
 """The word of `--box-categories`, and of COCO's files, for boxes around many."""

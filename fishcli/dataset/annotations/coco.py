@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from fishcli.basics.errors import FishError, shown
 from fishcli.dataset.annotations.entries import Record, Skipped, declared, field, name_of, numbers
-from fishcli.errors import FishError, shown
 
 Photo = tuple[str, float | None, float | None]
 """Name, and width and height as declared."""

@@ -6,8 +6,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from fishcli.errors import FishError, shown
-from fishcli.remote import read_bytes
+from fishcli.basics.errors import FishError, shown
+from fishcli.basics.remote import read_bytes
 
 Corners = tuple[float, float, float, float]
 """x_min, y_min, x_max, y_max."""

@@ -3,9 +3,9 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
+from fishcli.basics.errors import examples
+from fishcli.basics.progress import say, warn
 from fishcli.dataset.annotations.entries import NO_OBJECT, Skipped
-from fishcli.errors import examples
-from fishcli.progress import say, warn
 
 N_NOTED, SHARE_NOTED = 3, 0.1
 """A source's boxes that are cut or tiny are said where they are so many, or all, and more than this share."""

@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from fishcli.basics.errors import FishError
+from fishcli.basics.files import read_json
 from fishcli.dataset.annotations.coco import read_coco
 from fishcli.dataset.annotations.entries import Record, Skipped
 from fishcli.dataset.annotations.label_studio import is_label_studio, read_label_studio
 from fishcli.dataset.annotations.labelme import read_labelme
 from fishcli.dataset.annotations.sloth import read_sloth
 from fishcli.dataset.annotations.via import is_via, read_via
-from fishcli.errors import FishError
-from fishcli.files import read_json
 
 
 def read_box_json(path: Path) -> Iterator[Record | Skipped]:

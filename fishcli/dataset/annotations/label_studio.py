@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from fishcli.basics.errors import FishError
 from fishcli.dataset.annotations.entries import (
     Corners,
     Record,
@@ -20,7 +21,6 @@ from fishcli.dataset.annotations.entries import (
     numbers,
     points,
 )
-from fishcli.errors import FishError
 
 UPLOADED = re.compile(r"[0-9a-f]{8}-(?=.)")
 """What Label Studio writes before the name of an uploaded file."""

@@ -5,6 +5,7 @@ from math import hypot
 from pathlib import Path
 from typing import Any
 
+from fishcli.basics.errors import FishError
 from fishcli.dataset.annotations.entries import (
     Record,
     Skipped,
@@ -15,7 +16,6 @@ from fishcli.dataset.annotations.entries import (
     name_of,
     points,
 )
-from fishcli.errors import FishError
 
 N_POINTS = {"rectangle": 2, "polygon": 3, "rotation": 4, "mask": 2}
 """At least so many points has a shape whose box lies around them."""

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from fishcli.basics.errors import shown
 from fishcli.dataset.annotations.entries import Record, field, name_of, numbers
-from fishcli.errors import shown
 
 
 def read_sloth(path: Path, entries: list[Any]) -> Iterator[Record]:

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from fishcli.basics.errors import FishError, examples, shown
+from fishcli.basics.files import read_csv
 from fishcli.dataset.annotations.entries import NO_OBJECT, Corners, Record, Skipped, name_of, parse, positive
 from fishcli.dataset.annotations.headings import (
     CATEGORY_HEADINGS,
@@ -11,8 +13,6 @@ from fishcli.dataset.annotations.headings import (
     SIDE_HEADINGS,
     plain,
 )
-from fishcli.errors import FishError, examples, shown
-from fishcli.files import read_csv
 
 Size = tuple[float | None, float | None]
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from fishcli.basics.errors import FishError
+from fishcli.basics.progress import warn
 from fishcli.dataset.annotations.entries import Record, Unit
-from fishcli.errors import FishError
-from fishcli.progress import warn
 
 MAX_FRACTION = 1.5
 """Fractions pass 1 where a box passes the edge; pixels beyond 1.5 occur in any real file."""

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from fishcli.basics.errors import FishError, shown
 from fishcli.dataset.annotations.entries import (
     Corners,
     Record,
@@ -17,7 +18,6 @@ from fishcli.dataset.annotations.entries import (
     numbers,
 )
 from fishcli.dataset.annotations.headings import CATEGORY_HEADINGS, plain
-from fishcli.errors import FishError, shown
 
 PROJECT = "_via_img_metadata"
 

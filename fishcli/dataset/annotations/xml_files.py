@@ -5,6 +5,8 @@ from pathlib import Path
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
+from fishcli.basics.errors import FishError, shown
+from fishcli.basics.remote import read_bytes
 from fishcli.dataset.annotations.entries import (
     Corners,
     Record,
@@ -16,8 +18,6 @@ from fishcli.dataset.annotations.entries import (
     parse,
     positive,
 )
-from fishcli.errors import FishError, shown
-from fishcli.remote import read_bytes
 
 
 def read_xml(path: Path) -> Iterator[Record | Skipped]:

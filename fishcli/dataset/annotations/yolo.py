@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from fishcli.basics.errors import FishError
 from fishcli.dataset.annotations.entries import NO_OBJECT, Record, Skipped, around, parse, read_text
-from fishcli.errors import FishError
 
 CLASS_NAMES = "classes.txt"
 """The names of the classes, one a line."""

@@ -1,0 +1,1 @@
+"""Near duplicates: found, counted, and what they are worth to a score on random folds."""

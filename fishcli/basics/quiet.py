@@ -1,0 +1,114 @@
+"""Heavy libraries, imported late and without their noise."""
+
+import os
+import random
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+
+from fishcli.basics.errors import FishError
+
+ADVICE = (
+    "The number of unique classes is greater than 50%",  # of few images a class; it is no regression
+    "The least populated class",  # warn_of_missing_classes names what a fold lacks
+    "Found unknown categories",  # unseen ones are what folds are about
+    "lbfgs failed to converge",  # the heads and the audit say what comes of it
+    "Glyph .* missing from",  # a box stands for a letter that the plot's font lacks
+)
+"""How warnings begin that libraries have for programmers, and that users can do nothing about.
+
+Each is here for one reason; all others show.
+"""
+
+
+def drop_advice() -> None:
+    """Leave ADVICE out for the rest of this process, unless Python was told which warnings to show."""
+    for message in [] if sys.warnoptions else ADVICE:
+        warnings.filterwarnings("ignore", message)
+
+
+@contextmanager
+def silenced_stderr() -> Iterator[None]:
+    """Send file descriptor 2 to nowhere: C++ libraries write there past Python's `sys.stderr`."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(nowhere)
+        os.close(kept)
+
+
+def load_keras() -> ModuleType:
+    """Import Keras on TensorFlow quietly, with deterministic operations, and return it.
+
+    Some lines get through `TF_CPP_MIN_LOG_LEVEL=3` at import, hence the redirection.
+    """
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    with silenced_stderr():
+        import keras
+        import tensorflow as tf
+
+    tf.get_logger().setLevel("ERROR")
+    tf.config.experimental.enable_op_determinism()
+    return keras
+
+
+@contextmanager
+def seeded_keras(seed: int) -> Iterator[None]:
+    """Seed all layers that are made in this block, whatever else the process does meanwhile.
+
+    Layers draw the seeds of their weights and of their dropout when they are made. They draw them from
+    Python's one generator, which other threads use too: those of a cluster's worker do.
+    """
+    load_keras().utils.set_random_seed(seed)
+    from keras.src.random import seed_generator
+
+    kept = seed_generator.python_random
+    seed_generator.python_random = random.Random(seed)  # draws what the seeded module would
+    try:
+        yield
+    finally:
+        seed_generator.python_random = kept
+
+
+def load_openvino() -> ModuleType | None:
+    """Import OpenVINO without its telemetry, and return it; None where it is not installed."""
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # it reports each import
+    try:
+        import openvino
+    except ImportError:
+        return None
+    return openvino
+
+
+def load_cv2() -> ModuleType:
+    """Import OpenCV for threads that each do their own work, and return it.
+
+    Raises:
+        FishError: the system lacks libGL, which opencv-python needs.
+    """
+    try:
+        import cv2
+    except ImportError as error:
+        raise FishError(
+            f"OpenCV can't be imported ({error}). On Debian and Ubuntu: apt-get install libgl1. "
+            "Without root: pip install --force-reinstall --no-deps opencv-python-headless."
+        ) from None
+    cv2.setNumThreads(1)  # its own pool would fight with the threads that call it
+    return cv2
+
+
+def load_albumentations() -> ModuleType:
+    """Import albumentations without its look for updates, and return it."""
+    os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
+    load_cv2()
+    import albumentations
+
+    return albumentations

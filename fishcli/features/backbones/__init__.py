@@ -1,0 +1,1 @@
+"""Frozen networks, what computes them, and the one that made a store loaded again."""

@@ -1,0 +1,188 @@
+"""Frozen backbones, keras.applications' and fishnet, cut at a layer, with their own preprocessing."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fishcli.basics.errors import FishError, choose
+from fishcli.basics.files import digest
+from fishcli.basics.quiet import load_keras, seeded_keras
+from fishcli.basics.remote import with_home
+from fishcli.features.backbones import fishnet
+from fishcli.features.backbones.applications import APPLICATIONS, build_application
+from fishcli.features.backbones.random_weights import SEED, calibrate
+from fishcli.features.photos.decode import DECODER
+from fishcli.features.store.recipe import Recipe
+from fishcli.options.command_lines import advised
+from fishcli.options.features import FeaturesConfig
+from fishcli.options.reading import Transparency
+
+FISHNET = "fishnet"
+BACKBONES = (FISHNET, *APPLICATIONS)
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A frozen model from preprocessed pixels to features.
+
+    Attributes:
+        recipe: all that changes its numbers, resize policy and decoder included.
+        model: the Keras model, cut and pooled; its input is (batch, height, width, 3) float32.
+        preprocess: from RGB in 0 to 255, float32, to what the model takes.
+    """
+
+    recipe: Recipe
+    model: Any
+    preprocess: Callable[[Any], Any]
+
+    @property
+    def feature_shape(self) -> tuple[int, ...]:
+        """The shape of one image's features: (h, w, channels), or (channels,) where pooled."""
+        return tuple(self.model.output_shape[1:])
+
+
+@dataclass(frozen=True)
+class BackboneChoice:
+    """What a user asks for; `load_backbone` turns it into a Backbone.
+
+    Attributes:
+        backbone: a name of BACKBONES.
+        weights: "imagenet" for those of keras.applications, "formula" for fishnet; "random"; or the path of a
+            file: .h5, or fishnet's .npz.
+        image_size: (height, width), pixels.
+        layer: a layer's name, or None for the last.
+        pool: "none", "avg" or "max".
+        resize: one of `views.RESIZE_POLICIES`.
+        transparency: as `Reading` has it, and part of the recipe.
+        truncated: likewise.
+    """
+
+    backbone: str
+    weights: str
+    image_size: tuple[int, int]
+    layer: str | None = None
+    pool: str = "none"
+    resize: str = "squash"
+    transparency: Transparency = "drop"
+    truncated: bool = False
+
+
+def default_weights(backbone: str) -> str:
+    """The pre-trained weights that a backbone has: "formula" for fishnet, "imagenet" for the others."""
+    return "formula" if backbone == FISHNET else "imagenet"
+
+
+def weights_file(backbone: str, weights: str) -> Path | None:
+    """The file that `weights` means, or None where it is a word."""
+    return None if weights in (default_weights(backbone), "random") else with_home(weights)
+
+
+def _cut_earlier(choice: BackboneChoice) -> str:
+    """The command that computes the features of a layer to be named."""
+    values = {name: getattr(choice, name) for name in ("backbone", "pool", "resize")}
+    weights = None if choice.weights == default_weights(choice.backbone) else choice.weights
+    size = "{}x{}".format(*choice.image_size)
+    return advised("features", FeaturesConfig, **values, weights=weights, image_size=size, layer="NAME")
+
+
+def load_backbone(choice: BackboneChoice) -> Backbone:
+    """Build a backbone with its weights.
+
+    Raises:
+        FishError: an unknown name or layer, a cut inside a branch, an image too small, weights that are
+            missing, can't be downloaded or don't fit.
+    """
+    keras = load_keras()
+    model, preprocess, preprocessing = _build(keras, choice)
+    layer = choice.layer or model.layers[-1].name
+    cut = _cut(keras, model, layer)
+    # What random weights are calibrated to differs in its last digits with the number of cores.
+    weights = cut.trainable_weights if choice.weights == "random" else cut.weights
+    weights_sha256 = digest(*(np.ascontiguousarray(weight).tobytes() for weight in weights))
+    cut.trainable = False
+    recipe = Recipe(
+        backbone=choice.backbone,
+        layer=layer,
+        weights_sha256=weights_sha256,
+        image_size=choice.image_size,
+        resize=choice.resize,
+        pool=choice.pool,
+        preprocessing=preprocessing,
+        decoder=DECODER,
+        transparency=choice.transparency,
+        truncated=choice.truncated,
+    )
+    return Backbone(recipe, _pool(keras, cut, choice.pool), preprocess)
+
+
+def load_tail(choice: BackboneChoice) -> Any:
+    """What follows `choice.layer` in a backbone: a Keras model from that layer's maps to the last maps.
+
+    Raises:
+        FishError: nothing follows; or see `load_backbone`.
+    """
+    keras = load_keras()
+    model, _, _ = _build(keras, choice)
+    last = model.layers[-1].name
+    if choice.layer in (None, last):
+        raise FishError(
+            f"--head tail trains the layers of {choice.backbone} after the cached ones, but these features "
+            f"are of its last layer, {last}. Cut earlier: {_cut_earlier(choice)}, such as at the end of the "
+            "last block but one."
+        )
+    start = _cut(keras, model, str(choice.layer)).output
+    return keras.Model(start, model.output, name="backbone_tail")
+
+
+def _build(keras: Any, choice: BackboneChoice) -> tuple[Any, Callable[[Any], Any], str]:
+    """The whole model with its weights, its preprocessing and what that is called."""
+    name, weights = choose(choice.backbone, BACKBONES, "backbone"), choice.weights
+    path = weights_file(name, weights)
+    if path is not None and not path.is_file():
+        raise FishError(
+            f"--weights {weights}: no such file. Expected {default_weights(name)}, random or the path of a "
+            f"file with weights of {name}."
+        )
+    # Some layers are named by a count over the process; the recipe must not depend on what was built before.
+    keras.utils.clear_session()
+    with seeded_keras(SEED):
+        if name == FISHNET:
+            model = fishnet.build_fishnet(keras, (*choice.image_size, 3))
+            preprocess, preprocessing = fishnet.preprocess, "fishnet"
+            if weights != "random":
+                fishnet.load_weights(model, path)
+        else:
+            model = build_application(keras, name, weights, choice.image_size)
+            module = APPLICATIONS[name].module
+            preprocess = getattr(keras.applications, module).preprocess_input
+            preprocessing = f"keras.applications.{module}"
+    if weights == "random":
+        calibrate(model, preprocess, choice.image_size)
+    return model, preprocess, preprocessing
+
+
+def _cut(keras: Any, model: Any, layer: str) -> Any:
+    """The part of `model` up to and including `layer`, if all that follows depends on its output alone."""
+    known = [each.name for each in model.layers]
+    output = model.get_layer(choose(layer, known, f"layer of {model.name}")).output
+    if layer == known[-1]:
+        return model
+    try:
+        keras.Model(output, model.output)
+    except ValueError:
+        raise FishError(
+            f"--layer {layer} lies inside a branch of {model.name}: another path goes round it, so what "
+            "follows can't be computed from its output. Choose a layer where the branches have met, such as "
+            "a block's end."
+        ) from None
+    return keras.Model(model.input, output)
+
+
+def _pool(keras: Any, model: Any, pool: str) -> Any:
+    if pool == "none":
+        return model
+    layers = {"avg": keras.layers.GlobalAveragePooling2D, "max": keras.layers.GlobalMaxPooling2D}
+    return keras.Model(model.input, layers[pool]()(model.output))

@@ -1,0 +1,1 @@
+"""From a photo's file to what a backbone takes: decoding, views, augmented copies."""

@@ -1,0 +1,57 @@
+"""The command lines that compute a store again, or more of it."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from fishcli.basics.errors import FishError
+from fishcli.basics.files import read_json
+from fishcli.features.photos.augment import PREFIX
+from fishcli.features.photos.views import VIEWS
+from fishcli.features.store.recipe import Recipe
+from fishcli.options.command_lines import advised, with_shared
+from fishcli.options.features import FeaturesConfig
+
+OF_RECIPE = ("backbone", "layer", "pool", "resize", "transparency", "truncated")
+"""What a recipe says in the words of the options."""
+
+
+def features_line(store_dir: Path, **changes: Any) -> str:
+    """What `fishcli features` takes to compute a store, with `changes`: another recipe, or more views."""
+    path = store_dir / "recipe.json"
+    try:
+        description = read_json(path)
+        recipe = Recipe.from_json(description, str(path))
+        weights = str(description["weights"])
+    except (FishError, KeyError):  # then what made it is not known
+        return advised("features", FeaturesConfig, **{**_folders(store_dir), **changes})
+    values = {
+        **_folders(store_dir),
+        "weights": None if weights in ("formula", "imagenet") else weights,
+        "image_size": "{}x{}".format(*recipe.image_size),
+        **{name: getattr(recipe, name) for name in OF_RECIPE},
+    }
+    return advised("features", FeaturesConfig, **{**values, **changes})
+
+
+def line_for(store_dir: Path, split: str, names: Iterable[str], **changes: Any) -> str:
+    """What computes some arrays of a split, or of one that is not there yet."""
+    bare = {name.removesuffix("_boxes") for name in names}
+    copies = [int(name.removeprefix(PREFIX)) for name in bare if name.startswith(PREFIX)]
+    views = ",".join(view for view in VIEWS if view in bare) or "identity"
+    return features_line(store_dir, splits=split, view_names=views, augment=max(copies, default=0), **changes)
+
+
+def verify_line(store_dir: Path) -> str:
+    """What verifies the stores of a folder."""
+    return advised("features", FeaturesConfig, **_folders(store_dir), verify=True)
+
+
+def _folders(store_dir: Path) -> dict[str, Path | None]:
+    """The folders of a store, where the command that runs did not name them."""
+    stores_dir = store_dir.parent
+    if with_shared(FeaturesConfig).stores_dir == stores_dir:
+        return {}
+    if stores_dir.name == "features":
+        return {"data_dir": stores_dir.parent, "features_dir": None}
+    return {"features_dir": stores_dir}

@@ -1,0 +1,257 @@
+"""Bringing a feature store up to date; every command that reads features starts here."""
+
+import dataclasses
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from fishcli.basics.cluster import connected
+from fishcli.basics.errors import FishError, choose, examples
+from fishcli.basics.files import digest
+from fishcli.basics.locks import alone
+from fishcli.basics.progress import say, warn
+from fishcli.basics.remote import is_remote
+from fishcli.dataset.annotations import read_boxes
+from fishcli.dataset.boxes import BOX_RULES, target_boxes
+from fishcli.dataset.photos import UnreadableImageError, read_photo
+from fishcli.features.backbones.backbone import Backbone
+from fishcli.features.backbones.engines import N_CHECKED, EngineChoice, checked, load_engine
+from fishcli.features.backbones.stored import reload_backbone
+from fishcli.features.chunk_tasks import extract_on
+from fishcli.features.extract import extract
+from fishcli.features.photo_inputs import SplitPlan, boxes_name, copies_made_by, first_inputs
+from fishcli.features.photos.augment import PREFIX
+from fishcli.features.store.contents import add_contents, is_checked, set_checked
+from fishcli.features.store.lists import list_stores
+from fishcli.features.store.store import FEATURE_BYTES, FeatureStore
+from fishcli.options.command_lines import advised
+from fishcli.options.features import FeaturesConfig
+from fishcli.options.reading import USUAL, Reading
+
+BEST_ENGINE = EngineChoice()
+
+
+@dataclass(frozen=True)
+class Upkeep:
+    """How to bring a store up to date.
+
+    Attributes:
+        data_dir: the competition's folder.
+        reading: how photos are read, as the user says; a store keeps to its own recipe.
+        batch_size: images a chunk of a new store.
+        workers: decoding threads; None for one a core.
+        skip_unreadable: go on without images that can't be read; None for what was chosen before.
+        engine: what computes.
+        scheduler: the address of a Dask scheduler whose workers compute; None for this process.
+        box_categories: of which the boxes of augmented copies are; None for all.
+    """
+
+    data_dir: Path
+    reading: Reading = USUAL
+    batch_size: int = 32
+    workers: int | None = None
+    skip_unreadable: bool | None = None
+    engine: EngineChoice = BEST_ENGINE
+    scheduler: str | None = None
+    box_categories: str | None = None
+
+
+def pick_store(stores_dir: Path, name: str | None) -> FeatureStore:
+    """The store of that name, or the one used last.
+
+    Raises:
+        FishError: there is none.
+    """
+    store_dirs = list_stores(stores_dir)
+    if not store_dirs:
+        raise FishError(
+            f"no features in {stores_dir}. Compute them first: "
+            f"{advised('features', FeaturesConfig, backbone='NAME')}."
+        )
+    if name is None:
+        name = store_dirs[0].name
+        say(f"features {name} (used last; --features NAME picks another)")
+    return FeatureStore(stores_dir / choose(name, [path.name for path in store_dirs], "features"))
+
+
+def bring_up_to_date(
+    store: FeatureStore,
+    wanted: dict[str, tuple[pd.DataFrame, list[str]]],
+    upkeep: Upkeep,
+    backbone: Backbone | None = None,
+) -> None:
+    """Compute what a store lacks of the wanted features; another process that does so is waited for.
+
+    Where nothing is lacking nothing is waited for.
+
+    Args:
+        store: the store.
+        wanted: split -> (its images, the names of views and augmented copies).
+        upkeep: how.
+        backbone: the one that made the store, where it is at hand; else loaded if something is missing.
+
+    Raises:
+        FishError: images that can't be read, another data set, a backbone that can't be loaded.
+    """
+    _check_reading(store, upkeep.reading)
+    if _lacks_nothing(store, wanted, upkeep):
+        return
+    with alone(store.store_dir):
+        _bring_up_to_date(store, wanted, upkeep, backbone)
+
+
+def _check_reading(store: FeatureStore, asked: Reading) -> None:
+    """Refuse what a store can't do: photos read in two ways would lie side by side in it."""
+    recipe = store.recipe
+    for name in ("transparency", "truncated"):
+        wanted, kept = getattr(asked, name), getattr(recipe, name)
+        if wanted not in (getattr(USUAL, name), kept):
+            option = f"--{name}" if wanted is True else f"--{name} {wanted}"
+            raise FishError(
+                f"{option}: the store {recipe.name} was made without it. Make one with it: fishcli features "
+                f"{option} and its other options; or leave it out."
+            )
+
+
+def _lacks_nothing(
+    store: FeatureStore, wanted: dict[str, tuple[pd.DataFrame, list[str]]], upkeep: Upkeep
+) -> bool:
+    """Whether there is nothing to compute, to write or to say; only looks."""
+    if upkeep.skip_unreadable is not None:
+        return False
+    for split, (images, views) in wanted.items():
+        listed = store.images(split)
+        if listed is None or store.unreadable(split) or not is_checked(images, store.list_path(split)):
+            return False
+        known = dict(zip(listed["image"], listed["n_bytes"], strict=True))
+        if any(known.get(image) != n for image, n in zip(images["image"], images["n_bytes"], strict=True)):
+            return False
+        if not _is_complete(store, _make_plan(store, split, images, views, upkeep)):
+            return False
+    return True
+
+
+def _bring_up_to_date(
+    store: FeatureStore,
+    wanted: dict[str, tuple[pd.DataFrame, list[str]]],
+    upkeep: Upkeep,
+    backbone: Backbone | None,
+) -> None:
+    plans = [_plan(store, split, images, views, upkeep) for split, (images, views) in wanted.items()]
+    todo = [plan for plan in plans if not _is_complete(store, plan)]
+    if todo:
+        backbone = backbone or reload_backbone(store)
+        _announce(store, backbone, todo)
+        store.sweep()
+        for plan in _compute(store, backbone, todo, upkeep):
+            if not _is_complete(store, plan):
+                raise FishError(
+                    f"{store.store_dir} was removed or changed while its features were computed. "
+                    "Run the command again."
+                )
+    for split, (images, _) in wanted.items():
+        store.set_unreadable(split, store.unreadable(split), upkeep.skip_unreadable)
+        store.check_readable(split, set(images["image"]))
+        if upkeep.skip_unreadable and (reasons := store.unreadable(split)):
+            listed = examples([f"{image} ({reason})" for image, reason in reasons.items()])
+            path = store.store_dir / split / "unreadable.json"
+            warn(f"{len(reasons):,} images of {split} can't be read, and are skipped: {listed} ({path})")
+
+
+def _compute(
+    store: FeatureStore, backbone: Backbone, todo: list[SplitPlan], upkeep: Upkeep
+) -> Iterator[SplitPlan]:
+    """Compute plan by plan; yields each when it is done."""
+    if upkeep.scheduler is not None:
+        with connected(upkeep.scheduler) as cluster:
+            for plan in todo:
+                extract_on(cluster, store, backbone, plan, (upkeep.engine, upkeep.batch_size))
+                yield plan
+        return
+    from joblib import cpu_count  # of this process, not of the machine
+
+    engine = load_engine(backbone, upkeep.engine, upkeep.batch_size)
+    first = first_inputs(todo[0], backbone, N_CHECKED)
+    engine = checked(engine, backbone, first, upkeep.batch_size)
+    for plan in todo:
+        extract(store, backbone, engine, plan, upkeep.batch_size, upkeep.workers or cpu_count())
+        yield plan
+
+
+def _plan(
+    store: FeatureStore, split: str, images: pd.DataFrame, views: list[str], upkeep: Upkeep
+) -> SplitPlan:
+    paths = dict(zip(images["image"], images["path"], strict=True))
+    unreadable = store.unreadable(split)
+    reading = store.recipe.reading(upkeep.reading.max_pixels)
+    mended = {image for image in unreadable if image in paths and _is_readable(paths[image], reading)}
+    with_contents, checked_ns = add_contents(images, store.list_path(split))
+    store.update_images(split, with_contents, mended)
+    if checked_ns is not None:
+        set_checked(store.list_path(split), checked_ns)
+    if mended:
+        left = {image: reason for image, reason in unreadable.items() if image not in mended}
+        store.set_unreadable(split, left)
+    return _make_plan(store, split, images, views, upkeep)
+
+
+def _make_plan(
+    store: FeatureStore, split: str, images: pd.DataFrame, views: list[str], upkeep: Upkeep
+) -> SplitPlan:
+    """The plan for a split whose list is up to date."""
+    paths = dict(zip(images["image"], images["path"], strict=True))
+    listed = store.images(split)
+    assert listed is not None
+    ids = list(listed["image"])
+    reading = store.recipe.reading(upkeep.reading.max_pixels)
+    plan = SplitPlan(split, views, ids, [paths.get(image) for image in ids], reading)
+    if not any(view.startswith(PREFIX) for view in views):
+        return plan
+    boxes = read_boxes(upkeep.data_dir / "boxes", images, upkeep.box_categories)
+    if boxes.empty:
+        return plan
+    targets = np.stack([target_boxes(boxes, ids, rule) for rule in BOX_RULES], axis=1)
+    return dataclasses.replace(plan, boxes=targets, boxes_sha256=digest(targets.tobytes())[:12])
+
+
+def _is_complete(store: FeatureStore, plan: SplitPlan) -> bool:
+    """Whether the store has all that the plan wants, augmented copies with the boxes of today."""
+    for view in plan.views:
+        if not store.is_complete(plan.split, view):
+            return False
+        if not view.startswith(PREFIX):
+            continue
+        if store.array(plan.split, view).attrs["made_by"] != copies_made_by(plan):
+            return False
+        if plan.boxes is not None and not store.is_complete(plan.split, boxes_name(view)):
+            return False
+    return True
+
+
+def _is_readable(path: Path, reading: Reading) -> bool:
+    try:
+        read_photo(path, reading)
+    except UnreadableImageError:
+        return False
+    return True
+
+
+def _announce(store: FeatureStore, backbone: Backbone, plans: list[SplitPlan]) -> None:
+    """Say what will be computed and how much room it takes at most."""
+    n_bytes = sum(
+        len(plan.images) * sum(not store.is_complete(plan.split, view) for view in plan.views)
+        for plan in plans
+    ) * (FEATURE_BYTES * int(np.prod(backbone.feature_shape)))
+    free = ""
+    if not is_remote(store.store_dir):
+        free = f" ({shutil.disk_usage(store.store_dir).free / 2**30:,.1f} GiB free)"
+    for plan in plans:
+        say(f"{plan.split}: {len(plan.images):,} images x {len(plan.views)} views ({', '.join(plan.views)})")
+    say(
+        f"features {backbone.feature_shape} float16, at most {n_bytes / 2**20:,.1f} MiB before compression "
+        f"in {store.store_dir}{free}"
+    )

@@ -1,0 +1,57 @@
+"""What `fishcli features` takes, and what all commands that read its stores share."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from typer import Option
+
+from fishcli.options.data import StoreConfig
+
+Scheduler = Annotated[
+    str | None,
+    Option(help="Compute on a Dask cluster: tcp://HOST:8786.", show_default="this machine"),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeaturesConfig(StoreConfig):
+    """Compute frozen-conv features of every image and view once, and keep them."""
+
+    backbone: Annotated[str, Option(help="One of keras.applications, such as vgg16, or fishnet.")] = (
+        "mobilenet_v2"
+    )
+    weights: Annotated[
+        str | None,
+        Option(help="random, or a file (.h5; .npz of fishnet).", show_default="imagenet, or fishnet's own"),
+    ] = None
+    image_size: Annotated[str, Option(help="The backbone's input, HEIGHTxWIDTH.")] = "224x224"
+    resize: Annotated[Literal["squash", "letterbox", "crop"], Option(help="How photos get to that size.")] = (
+        "squash"
+    )
+    layer: Annotated[str | None, Option(help="Cut at this layer's output.", show_default="the last")] = None
+    pool: Annotated[Literal["none", "avg", "max"], Option(help="Keep maps, or pool them.")] = "none"
+    views: Annotated[int, Option(help="The first N of the views, of training and test images.")] = 1
+    view_names: Annotated[
+        str | None, Option(help="Views by name instead: identity,hflip,...", show_default="none")
+    ] = None
+    augment: Annotated[int, Option(help="Seeded augmented copies of each training image.", min=0)] = 0
+    splits: Annotated[str | None, Option(help="Only these: train,test_stg1,...", show_default="all")] = None
+    batch_size: Annotated[int, Option(help="Images a batch, and a chunk of a new store.", min=1)] = 32
+    workers: Annotated[int | None, Option(help="Decoding threads.", min=1, show_default="cores")] = None
+    engine: Annotated[
+        Literal["auto", "tensorflow", "openvino"],
+        Option(help="What computes: auto is a GPU, else OpenVINO where installed, else TensorFlow."),
+    ] = "auto"
+    mixed_precision: Annotated[
+        bool, Option("--mixed-precision", help="float16 on a GPU, where that is faster.")
+    ] = False
+    skip_unreadable: Annotated[
+        bool, Option("--skip-unreadable", help="Go on without images that can't be read.")
+    ] = False
+    scheduler: Scheduler = None
+    verify: Annotated[
+        bool,
+        Option(
+            "--verify", help="Compute nothing: check all stores, name chunks that are damaged or missing."
+        ),
+    ] = False

@@ -1,0 +1,51 @@
+"""What the commands take that write a submission or score one."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from typer import Argument, Option
+
+from fishcli.options.data import DataConfig
+from fishcli.options.train import RunConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubmissionConfig(RunConfig):
+    """What the commands that write a submission share."""
+
+    submissions_dir: Annotated[Path, Option(help="The submissions' folder.")] = Path("submissions")
+    tta: Annotated[int, Option(help="Average the first N test-time views.")] = 1
+    clip: Annotated[
+        float, Option(help="Lift probabilities to at least EPS, then renormalise.", min=0.0, max=0.1)
+    ] = 0.0
+    workers: Annotated[int | None, Option(help="Decoding threads.", min=1, show_default="cores")] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictConfig(SubmissionConfig):
+    """Average test-time views, ensemble the folds, write a valid submission CSV."""
+
+    run: Annotated[str | None, Option(help="The run's name.", show_default="the newest")] = None
+    mean: Annotated[Literal["arithmetic", "geometric", "vote"], Option(help="How folds are averaged.")] = (
+        "arithmetic"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnsembleConfig(SubmissionConfig):
+    """Blend runs, by weights found on their out-of-fold predictions, into a submission CSV."""
+
+    runs: Annotated[list[str], Argument(metavar="RUN RUN ...", help="Names of runs.")]
+    blend: Annotated[Literal["oof", "equal"], Option(help="Weights by out-of-fold log loss, or equal.")] = (
+        "oof"
+    )
+    name: Annotated[str | None, Option(help="The submission's name.", show_default="RUN+RUN")] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreConfig(DataConfig):
+    """The competition's multiclass log loss of a submission, offline, by stage and group."""
+
+    submission: Annotated[Path, Argument(metavar="SUBMISSION", help="A submission CSV.")]
+    solution: Annotated[Path, Option(help="CSV with image, class_name and perhaps stage and group.")]

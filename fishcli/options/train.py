@@ -1,0 +1,121 @@
+"""What the commands take that train heads."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from typer import Option
+
+from fishcli.options.data import StoreConfig
+from fishcli.options.features import Scheduler
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig(StoreConfig):
+    """Where the competition, its feature stores and its runs lie."""
+
+    models_dir: Annotated[Path, Option(help="The runs' folder.")] = Path("models")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitConfig(RunConfig):
+    """What train and compare share: how heads are built and trained, on which folds."""
+
+    features: Annotated[str | None, Option(help="The store's name.", show_default="the newest")] = None
+    folds: Annotated[int, Option(help="Folds.")] = 5
+    groups: Annotated[
+        str, Option(help="What must not straddle a fold: auto (groups.csv), none, size, or a CSV.")
+    ] = "auto"
+    views: Annotated[int, Option(help="Draw each row and epoch from the first N views.")] = 1
+    epochs: Annotated[int, Option(help="Epochs; the last one is kept.", min=1)] = 60
+    lr: Annotated[float, Option(help="Highest learning rate.", min=1e-7, max=1.0)] = 1e-3
+    batch_size: Annotated[int, Option(help="Rows a step.", min=2)] = 32
+    dropout: Annotated[float, Option(help="Share of inputs dropped.", min=0.0, max=0.95)] = 0.5
+    pooling: Annotated[
+        Literal["auto", "avg", "max", "gem", "overlap", "stochastic"],
+        Option(help="How gap and dense pool maps; auto is avg for gap, max for dense."),
+    ] = "auto"
+    auxiliary: Annotated[bool, Option("--auxiliary", help="inception: a second classifier halfway.")] = False
+    residual_version: Annotated[int, Option(help="residual: 1 or 2 (pre-activation).", min=1, max=2)] = 2
+    metadata_dropout: Annotated[
+        float, Option(help="Share of rows whose metadata is made unknown in training.", min=0.0, max=1.0)
+    ] = 0.0
+    box_loss: Annotated[Literal["huber", "mae", "mse", "giou"], Option(help="Loss of the box.")] = "huber"
+    box_weight: Annotated[float, Option(help="Weight of the box loss.", min=0.0)] = 10.0
+    loss: Annotated[
+        Literal["cross-entropy", "hinge"], Option(help="Of the classes; hinge is calibrated on inner folds.")
+    ] = "cross-entropy"
+    label_smoothing: Annotated[float, Option(help="Share given to all classes.", min=0.0, max=0.5)] = 0.03
+    focal: Annotated[float, Option(help="GAMMA: easy images count less (focal loss).", min=0.0, max=10.0)] = (
+        0.0
+    )
+    class_weight: Annotated[
+        Literal["none", "balanced"], Option(help="balanced: every class weighs the same in the loss.")
+    ] = "none"
+    balance: Annotated[
+        Literal["none", "group"],
+        Option(help="group: draw rows so that groups show the same mix of classes, as far as they can."),
+    ] = "none"
+    mixup: Annotated[float, Option(help="ALPHA: mix rows and their labels.", min=0.0, max=10.0)] = 0.0
+    sample_pairing: Annotated[
+        bool, Option("--sample-pairing", help="Average rows with others, keep the first one's label.")
+    ] = False
+    smote: Annotated[bool, Option("--smote", help="Fill small classes up between neighbours.")] = False
+    seeds: Annotated[int, Option(help="Heads a fold, averaged.", min=1)] = 1
+    calibrate: Annotated[
+        Literal["temperature", "none"],
+        Option(help="Make predictions as sure as they are right out of fold."),
+    ] = "temperature"
+    seed: Annotated[int, Option(help="Of folds, weights and draws.", min=0, max=1_000_000)] = 0
+    memory_budget: Annotated[
+        float,
+        Option(
+            help="GiB an array of features may take in memory; a larger one is read from a file.", min=0.0
+        ),
+    ] = 4.0
+    scheduler: Scheduler = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig(FitConfig):
+    """Train K-fold heads on cached features: class and bounding box out, out-of-fold predictions kept."""
+
+    head: Annotated[
+        str,
+        Option(
+            help="linear, svm, forest; gap, dense; fcn, allconv, inception, residual, attention; tail (needs "
+            "features --layer)."
+        ),
+    ] = "gap"
+    metadata: Annotated[
+        str,
+        Option(help="Image size: size (one-hot), size-embedding, size-numeric, several with +, or none."),
+    ] = "size"
+    boxes: Annotated[
+        Literal["largest", "union", "none"], Option(help="An image's target among its boxes.")
+    ] = "largest"
+    pseudo: Annotated[
+        str | None, Option(help="RUN: learn from its confident test predictions too.", show_default="none")
+    ] = None
+    pseudo_share: Annotated[
+        float, Option(help="Share of each batch that --pseudo gets.", min=0.01, max=0.9)
+    ] = 0.25
+    pseudo_confidence: Annotated[
+        float, Option(help="Least probability of a --pseudo row.", min=0.0, max=1.0)
+    ] = 0.9
+    name: Annotated[str | None, Option(help="The run's name.", show_default="BACKBONE-HEAD-COUNTER")] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompareConfig(FitConfig):
+    """Train heads x metadata x boxes on the same folds: one table of losses with paired intervals."""
+
+    heads: Annotated[str, Option(help="Heads, with commas.")] = (
+        "linear,svm,forest,gap,dense,fcn,allconv,inception,residual,attention"
+    )
+    metadata: Annotated[str, Option(help="Kinds of --metadata of train, with commas.")] = "none,size"
+    boxes: Annotated[str, Option(help="Kinds of --boxes of train, with commas.")] = "largest"
+    repeats: Annotated[
+        int, Option(help="Fold seeds, counted up from --seed; losses are averaged.", min=1)
+    ] = 1
+    name: Annotated[str, Option(help="The comparison's folder among the runs.")] = "compare"

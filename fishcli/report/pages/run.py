@@ -1,0 +1,218 @@
+"""The page of a run: one HTML file that opens from disk, by day and by night, on a phone too."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from fishcli.report.pages.page import fit, render, twice_drawn
+from fishcli.report.pictures import embedded_jpeg
+from fishcli.report.plots import answers as answer_plots
+from fishcli.report.plots import run as run_plots
+from fishcli.report.plots.panels import signed
+from fishcli.report.plots.run import Rows
+from fishcli.report.run_facts import Gap, Part, RunFacts
+from fishcli.report.tables import run as run_tables
+from fishcli.report.tables.cells import Table, ends
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+    from matplotlib.figure import Figure
+
+FOLDS_SAID = {"grouped": "On groups it has not seen (grouped folds)", "random": "On random folds"}
+
+
+def run_page(facts: RunFacts) -> str:
+    """Render a run as one page that needs neither the network nor scripts."""
+    facts = fit(facts)
+    return render(
+        "run.html",
+        facts=facts,
+        sentence=_sentence(facts),
+        gap_said=_gap_said(facts.gap) if facts.gap else "",
+        tables=_tables(facts),
+        figures=_figures(facts),
+        majority=max(count for _, count in facts.class_counts) / facts.scores["n_images"],
+        n_rows=run_plots.N_ROWS,
+        max_rows=run_tables.MAX_ROWS,
+        spans={
+            "lead": ends(*facts.lead),
+            "gap": ends(facts.gap.low, facts.gap.high) if facts.gap else "",
+            "looked": _in_points(*facts.looked_lead),
+        },
+        mistakes=[
+            (
+                each,
+                {
+                    name: embedded_jpeg(getattr(each, name))
+                    for name in ("photo", "heatmap")
+                    if getattr(each, name)
+                },
+            )
+            for each in facts.mistakes
+        ],
+    )
+
+
+def _sentence(facts: RunFacts) -> str:
+    """What the run is worth, in one sentence with its folds and what there is to beat."""
+    where, scores = FOLDS_SAID[facts.folds], facts.scores
+    if "log_loss" not in scores:
+        if "box_iou" not in scores:
+            return f"{where}, nothing of {facts.name} could be measured."
+        return (
+            f"{where}, the boxes of {facts.name} overlap the true ones by "
+            f"{scores['box_iou']:.2f} (mean IoU); the mean box alone by {scores['mean_box_iou']:.2f}."
+        )
+    loss, prior = scores["log_loss"], scores["prior_log_loss"]
+    said = f"{where}, {facts.name} has a log loss of {loss:.3f}; "
+    if loss >= prior:
+        said += f"the class prior alone has {prior:.3f}, so it is worse than knowing nothing."
+    else:
+        said += f"the class prior alone has {prior:.3f}. {scores['explained']:.0%} of that is explained"
+        is_noise = facts.lead[0] is None or facts.lead[0] <= 0
+        said += ", which may be chance." if is_noise else "."
+    if facts.folds == "random" and facts.gap is not None:
+        grouped, prior = (each["grouped"] for each in (facts.gap.losses, facts.gap.priors))
+        said += (
+            f" On unseen groups (grouped folds) the same settings have {grouped:.3f}, the prior {prior:.3f}."
+        )
+    return said
+
+
+def _gap_said(gap: Gap) -> str:
+    """What the gap between random and grouped folds means, by its interval."""
+    span = ends(gap.low, gap.high)
+    said = f"From random to grouped folds: {signed(gap.difference)}{f' (95%: {span})' if span else ''}. "
+    if gap.low is None or gap.high is None or gap.low <= 0 <= gap.high:
+        return said + "That may be chance: no gap is shown, nor is it shown that there is none."
+    if gap.low > 0:
+        return said + "The random-fold score owes that to groups it has seen: do not expect it on new ones."
+    return said + "Grouped folds are the easier ones here, which is rare: look at the folds."
+
+
+def _in_points(low: float | None, high: float | None) -> str:
+    """An interval of shares in percentage points."""
+    if low is None or high is None:
+        return ""
+    return ends(100 * low, 100 * high, lambda value: signed(value, 1))
+
+
+def _tables(facts: RunFacts) -> dict[str, Table]:
+    """The tables that there are numbers for, by name."""
+    known: dict[str, tuple[Any, Callable[[Any], Table]]] = {
+        "gap": (facts.gap, run_tables.gap_table),
+        "class": (facts.by_class, lambda parts: run_tables.parts_table(parts, "class")),
+        "group": (facts.by_group, lambda parts: run_tables.parts_table(parts, "group")),
+        "fold": (facts.by_fold, lambda parts: run_tables.parts_table(parts, "fold")),
+        "views": (facts.by_views, run_tables.views_table),
+        "settings": (facts.settings, run_tables.settings_table),
+        "looked_class": (facts.looked.get("class"), lambda parts: run_tables.looked_table(parts, "class")),
+        "looked_group": (facts.looked.get("group"), lambda parts: run_tables.looked_table(parts, "group")),
+    }
+    return {name: make(content) for name, (content, make) in known.items() if content}
+
+
+def _figures(facts: RunFacts) -> "dict[str, Markup]":
+    """The plots that there are numbers for, by name."""
+    rows = {
+        "class": _score_rows(facts.by_class),
+        "group": _score_rows(facts.by_group),
+        "fold": _score_rows(facts.by_fold),
+        "looked": _looked_rows(facts),
+    }
+    matrix = ([name for name, _ in facts.class_counts], facts.confusion) if facts.has_classes else None
+    measure = "log_loss" if facts.has_classes else "box_iou"
+    views = [(int(n), scores[measure]) for n, scores in facts.by_views.items() if measure in scores]
+    bins = None if facts.bins is None else (facts.bins, facts.raw_bins)
+    known: dict[str, tuple[Any, Callable[[Any, float], Figure], Callable[[Any], str]]] = {
+        **{name: (content, run_plots.row_dots, _rows_said) for name, content in rows.items()},
+        "confusion": (matrix, answer_plots.confusion_matrix, _matrix_said),
+        "reliability": (bins, answer_plots.reliability_diagram, _reliability_said),
+        "curves": (facts.curves if facts.curves[0] else None, run_plots.training_curves, _curves_said),
+        "views": (views if len(views) > 1 else None, run_plots.loss_by_views, _views_said),
+        "ious": (facts.ious, run_plots.iou_histogram, _ious_said),
+    }
+    return {
+        name: twice_drawn(name, said(content), draw, content)
+        for name, (content, draw, said) in known.items()
+        if content is not None
+    }
+
+
+def _score_rows(parts: list[Part]) -> Rows | None:
+    """Log losses beside the prior's; box IoU beside the mean box's where there is no log loss."""
+    notes = {part.name: f"{part.n_images:,} image{'s' * (part.n_images != 1)}" for part in parts}
+    losses = [(part.name, part.log_loss, part.prior_log_loss) for part in parts]
+    ious = [(part.name, part.box_iou, part.mean_box_iou) for part in parts]
+    for values, label, lower in (
+        (losses, "log loss, out of fold", True),
+        (ious, "box IoU, out of fold", False),
+    ):
+        known = [(name, a, b) for name, a, b in values if a is not None and b is not None]
+        if known:
+            names, found, references = zip(*known, strict=True)
+            return Rows(
+                list(names), [notes[name] for name in names], list(found), list(references), label, lower
+            )
+    return None
+
+
+def _looked_rows(facts: RunFacts) -> Rows | None:
+    """The share of maps inside the boxes beside the boxes' share of the photo: of all, then by class."""
+    parts = [*facts.looked.get("all", []), *(facts.looked.get("class", []) if facts.has_classes else [])]
+    if not parts:
+        return None
+    return Rows(
+        names=[part.name for part in parts],
+        notes=[f"{part.n_images:,} image{'s' * (part.n_images != 1)}" for part in parts],
+        values=[part.share for part in parts],
+        references=[part.area for part in parts],
+        label="share of the map inside the true boxes",
+        lower_is_better=False,
+        is_share=True,
+    )
+
+
+def _rows_said(rows: Rows) -> str:
+    """Rows of dots in words."""
+    order = sorted(range(len(rows.names)), key=lambda k: rows.values[k], reverse=rows.lower_is_better)
+    say = "{:.1%}".format if rows.is_share else "{:.3f}".format
+    said = [f"{rows.names[k]} {say(rows.values[k])} against {say(rows.references[k])}" for k in order[:3]]
+    return f"{rows.label}, {len(rows.names)} rows with what there is to beat. Worst: {', '.join(said)}."
+
+
+def _matrix_said(content: tuple[list[str], Any]) -> str:
+    names, counts = content
+    right, n_images = counts.diagonal().sum(), counts.sum()
+    return f"Confusion matrix of {len(names)} classes: {right:,} of {n_images:,} images are right."
+
+
+def _reliability_said(content: Any) -> str:
+    bins, raw = content
+    before = "" if raw is None else f"; before the temperature {raw.error:.3f}"
+    said = [
+        f"{sure:.0%} sure, {right:.0%} right"
+        for sure, right in zip(bins.confidence, bins.accuracy, strict=True)
+    ]
+    return f"Reliability diagram, expected calibration error {bins.error:.3f}{before}. {'; '.join(said)}."
+
+
+def _curves_said(curves: list[dict[str, list[tuple[int, float]]]]) -> str:
+    said = []
+    for name in curves[0]:
+        first, last = (sum(each[name][k][1] for each in curves) / len(curves) for k in (0, -1))
+        said.append(f"{name} from {first:.3g} to {last:.3g}")
+    n_epochs = curves[0]["loss"][-1][0]
+    return f"Training losses of {len(curves)} folds over {n_epochs} epochs, on average: {', '.join(said)}."
+
+
+def _views_said(content: list[tuple[int, float]]) -> str:
+    said = [f"{n}: {value:.3f}" for n, value in content]
+    return f"Out-of-fold score by the number of test-time views. {', '.join(said)}."
+
+
+def _ious_said(content: Any) -> str:
+    ious, mean_ious = content
+    return (
+        f"Histogram of the IoU of {len(ious):,} predicted boxes with the true ones: mean {ious.mean():.2f}, "
+        f"{(ious > 0.5).mean():.0%} over 0.5; the mean box has {mean_ious.mean():.2f}."
+    )

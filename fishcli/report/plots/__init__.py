@@ -1,0 +1,1 @@
+"""Plots, each drawn for a given width."""

@@ -1,0 +1,133 @@
+"""The table of a comparison: losses on the same folds, and paired intervals of their differences."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fishcli.basics.files import read_json
+from fishcli.basics.intervals import FEW_GROUPS, paired_interval
+from fishcli.basics.progress import table_text, warn
+from fishcli.dataset.classes import labels_of, proba_columns
+from fishcli.features.photos.views import view_prefixes
+from fishcli.options.train import CompareConfig
+from fishcli.runs.run import Run
+from fishcli.scoring.metrics import log_losses
+
+CELL = ["head", "metadata", "boxes"]
+
+
+def compare_cells(kinds: list[str], runs: list[list[Run]], groups: pd.Series | None) -> pd.DataFrame:
+    """One row a cell: its loss beside the prior's, and its difference to the best cell on the same folds.
+
+    Args:
+        kinds: of each cell, "grouped" or "random" folds.
+        runs: the runs of each cell, one a fold seed; their losses are averaged image by image.
+        groups: the group of each image, by image id; differences are resampled by group. None: by image.
+
+    Returns:
+        `head`, `metadata`, `boxes`, `folds`, `log_loss`, `prior_log_loss`, `difference`, `low`, `high`,
+        `within_noise`, `box_iou` and the constant mean box's `mean_box_iou`, `seconds_a_fold`, `parameters`;
+        each kind of folds from best to worst.
+    """
+    rows, losses = [], []
+    for kind, members in zip(kinds, runs, strict=True):
+        losses.append(pd.concat([_losses(each) for each in members], axis=1).mean(axis=1))
+        rows.append(_describe(kind, members, losses[-1]))
+    table = pd.DataFrame(rows)
+    if groups is not None and groups.nunique() < FEW_GROUPS:
+        warn(f"{groups.nunique()} groups are few: the intervals of the differences are too narrow")
+    joined = pd.concat(losses, axis=1)
+    by_image = joined.to_numpy().T
+    resampled = None if groups is None else groups.loc[joined.index].to_numpy()
+    for kind in dict.fromkeys(kinds):
+        here = np.flatnonzero(table["folds"] == kind)
+        best = here[np.argmin(by_image[here].mean(axis=1))]
+        for row in here:
+            difference = by_image[row] - by_image[best]
+            interval = paired_interval(difference, resampled)
+            table.loc[row, ["difference", "low", "high"]] = (
+                [difference.mean(), interval.low, interval.high] if row != best else [0.0, np.nan, np.nan]
+            )
+            table.loc[row, "within_noise"] = bool(row == best or interval.is_noise)
+    table["within_noise"] = table["within_noise"].astype(bool)
+    return table.sort_values(["folds", "log_loss"], kind="stable", ignore_index=True)
+
+
+def _losses(this_run: Run) -> pd.Series:
+    """Each training image's out-of-fold log loss, all views averaged, by image id."""
+    oof = this_run.read_oof(view_prefixes(this_run.settings["views"])[-1])
+    assert oof is not None
+    labels = labels_of(oof["class_name"], this_run.class_names)
+    return pd.Series(log_losses(labels, oof[proba_columns(this_run.class_names)].to_numpy()), oof["image"])
+
+
+def _describe(kind: str, members: list[Run], losses: pd.Series) -> dict[str, object]:
+    settings = members[0].settings
+    metrics = [read_json(each.run_dir / "metrics.json") for each in members]
+    folds = [read_json(each.fold_path(k, ".json")) for each in members for k in range(settings["folds"])]
+    boxes = pd.DataFrame(metrics).reindex(columns=["box_iou", "mean_box_iou"]).mean()
+    return {
+        **{name: settings[name] for name in CELL},
+        "folds": kind,
+        "log_loss": losses.mean(),
+        "prior_log_loss": np.mean([each["prior_log_loss"] for each in metrics]),
+        "difference": 0.0,
+        "low": np.nan,
+        "high": np.nan,
+        "within_noise": True,
+        "box_iou": boxes["box_iou"],
+        "mean_box_iou": boxes["mean_box_iou"],
+        "seconds_a_fold": np.mean([each["seconds"] for each in folds]),
+        "parameters": max(each["n_parameters"] for each in folds),
+    }
+
+
+def screen_table(table: pd.DataFrame, config: CompareConfig) -> str:
+    """The comparison for the screen: a row an entry of the grid, best first, and what the marks mean."""
+    kinds = list(dict.fromkeys(table["folds"]))
+    shown = [name for name in CELL if name == "head" or len(set(table[name])) > 1]
+    rows = []
+    for cell, part in table.groupby(CELL, sort=False):
+        row: dict[str, object] = dict(zip(CELL, cell, strict=True))
+        row = {name: row[name] for name in shown}
+        for found in part.itertuples(index=False):
+            row[str(found.folds)] = found.log_loss
+            row[f"{found.folds} - best"] = _against_best(found)
+        first = part.iloc[0]
+        row[f"box IoU ({first['folds']})"], row["mean box's"] = first["box_iou"], first["mean_box_iou"]
+        row["s/fold"] = f"{part['seconds_a_fold'].mean():.1f}"
+        row["parameters"] = int(first["parameters"])
+        rows.append(row)
+    lines = [table_text(pd.DataFrame(rows).dropna(axis=1, how="all")), ""]
+    for kind in kinds:
+        prior = table.loc[table["folds"] == kind, "prior_log_loss"].iloc[0]
+        lines.append(f"{kind} folds: out-of-fold log loss; the class prior's is {prior:.4f}")
+    views = view_prefixes(config.views)[-1]
+    lines.append(
+        f"{config.folds} folds, {_count(config.repeats, 'fold seed')}, {_count(config.seeds, 'head')} a "
+        f"fold, {_count(views, 'view')} averaged. In brackets: 95% interval of the paired difference; ~ it "
+        "holds 0, so the difference may be noise. The best is picked after the fact."
+    )
+    useful = table["within_noise"] & (table["log_loss"] < table["prior_log_loss"])
+    cheap = table[(table["folds"] == kinds[0]) & useful].sort_values("seconds_a_fold")
+    names = [" ".join(str(row[name]) for name in shown) for _, row in cheap.iterrows()]
+    lines.append(
+        f"{kinds[0]} folds, no worse than noise, cheapest first: {', '.join(names)}"
+        if names
+        else f"{kinds[0]} folds: nothing here is better than the class prior"
+    )
+    return "\n".join([*lines, ""])
+
+
+def _against_best(found: Any) -> str:
+    """The interval of the difference to the best, marked; a head that is no better than the prior fails."""
+    fails = "FAILS (prior is better) " if found.log_loss >= found.prior_log_loss else ""
+    if math.isnan(found.low):
+        return f"{fails}{'best' if found.difference == 0 else '?'}"
+    return f"{fails}{'~' if found.within_noise else ' '} [{found.low:+.3f}, {found.high:+.3f}]"
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n} {what}{'s' * (n > 1)}"

@@ -1,0 +1,185 @@
+"""What the files of run folders tell without a heavy import: the lines of the leaderboard."""
+
+import math
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from fishcli.basics.errors import FishError
+from fishcli.basics.files import read_json
+from fishcli.basics.remote import is_remote, list_folder, names_in
+from fishcli.runs.train_lines import train_line
+
+CONFIG, METRICS = "config.json", "metrics.json"
+RUN_FILE = re.compile(r"(config|metrics|fold_\d+)\.json|(folds|oof)\.csv|fold_\d+(_\d+)?\.(npz|keras|skops)")
+"""A folder that holds one of these is a run, perhaps a damaged one."""
+
+LATER: dict[str, Any] = {"box_categories": None}
+"""Settings that early runs don't name, and what they were trained with."""
+
+
+@dataclass(frozen=True)
+class RunLine:
+    """A run as the leaderboard has it; what is unknown is None.
+
+    Attributes:
+        name: its folder's path below the runs' folder, such as "gap" or "compare/gap-none-none-grouped-0".
+        status: "complete", "incomplete" or "unreadable".
+        problem: what is wrong, "" where it is complete.
+        folds: "grouped" or "random".
+        log_loss: out of fold, of the plain photo; None where there is one class only.
+        prior_log_loss: the class prior's on the same folds.
+        accuracy: out of fold.
+        box_iou: out of fold, mean.
+        mean_box_iou: that of the constant mean box.
+        best_views: how many test-time views have the lowest out-of-fold log loss.
+        best_views_log_loss: that loss.
+        head: the head.
+        metadata: what of the image size goes in.
+        boxes: which box is the target.
+        backbone: of the features.
+        store: the features' name.
+        views: views that each fold was trained on.
+        n_images: training images.
+        n_folds: folds.
+        seconds: of training, all folds.
+        parameters: of a fold's head.
+        finished: when, local time to the second, ISO 8601; of an incomplete run, when it was begun.
+        dataset: the digest of the training images.
+        same_but_folds: what runs that differ only by their folds have in common.
+        go_on: of an incomplete run, the command line that goes on with it.
+    """
+
+    name: str
+    status: str
+    problem: str = ""
+    folds: str | None = None
+    log_loss: float | None = None
+    prior_log_loss: float | None = None
+    accuracy: float | None = None
+    box_iou: float | None = None
+    mean_box_iou: float | None = None
+    best_views: int | None = None
+    best_views_log_loss: float | None = None
+    head: str | None = None
+    metadata: str | None = None
+    boxes: str | None = None
+    backbone: str | None = None
+    store: str | None = None
+    views: int | None = None
+    n_images: int | None = None
+    n_folds: int | None = None
+    seconds: float | None = None
+    parameters: int | None = None
+    finished: str | None = None
+    dataset: str | None = None
+    same_but_folds: tuple[str, ...] = field(default=(), repr=False)
+    go_on: str = field(default="", repr=False)
+
+
+def find_runs(models_dir: Path) -> list[str]:
+    """The names of all runs below a folder, and of those inside comparisons, whatever state they are in.
+
+    Links are runs where they lead to one; hidden folders are none.
+    """
+    found = []
+    for path in _folders(models_dir):
+        if is_run(path):
+            found.append(path.name)
+        else:
+            found += [f"{path.name}/{each.name}" for each in _folders(path) if is_run(each)]
+    return sorted(found)
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder is a run's, complete or not."""
+    try:
+        return any(RUN_FILE.fullmatch(name) for name in names_in(folder))
+    except OSError:
+        return False
+
+
+def read_run(models_dir: Path, name: str) -> RunLine:
+    """Read a run's files; one that can't be read says why."""
+    run_dir = models_dir / name
+    try:
+        return _read(run_dir, name)
+    except FishError as error:
+        return RunLine(name, "unreadable", str(error))
+    except OSError as error:
+        return RunLine(name, "unreadable", f"{error.filename or run_dir}: {error.strerror or error}.")
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        said = f"no {error}" if isinstance(error, KeyError) else str(error)
+        return RunLine(name, "unreadable", f"its files are not what fishcli train writes ({said}).")
+
+
+def _folders(folder: Path) -> Iterator[Path]:
+    if is_remote(folder):
+        names = [name for name, is_folder in list_folder(folder).items() if is_folder]
+        yield from (folder / name for name in names if not name.startswith("."))
+        return
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if not entry.name.startswith(".") and entry.is_dir():
+                yield Path(entry.path)
+
+
+def _read(run_dir: Path, name: str) -> RunLine:
+    config = read_json(run_dir / CONFIG)
+    settings, store = {**LATER, **config["settings"]}, str(config["store"])
+    common = {each: value for each, value in settings.items() if each != "groups"}
+    known: dict[str, Any] = {
+        **{each: str(settings[each]) for each in ("head", "metadata", "boxes")},
+        "backbone": store.rsplit("-", 2)[0],
+        "store": store,
+        "views": int(settings["views"]),
+        "n_folds": int(settings["folds"]),
+        "dataset": str(config["dataset"]),
+        "same_but_folds": (store, str(config["dataset"]), *map(str, sorted(common.items()))),
+    }
+    path = run_dir / METRICS
+    if not path.exists():
+        done = sum((run_dir / f"fold_{k}.json").exists() for k in range(known["n_folds"]))
+        problem = f"{done} of {known['n_folds']} folds are trained."
+        known["go_on"] = train_line(run_dir, store, settings)
+        return RunLine(name, "incomplete", problem, finished=_time_of(run_dir / CONFIG), **known)
+    metrics = read_json(path)
+    kept = [read_json(run_dir / f"fold_{k}.json") for k in range(known["n_folds"])]
+    names = ("log_loss", "prior_log_loss", "accuracy", "box_iou", "mean_box_iou")
+    numbers: dict[str, Any] = {each: _number(metrics, each) for each in names}
+    by_views = {int(n): _number(scores, "log_loss") for n, scores in metrics["by_views"].items()}
+    losses = {n: loss for n, loss in by_views.items() if loss is not None}
+    best = min(losses, key=lambda n: losses[n]) if losses else None
+    if metrics["folds"] not in ("grouped", "random"):
+        raise ValueError(f"folds {metrics['folds']!r}")
+    return RunLine(
+        name,
+        "complete",
+        folds=metrics["folds"],
+        **numbers,
+        best_views=best,
+        best_views_log_loss=None if best is None else losses[best],
+        n_images=int(metrics["n_images"]),
+        seconds=sum(float(each["seconds"]) for each in kept),
+        parameters=max(int(each["n_parameters"]) for each in kept),
+        finished=_time_of(path),
+        **known,
+    )
+
+
+def _number(scores: dict[str, Any], name: str) -> float | None:
+    """A score, None where it isn't there; ValueError where it is no number."""
+    if scores.get(name) is None:
+        return None
+    value = float(scores[name])
+    if not math.isfinite(value):
+        raise ValueError(f"{name} {value}")
+    return value
+
+
+def _time_of(path: Path) -> str:
+    return datetime.fromtimestamp(path.stat().st_mtime).isoformat(sep=" ", timespec="seconds")

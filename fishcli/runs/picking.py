@@ -1,0 +1,39 @@
+"""Which run is meant: the one of a name, or the newest."""
+
+from pathlib import Path
+
+from fishcli.basics.errors import FishError, choose
+from fishcli.basics.progress import say
+from fishcli.options.command_lines import advised
+from fishcli.options.train import TrainConfig
+from fishcli.runs.run import METRICS, Run
+
+
+def list_runs(models_dir: Path) -> list[Path]:
+    """The folders of all runs, the one finished or begun last first."""
+    dirs = [path.parent for path in models_dir.glob("*/config.json")]
+    newest = {
+        each: max(path.stat().st_mtime for path in (each / "config.json", each / METRICS) if path.exists())
+        for each in dirs
+    }
+    return sorted(dirs, key=lambda each: newest[each], reverse=True)
+
+
+def pick_run(models_dir: Path, name: str | None) -> Run:
+    """The run of that name, or the newest that is complete; "compare/x" is the run x of a comparison.
+
+    Raises:
+        FishError: there is none, or it is not complete.
+    """
+    if name is not None:
+        models_dir, name = (models_dir / name).parent, Path(name).name
+    run_dirs = list_runs(models_dir)
+    if not run_dirs:
+        raise FishError(f"no runs in {models_dir}. Train one first: {advised('train', TrainConfig)}.")
+    if name is None:
+        name = next((each.name for each in run_dirs if (each / METRICS).exists()), run_dirs[0].name)
+        say(f"run {name} (the newest; --run NAME picks another)")
+    run = Run.open(models_dir / choose(name, [each.name for each in run_dirs], "run"))
+    if not run.is_complete:
+        raise FishError(f"the run {name} is not complete. Go on: {run.train_line()}.")
+    return run

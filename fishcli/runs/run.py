@@ -1,0 +1,239 @@
+"""Run folders: what train writes, and what predict and ensemble read."""
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fishcli import __version__
+from fishcli.basics.errors import FishError
+from fishcli.basics.files import digests_of, read_csv, read_json
+from fishcli.dataset.classes import proba_columns
+from fishcli.dataset.images import dataset_digest
+from fishcli.dataset.metadata import encoder_from_json
+from fishcli.heads.choices import HEADS
+from fishcli.heads.fit import SUFFIXES, load_fold
+from fishcli.heads.trained import FoldHead
+from fishcli.options.command_lines import advised
+from fishcli.options.reading import Reading
+from fishcli.options.train import RunConfig, TrainConfig
+from fishcli.runs.listing import LATER
+from fishcli.runs.train_lines import train_line
+
+METRICS = "metrics.json"
+"""Written last: a run that has it is complete."""
+OOF_COLUMNS = ["image", "class_name", "fold", "group"]
+"""The first columns of out-of-fold predictions; one a class follows."""
+NOT_COMPARED = (
+    *("data_dir", "features_dir", "models_dir", "name", "features", "memory_budget", "scheduler"),
+    *(field.name for field in dataclasses.fields(Reading)),
+)
+"""Where things lie and how they are held is no part of what a run is. How photos are read is the store's."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder and its config.json.
+
+    Attributes:
+        run_dir: the folder; its name is the run's name.
+        class_names: the class order.
+        store: the name of the feature store it was trained on.
+        dataset: the digest of the training images.
+        targets: the digest of the folds, groups and boxes.
+        settings: the fields of TrainConfig that change the result, and the number of augmented copies.
+    """
+
+    run_dir: Path
+    class_names: list[str]
+    store: str
+    dataset: str
+    targets: str
+    settings: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The run's name."""
+        return self.run_dir.name
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all folds are trained and the out-of-fold predictions are written."""
+        return (self.run_dir / METRICS).exists()
+
+    def to_json(self) -> dict[str, Any]:
+        """As written into config.json, with the version of fishcli that writes it."""
+        return {"fishcli": __version__, **dataclasses.asdict(self), "run_dir": self.name}
+
+    @staticmethod
+    def open(run_dir: Path) -> "Run":
+        """Read a run folder's config.json; FishError where it is missing, damaged or another version's."""
+        path = run_dir / "config.json"
+        again = (
+            f"Train it again, with its options, under another --name or with {run_dir} removed: "
+            f"{advised('train', TrainConfig, models_dir=run_dir.parent, name=run_dir.name)}."
+        )
+        try:
+            value = read_json(path)
+        except FishError as error:
+            raise FishError(f"{error} {again}") from None
+        version = value.pop("fishcli", None) if isinstance(value, dict) else None
+        fields = {field.name for field in dataclasses.fields(Run)}
+        if (
+            not isinstance(value, dict)
+            or set(value) != fields
+            or not isinstance(value["settings"], dict)
+            or not isinstance(value["class_names"], list)
+            or not all(isinstance(each, str) for each in [*value["class_names"], value["store"]])
+            or set(value["settings"] | LATER) != set(settings_of(TrainConfig(), 0))
+        ):
+            wrote = (
+                f"fishcli {version} wrote it, or it is damaged"
+                if version
+                else "it doesn't say which wrote it"
+            )
+            raise FishError(f"{path} is no run of this version of fishcli ({__version__}; {wrote}). {again}")
+        return Run(**{**value, "run_dir": run_dir, "settings": {**LATER, **value["settings"]}})
+
+    def box_categories(self, config: RunConfig) -> str | None:
+        """The categories whose boxes are true to the run: those it learned from, unless others are named."""
+        return config.box_categories or self.settings["box_categories"]
+
+    def fold_path(self, fold: int, suffix: str) -> Path:
+        """`fold_<k><suffix>`: .npz the fold's validation predictions, .json all else but the models."""
+        return self.run_dir / f"fold_{fold}{suffix}"
+
+    def model_path(self, fold: int, member: int) -> Path:
+        """Where a fold's fitted head is; further members of `--seeds` are numbered: fold_<k>_<s>."""
+        number = "" if member == 0 else f"_{member}"
+        return self.fold_path(fold, number + SUFFIXES[HEADS[self.settings["head"]].fitted_by])
+
+    def load_folds(self) -> list[list[FoldHead]]:
+        """The fitted heads of each fold, one a seed."""
+        return [self.load_fold(fold) for fold in range(self.settings["folds"])]
+
+    def load_fold(self, fold: int) -> list[FoldHead]:
+        """The fitted heads of a fold, one a seed; FishError where one is missing or damaged."""
+        try:
+            kept = read_json(self.fold_path(fold, ".json"))
+            encoder, counts = encoder_from_json(kept["encoder"]), np.array(kept["counts"])
+            paths = [self.model_path(fold, member) for member in range(self.settings["seeds"])]
+            for path in paths:
+                check_digest(path, kept)
+            return [load_fold(path, encoder, counts) for path in paths]
+        except (FishError, KeyError, TypeError, ValueError) as error:
+            raise self.damaged(fold, error) from None
+
+    def damaged(self, fold: int, error: Exception) -> FishError:
+        """The error that a damaged fold is: what to remove, so that train makes it again."""
+        return FishError(
+            f"fold {fold} of the run {self.name} is missing or damaged: {error} "
+            f"Remove {self.fold_path(fold, '.json')} and {self.run_dir / METRICS}, then train it again: "
+            f"{self.train_line()}."
+        )
+
+    def train_line(self, **changes: Any) -> str:
+        """The command line that makes the run again or goes on with it, or with `changes` another one."""
+        return train_line(self.run_dir, self.store, self.settings, **changes)
+
+    def read_oof(self, n_views: int) -> pd.DataFrame | None:
+        """Out-of-fold predictions averaged over the first `n_views` views; None where there are none.
+
+        Returns:
+            `OOF_COLUMNS`, then the classes' `proba_columns`, as written by `train_report`.
+        """
+        path = self.run_dir / oof_name(n_views)
+        if not path.exists():
+            return None
+        columns = proba_columns(self.class_names)
+        oof = self.read_result(path.name, OOF_COLUMNS, ["image", "class_name", "group"])
+        if list(oof.columns) == [*OOF_COLUMNS, *_bare_columns(self.class_names)]:
+            oof.columns = pd.Index([*OOF_COLUMNS, *columns])
+        try:
+            numbers = oof[["fold", *columns]].astype(np.float64)
+        except (KeyError, ValueError) as error:
+            raise self.results_damaged(path, error) from None
+        if not len(oof) or not np.isfinite(numbers.to_numpy()).all():
+            raise self.results_damaged(path, "numbers are missing.")
+        return oof
+
+    def read_result(self, name: str, required: list[str], text: list[str]) -> pd.DataFrame:
+        """Read a CSV of the run, such as folds.csv; FishError where it is missing or damaged."""
+        path = self.run_dir / name
+        metrics = self.read_metrics()
+        try:
+            check_digest(path, metrics)
+            return read_csv(path, required, text)
+        except FishError as error:
+            raise self.results_damaged(path, error) from None
+
+    def read_metrics(self) -> dict[str, Any]:
+        """Read metrics.json; FishError where it is damaged."""
+        path = self.run_dir / METRICS
+        try:
+            metrics = read_json(path)
+        except FishError as error:
+            raise self.results_damaged(path, error) from None
+        if not isinstance(metrics, dict):
+            raise self.results_damaged(path, "it holds no figures.")
+        return metrics
+
+    def results_damaged(self, path: Path, problem: object) -> FishError:
+        """The error that a damaged file of results is: train writes it again from the folds it has."""
+        return FishError(
+            f"{path} is damaged: {problem} The folds are kept; write their results anew: {self.train_line()}."
+        )
+
+    def temperature(self, n_views: int) -> float:
+        """The temperature found on out-of-fold predictions of as many views, or of as many as are known."""
+        try:
+            by_views = self.read_metrics()["by_views"]
+            known = max((n for n in map(int, by_views) if n <= n_views), default=1)
+            return float(by_views[str(known)].get("temperature", 1.0))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise self.results_damaged(self.run_dir / METRICS, f"{type(error).__name__} {error}.") from None
+
+    def is_of(self, train: pd.DataFrame) -> bool:
+        """Whether the run was trained on these images."""
+        return dataset_digest(train) == self.dataset
+
+    def check_dataset(self, train: pd.DataFrame) -> None:
+        """Raise FishError where the run was trained on other images."""
+        if not self.is_of(train):
+            raise FishError(
+                f"the run {self.name} was trained on other images than those in train/ now. "
+                "Name its competition with --data-dir, or train on these: "
+                f"{self.train_line(name=f'{self.name}-new')}."
+            )
+
+
+def _bare_columns(class_names: list[str]) -> list[str]:
+    """The classes' columns in files of before `proba_columns`: `read_csv` numbers those that came twice."""
+    return [f"{name}.1" if name in OOF_COLUMNS else name for name in class_names]
+
+
+def check_name(name: str) -> None:
+    """Raise FishError where `name` can't be the name of a folder or file of its own."""
+    if not name or name.startswith((".", "-")) or set(name) & set("/\\\n\0"):
+        raise FishError(f"--name {name!r}: expected a plain name, such as vgg16-first, without a path.")
+
+
+def check_digest(path: Path, known: dict[str, Any]) -> None:
+    """Raise FishError where a file is not what the digests `known["files"]` say; older runs have none."""
+    known = known.get("files", {})
+    if path.name in known and path.exists() and digests_of([path]) != {path.name: known[path.name]}:
+        raise FishError(f"{path.name} was changed since it was written.")
+
+
+def oof_name(n_views: int) -> str:
+    """The file of out-of-fold predictions: oof.csv for the plain photo, oof_tta<N>.csv for N views."""
+    return "oof.csv" if n_views == 1 else f"oof_tta{n_views}.csv"
+
+
+def settings_of(config: TrainConfig, n_copies: int) -> dict[str, Any]:
+    """What changes a run's result besides its store and its images."""
+    options = {name: value for name, value in dataclasses.asdict(config).items() if name not in NOT_COMPARED}
+    return {**options, "copies": n_copies}

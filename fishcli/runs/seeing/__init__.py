@@ -1,0 +1,1 @@
+"""Looking at a run: its answers, its class maps, its mistakes, its gap."""

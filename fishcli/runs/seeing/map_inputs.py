@@ -1,0 +1,142 @@
+"""What is needed to see where a run looks: its out-of-fold predictions, photos, features, heads and boxes."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from fishcli.basics.errors import FishError
+from fishcli.basics.progress import bar
+from fishcli.dataset.annotations import BOX_COLUMNS, read_boxes
+from fishcli.dataset.classes import fold_priors, labels_of, proba_columns
+from fishcli.dataset.groups import load_groups
+from fishcli.dataset.images import load_train
+from fishcli.features.photos.grids import PhotoGrid, photo_grid
+from fishcli.features.store.again import features_line
+from fishcli.features.store.store import FeatureStore
+from fishcli.features.upkeep import pick_store
+from fishcli.heads.class_maps import class_maps, map_method
+from fishcli.heads.inputs import in_parts, store_rows
+from fishcli.options.reading import Reading
+from fishcli.options.train import RunConfig
+from fishcli.runs.run import Run
+
+VIEW = "identity"
+
+
+@dataclass(frozen=True)
+class MapInputs:
+    """A run's images with what it said of them out of fold.
+
+    Attributes:
+        run: the run.
+        method: how its maps are made: one of `heads.class_maps.METHODS`.
+        kind: "random" or "grouped" folds.
+        store: the features, maps of the plain view.
+        reading: how photos are read, as the store has it.
+        images: by image id: `class_name`, `fold`, `group` ("" where unknown), `path`, `height`, `width`,
+            `label`.
+        proba: (n, C) out-of-fold probabilities, in the order of `images`.
+        prior: (n, C) the class prior of each image's fold's training part.
+        boxes: all true boxes (k, 4) of the images that have any, by image id.
+    """
+
+    run: Run
+    method: str
+    kind: str
+    store: FeatureStore
+    reading: Reading
+    images: pd.DataFrame
+    proba: np.ndarray
+    prior: np.ndarray
+    boxes: dict[str, np.ndarray]
+
+    def predicted_boxes(self) -> dict[str, np.ndarray]:
+        """The out-of-fold box (4,) of each image, by image id; none where the run has no box output."""
+        path = self.run.run_dir / "oof_boxes.csv"
+        if not path.exists():
+            return {}
+        table = self.run.read_result(path.name, ["image", *BOX_COLUMNS], ["image"])
+        return dict(zip(table["image"], table[BOX_COLUMNS].to_numpy(np.float64), strict=True))
+
+    def rows(self, images: Sequence[str]) -> np.ndarray:
+        """The rows (n,) of some of `images`."""
+        return self.images.index.get_indexer(pd.Index(list(images)))
+
+    def grid(self, image: str, values: np.ndarray) -> PhotoGrid:
+        """Where the cells of a map lie in the image's photo."""
+        height, width = self.images[["height", "width"]].to_numpy()[self.rows([image])[0]]
+        recipe, sides = self.store.recipe, self.store.array("train", VIEW).shape[1:3]
+        rows, columns = values.shape
+        return photo_grid((rows, columns), sides, (height, width), recipe.image_size, recipe.resize)
+
+
+def load_map_inputs(run: Run, config: RunConfig) -> MapInputs:
+    """Read all but features and heads.
+
+    Raises:
+        FishError: other images, features that are missing or pooled, or a head that looks at no places.
+    """
+    method = map_method(run.settings["head"], run.settings["pooling"], len(run.class_names))
+    train = load_train(config.data_dir, config.reading)
+    run.check_dataset(train)
+    store = pick_store(config.stores_dir, run.store)
+    if store.recipe.pool != "none":
+        raise FishError(
+            f"the run {run.name} was trained on pooled features, which say nothing of places. Compute maps: "
+            f"{features_line(store.store_dir, pool='none')}, then train on that store and draw the new run."
+        )
+    oof = run.read_oof(1)
+    if oof is None:
+        raise FishError(f"{run.run_dir / 'oof.csv'} is missing. Write it: {run.train_line()}.")
+    images = oof[["image", "class_name", "fold", "group"]].merge(
+        train[["image", "path", "height", "width"]], on="image", validate="one_to_one"
+    )
+    if (images["group"] == "").all() and ("group" in train or (config.data_dir / "groups.csv").exists()):
+        groups = load_groups("auto", config.data_dir, train)
+        assert groups is not None
+        images["group"] = groups[images["image"]].to_numpy()
+    labels = labels_of(images["class_name"], run.class_names)
+    boxes = read_boxes(config.data_dir / "boxes", train, run.box_categories(config))
+    return MapInputs(
+        run=run,
+        method=method,
+        kind=run.read_metrics()["folds"],
+        store=store,
+        reading=store.recipe.reading(config.max_pixels),
+        images=images.assign(label=labels).set_index("image"),
+        proba=oof[proba_columns(run.class_names)].to_numpy(np.float64),
+        prior=fold_priors(labels, images["fold"].to_numpy(), len(run.class_names)),
+        boxes={str(image): table[BOX_COLUMNS].to_numpy() for image, table in boxes.groupby("image")},
+    )
+
+
+def maps_of(
+    inputs: MapInputs, images: Sequence[str], labels: Sequence[np.ndarray]
+) -> Iterator[tuple[str, list[np.ndarray]]]:
+    """Each image's maps (h, w), by the heads of its own fold, which have not seen it.
+
+    Args:
+        inputs: the run.
+        images: image ids.
+        labels: of each map that is wanted, its class for each image (n,).
+
+    Yields:
+        The image and its maps, in the order of `labels`; fold by fold.
+    """
+    place = {image: i for i, image in enumerate(images)}
+    table = inputs.images.loc[list(images)]
+    table = table.assign(row=store_rows(inputs.store, "train", list(images)))
+    with bar(len(table), f"{inputs.method} of {inputs.run.name}", "img") as progress:
+        for fold in np.unique(table["fold"].to_numpy(np.int64)):
+            of_fold, members = table[table["fold"] == fold], inputs.run.load_fold(int(fold))
+            for rows in in_parts(np.arange(len(of_fold))):
+                part = of_fold.iloc[rows]
+                ids = [str(image) for image in part.index]
+                features = inputs.store.read("train", VIEW, part["row"].to_numpy())
+                wanted = [each[[place[image] for image in ids]] for each in labels]
+                found = [class_maps(members, inputs.method, features, part, each) for each in wanted]
+                for i, image in enumerate(ids):
+                    yield image, [maps[i] for maps in found]
+                progress.update(len(part))

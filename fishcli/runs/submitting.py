@@ -1,0 +1,57 @@
+"""From a run's predictions to the submissions that the competition asks for."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from fishcli.basics.errors import FishError
+from fishcli.basics.locks import alone
+from fishcli.basics.progress import warn
+from fishcli.dataset.classes import proba_columns
+from fishcli.dataset.images import load_tests, load_train
+from fishcli.dataset.samples import Sample, load_samples
+from fishcli.options.predict import SubmissionConfig
+from fishcli.runs.run import Run
+from fishcli.scoring.submission import clip_proba, make_submission, write_submission
+
+
+def load_competition(config: SubmissionConfig, this_run: Run) -> tuple[list[Sample], dict[str, pd.DataFrame]]:
+    """The sample submissions, and the tables of the test folders that they ask for.
+
+    Raises:
+        FishError: no test photos, or the samples don't fit.
+    """
+    _say_where_train_differs(config, this_run)
+    tests = load_tests(config.data_dir, config.reading)
+    samples = load_samples(config.data_dir, tests, this_run.class_names)
+    asked = {split for sample in samples for split, _ in sample.keys}
+    return samples, {split: table for split, table in tests.items() if split in asked}
+
+
+def _say_where_train_differs(config: SubmissionConfig, this_run: Run) -> None:
+    """Say that the run is of other photos than those in train/. Predicting needs none of them."""
+    try:
+        is_same = this_run.is_of(load_train(config.data_dir))
+    except FishError:  # no train/, or one to be mended before it is trained on
+        return
+    if not is_same:
+        warn(
+            f"the run {this_run.name} was trained on other images, or other classes of them, than "
+            f"{config.data_dir / 'train'} has now; it predicts with what it learned from those"
+        )
+
+
+def write_submissions(
+    config: SubmissionConfig, name: str, class_names: list[str], found: tuple[list[Sample], pd.DataFrame]
+) -> str:
+    """Write one submission a sample (`found`: the samples and the predictions); returns their paths."""
+    samples, predictions = found
+    columns, clipped = proba_columns(class_names), predictions.copy()
+    clipped[columns] = clip_proba(predictions[columns].to_numpy(), config.clip)
+    paths: list[Path] = []
+    with alone(config.submissions_dir / name):  # all stages of one process
+        for sample in samples:
+            path = config.submissions_dir / f"{name}{sample.suffix}.csv"
+            write_submission(path, make_submission(sample, clipped, class_names), sample, class_names)
+            paths.append(path)
+    return "\n".join(map(str, paths))

@@ -1,0 +1,131 @@
+"""What train reads: images, groups, boxes and features, joined on image id."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from fishcli.basics.errors import FishError, examples
+from fishcli.basics.progress import say, warn
+from fishcli.dataset.annotations import read_boxes
+from fishcli.dataset.boxes import target_boxes
+from fishcli.dataset.classes import labels_of
+from fishcli.dataset.groups import load_groups
+from fishcli.dataset.images import class_names_of, load_train
+from fishcli.dataset.metadata import check_metadata, is_hardly_shared
+from fishcli.features.backbones.stored import reload_tail
+from fishcli.features.photos.views import first_views
+from fishcli.features.store.again import features_line
+from fishcli.features.store.store import FeatureStore
+from fishcli.features.upkeep import Upkeep, bring_up_to_date, pick_store
+from fishcli.heads.choices import check_store, needs_maps
+from fishcli.heads.inputs import Features, HeadInputs, store_rows, view_boxes
+from fishcli.heads.reading import read_features
+from fishcli.options.train import TrainConfig
+
+
+@dataclass(frozen=True)
+class TrainData:
+    """The readable training images with all that is known of them but their features, row by row.
+
+    Attributes:
+        train: the table of `load_train`, unreadable images included.
+        images: its readable rows.
+        groups: the group of each row of `images`, or None for random folds.
+        boxes: (n, 4) target boxes, fractions of the photo, NaN where there is none.
+        class_names: the class order.
+        store: where the features are.
+        views: the names of the views and augmented copies to draw from.
+    """
+
+    train: pd.DataFrame
+    images: pd.DataFrame
+    groups: pd.Series | None
+    boxes: np.ndarray
+    class_names: list[str]
+    store: FeatureStore
+    views: list[str]
+
+    @property
+    def has_boxes(self) -> bool:
+        """Whether any image has a target box."""
+        return not np.isnan(self.boxes).all()
+
+
+def load_train_data(config: TrainConfig) -> TrainData:
+    """Read all but the features, compute views that the store lacks, and say what is noteworthy.
+
+    Raises:
+        FishError: see the parts; or one class and no boxes, so that there is nothing to learn.
+    """
+    views = first_views(config.views)
+    train = load_train(config.data_dir, config.reading)
+    store = pick_store(config.stores_dir, config.features)
+    maps_line = features_line(store.store_dir, pool="none", views=config.views)
+    check_store(config, store.recipe.pool == "none", store.recipe.name, maps_line)
+    copies = store.copies("train")
+    wanted = [*views, *copies]
+    upkeep = Upkeep(
+        config.data_dir, config.reading, scheduler=config.scheduler, box_categories=config.box_categories
+    )
+    bring_up_to_date(store, {"train": (train, wanted)}, upkeep)
+    images = _readable(store, train)
+    data = TrainData(
+        train=train,
+        images=images,
+        groups=load_groups(config.groups, config.data_dir, images),
+        boxes=_load_boxes(config, images),
+        class_names=class_names_of(images),
+        store=store,
+        views=wanted,
+    )
+    if len(data.class_names) == 1:
+        if not data.has_boxes:
+            raise FishError(
+                f"train/ has one class only ({data.class_names[0]}) and no boxes: nothing to learn. "
+                "Add images of other classes, or box annotations in boxes/."
+            )
+        say(f"one class only ({data.class_names[0]}): the class loss is off, only boxes are learned")
+    if {"size", "size-embedding"} & set(check_metadata(config.metadata)) and is_hardly_shared(images):
+        warn(
+            f"nearly every image has a size of its own, so --metadata {config.metadata} tells nothing of "
+            "most. Try --metadata size-numeric, or none."
+        )
+    if copies:
+        say(f"drawing from {len(views)} views and {len(copies)} augmented copies")
+    return data
+
+
+def read_inputs(config: TrainConfig, data: TrainData, features: Features | None = None) -> HeadInputs:
+    """What the heads of `config` see; `features` where they are read already."""
+    tail = reload_tail(data.store) if config.head == "tail" else None
+    if features is None:
+        rows = store_rows(data.store, "train", list(data.images["image"]))
+        pool = not needs_maps(config, data.has_boxes)
+        features = read_features(data.store, {"train": rows}, data.views, pool, config.memory_budget)
+    rule = "union" if config.boxes == "union" else "largest"
+    return HeadInputs(
+        images=data.images,
+        labels=labels_of(data.images["class_name"], data.class_names),
+        groups=None if data.groups is None else data.groups.to_numpy(),
+        views=data.views,
+        features=features,
+        boxes=view_boxes(data.store, data.images, data.views, data.boxes, rule),
+        tail=tail,
+    )
+
+
+def _readable(store: FeatureStore, train: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `train` whose image could be read."""
+    unreadable = train["image"].isin(list(store.unreadable("train")))
+    if unreadable.any():
+        ids = list(train["image"][unreadable])
+        warn(f"{len(ids):,} unreadable training images are left out: {examples(ids)}")
+    return train[~unreadable].reset_index(drop=True)
+
+
+def _load_boxes(config: TrainConfig, images: pd.DataFrame) -> np.ndarray:
+    if config.boxes == "none":
+        return np.full((len(images), 4), np.nan, np.float32)
+    boxes = read_boxes(config.data_dir / "boxes", images, config.box_categories)
+    return target_boxes(boxes, list(images["image"]), config.boxes)

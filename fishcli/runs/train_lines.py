@@ -1,0 +1,24 @@
+"""The command lines that make a run again, or go on with it. Imports nothing heavy."""
+
+from pathlib import Path
+from typing import Any
+
+from fishcli.options.command_lines import advised
+from fishcli.options.train import TrainConfig
+
+
+def train_line(run_dir: Path, store: str, settings: dict[str, Any], **changes: Any) -> str:
+    """What `fishcli train` took to make a run, with `changes`; "" of settings of another version.
+
+    Args:
+        run_dir: its folder, a comparison's runs lying in the comparison's.
+        store: the features' name.
+        settings: as its config.json has them.
+        changes: other options.
+    """
+    options = {name: value for name, value in settings.items() if name != "copies"}
+    places = {"models_dir": run_dir.parent, "features": store, "name": run_dir.name}
+    try:
+        return advised("train", TrainConfig, **{**places, **options, **changes})
+    except TypeError:
+        return ""

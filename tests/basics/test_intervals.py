@@ -1,0 +1,138 @@
+"""The interval of paired differences: coverage, groups, and what it may not depend on."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fishcli.basics.intervals import MANY_IMAGES, Interval, paired_interval
+
+
+def grouped(seed, n_groups=30, spread=0.2, mean=0.05):
+    """Differences (n,) whose groups, of 2 to 40 images, differ by `spread`; and the groups (n,)."""
+    rng = np.random.default_rng(seed)
+    group = np.repeat(np.arange(n_groups), rng.integers(2, 41, n_groups))
+    return mean + rng.normal(0, spread, n_groups)[group] + rng.normal(0, 0.3, len(group)), group
+
+
+def width(interval):
+    return interval.high - interval.low
+
+
+def test_the_interval_holds_the_truth_about_as_often_as_it_says():
+    intervals = [paired_interval(*grouped(seed), seed=seed) for seed in range(150)]
+    assert 0.86 <= np.mean([each.low <= 0.05 <= each.high for each in intervals]) <= 0.99
+
+
+def test_an_interval_of_single_images_holds_the_truth_less_often_than_it_says():
+    intervals = [paired_interval(grouped(seed)[0], None, seed=seed) for seed in range(100)]
+    assert np.mean([each.low <= 0.05 <= each.high for each in intervals]) < 0.75
+
+
+def test_groups_that_matter_widen_the_interval():
+    difference, group = grouped(1)
+    assert width(paired_interval(difference, group)) > 2 * width(paired_interval(difference, None))
+
+
+def test_groups_of_one_image_are_no_groups():
+    difference, _ = grouped(2)
+    assert paired_interval(difference, np.arange(len(difference))) == paired_interval(difference, None)
+
+
+def test_higher_confidence_is_a_wider_interval():
+    difference, group = grouped(3)
+    assert width(paired_interval(difference, group, 0.99)) > width(paired_interval(difference, group, 0.8))
+
+
+@pytest.mark.parametrize("by_group", [True, False])
+def test_shifted_differences_shift_the_interval(by_group):
+    difference, group = grouped(4)
+    low, high = (paired_interval(difference + shift, group if by_group else None) for shift in (0, 1.5))
+    assert (high.low, high.high) == pytest.approx((low.low + 1.5, low.high + 1.5), abs=1e-9)
+
+
+def test_swapped_models_mirror_the_interval():
+    difference, group = grouped(5)
+    there, back = paired_interval(difference, group), paired_interval(-difference, group)
+    assert (back.low, back.high) == pytest.approx((-there.high, -there.low), abs=0.02)
+
+
+@pytest.mark.parametrize("groups", [None, np.array(["a", "a", "b"]), np.array(["a"] * 3)])
+def test_models_that_agree_on_all_images_differ_by_nothing(groups):
+    assert paired_interval(np.zeros(3), groups) == Interval(0.0, 0.0)
+
+
+def test_one_group_says_nothing():
+    interval = paired_interval(np.array([0.3, 0.5]), np.array(["a", "a"]))
+    assert math.isnan(interval.low)
+    assert math.isnan(interval.high)
+    assert interval.is_noise
+
+
+def test_one_image_says_nothing():
+    assert math.isnan(paired_interval(np.array([0.3]), None).low)
+
+
+@pytest.mark.parametrize("groups", [None, np.repeat(["a", "b", "c"], [1, 2, 7])])
+def test_equal_differences_leave_no_doubt(groups):
+    interval = paired_interval(np.full(10, 0.1), groups)
+    assert (interval.low, interval.high) == pytest.approx((0.1, 0.1))
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_two_groups_give_the_interval_between_their_means(seed):
+    means = np.random.default_rng(seed).normal(size=2)
+    interval = paired_interval(np.repeat(means, [3, 40]), np.repeat([0, 1], [3, 40]))
+    assert (interval.low, interval.high) == pytest.approx((means.min(), means.max()))
+
+
+def test_many_single_images():
+    difference = np.random.default_rng(6).normal(0.1, 1, 1001)
+    interval = paired_interval(difference, None)
+    margin = 1.96 / math.sqrt(len(difference))
+    expected = (difference.mean() - margin, difference.mean() + margin)
+    assert (interval.low, interval.high) == pytest.approx(expected, abs=0.01)
+
+
+def test_large_groups_weigh_more():
+    """One group of 900 images near 1 and 30 groups of one image near 0: most draws are near 1 or at 0."""
+    difference = np.concatenate([np.full(900, 1.0), np.linspace(-0.01, 0.01, 30)])
+    group = np.concatenate([np.zeros(900, int), np.arange(1, 31)])
+    interval = paired_interval(difference, group)
+    assert interval.low < 0.05  # draws without the large group
+    assert interval.high > 0.95  # draws with it; the mean of the groups' means would never exceed 0.3
+
+
+def test_the_same_seed_gives_the_same_interval():
+    difference, group = grouped(7)
+    assert paired_interval(difference, group, seed=1) == paired_interval(difference, group, seed=1)
+    assert paired_interval(difference, group, seed=1) != paired_interval(difference, group, seed=2)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10_000), st.integers(2, 12), st.booleans())
+def test_neither_the_order_of_images_nor_the_names_of_groups_matter(seed, n_groups, by_group):
+    difference, group = grouped(seed, n_groups)
+    rng = np.random.default_rng(seed)
+    order, names = rng.permutation(len(difference)), rng.permutation([f"boat {k}" for k in range(n_groups)])
+    here = paired_interval(difference, group if by_group else None)
+    there = paired_interval(difference[order], names[group][order] if by_group else None)
+    assert (there.low, there.high) == pytest.approx((here.low, here.high), abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "noise"), [(-1, 1, True), (0, 1, True), (-1, 0, True), (0.1, 1, False), (-1, -0.1, False)]
+)
+def test_an_interval_around_0_is_noise(low, high, noise):
+    assert Interval(low, high).is_noise is noise
+
+
+def test_many_images_get_the_interval_that_drawing_them_would_give():
+    few, many = (
+        paired_interval(np.random.default_rng(1).exponential(size=MANY_IMAGES + more) - 0.9, None)
+        for more in (0, 1)
+    )
+    assert width(many) == pytest.approx(width(few), rel=0.05)
+    assert many.low == pytest.approx(few.low, abs=0.003)

@@ -1,0 +1,153 @@
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from conftest import noise
+
+from fishcli.basics.quiet import load_albumentations
+from fishcli.features.photos import augment as augment_module
+from fishcli.features.photos.augment import augment, augment_names, augmentation_digest
+
+IDS = [f"ALB/img_{i:03d}.jpg" for i in range(60)]
+SIZE = (90, 120)
+BOX = np.array([[0.3, 0.25, 0.65, 0.6]], np.float32)
+
+
+def painted(box=BOX, size=SIZE):
+    """A white ellipse that fills `box`, on black."""
+    y, x = ((np.arange(side) + 0.5) / side for side in size)
+    x_min, y_min, x_max, y_max = box[0]
+    across = (2 * x - x_min - x_max) / (x_max - x_min)
+    down = (2 * y - y_min - y_max) / (y_max - y_min)
+    inside = across**2 + down[:, None] ** 2 < 1
+    return np.repeat(inside[:, :, None] * np.uint8(255), 3, axis=2)
+
+
+def test_names_count_from_one():
+    assert augment_names(3) == ["augment_1", "augment_2", "augment_3"]
+    assert augment_names(0) == []
+
+
+def test_an_id_and_a_copy_always_give_the_same():
+    image = noise(SIZE)
+    first = [augment(image, BOX, name, "augment_1") for name in IDS[:12]]
+    with ThreadPoolExecutor(2) as pool:
+        again = list(pool.map(lambda name: augment(image, BOX, name, "augment_1"), reversed(IDS[:12])))
+    for (pixels, boxes), (pixels_again, boxes_again) in zip(first, reversed(again), strict=True):
+        np.testing.assert_array_equal(pixels, pixels_again)
+        np.testing.assert_array_equal(boxes, boxes_again)
+
+
+def test_copies_and_ids_differ():
+    image = noise(SIZE)
+    keys = [(name, copy) for name in IDS[:5] for copy in ("augment_1", "augment_2")]
+    results = {augment(image, BOX, *key)[0].tobytes() for key in keys}
+    assert len(results) == len(keys)
+
+
+def test_the_input_is_left_alone():
+    image, boxes = noise(SIZE), BOX.copy()
+    for name in IDS[:10]:
+        augment(image, boxes, name, "augment_1")
+    np.testing.assert_array_equal(image, noise(SIZE))
+    np.testing.assert_array_equal(boxes, BOX)
+
+
+def test_the_box_keeps_the_object_and_lies_in_the_image():
+    found = 0
+    for name in IDS:
+        image, boxes = augment(painted(), BOX, name, "augment_1")
+        assert image.shape == (*SIZE, 3)
+        assert image.dtype == np.uint8
+        assert boxes.shape == (1, 4)
+        assert boxes.dtype == np.float32
+        if np.isnan(boxes).all():
+            continue
+        found += 1
+        assert ((boxes >= 0) & (boxes <= 1)).all()
+        assert (boxes[:, :2] < boxes[:, 2:]).all()
+        grey = image.mean(axis=2)
+        rows, columns = np.nonzero(grey > np.percentile(grey, [1, 99]).mean())
+        x, y = (columns + 0.5) / SIZE[1], (rows + 0.5) / SIZE[0]
+        x_min, y_min, x_max, y_max = boxes[0] + [-0.02, -0.02, 0.02, 0.02]
+        inside = (x > x_min) & (x < x_max) & (y > y_min) & (y < y_max)
+        assert inside.mean() > 0.95
+        assert x_min < np.median(x) < x_max
+        assert y_min < np.median(y) < y_max
+        assert (x_max - x_min) * (y_max - y_min) < 4 * len(x) / grey.size
+    assert found > 0.9 * len(IDS)
+
+
+def test_missing_boxes_stay_missing_and_rows_stay_in_place():
+    missing = np.full((1, 4), np.nan, np.float32)
+    other = np.array([[0.4, 0.4, 0.7, 0.7]], np.float32)
+    for name in IDS[:15]:
+        image, boxes = augment(painted(), np.concatenate([missing, BOX, missing, other]), name, "augment_1")
+        assert np.isnan(boxes[[0, 2]]).all()
+        alone_image, alone = augment(painted(), BOX, name, "augment_1")
+        np.testing.assert_array_equal(image, alone_image)
+        np.testing.assert_array_equal(boxes[1:2], alone)
+
+
+@pytest.mark.parametrize("boxes", [np.empty((0, 4), np.float32), np.full((2, 4), np.nan, np.float32)])
+def test_an_image_without_boxes(boxes):
+    for name in IDS[:10]:
+        image, moved = augment(noise(SIZE), boxes, name, "augment_1")
+        assert image.shape == (*SIZE, 3)
+        assert moved.shape == boxes.shape
+        assert np.isnan(moved).all()
+
+
+@pytest.mark.parametrize("size", [(1, 40), (40, 1), (3, 3)])
+def test_tiny_images(size):
+    whole = np.array([[0.0, 0.0, 1.0, 1.0]], np.float32)
+    for name in IDS[:20]:
+        image, boxes = augment(noise(size), whole, name, "augment_1")
+        assert image.shape == (*size, 3)
+        assert boxes.shape == (1, 4)
+
+
+@pytest.mark.filterwarnings("ignore:Got processor for bboxes")
+def test_what_only_changes_pixels_does_not_move_boxes(monkeypatch):
+    albumentations = load_albumentations()
+    _, pixels = augment_module._pipelines()
+    still = albumentations.Compose(
+        [], bbox_params=albumentations.BboxParams("albumentations", label_fields=["rows"])
+    )
+    monkeypatch.setattr(augment_module, "_pipelines", lambda: (still, pixels))
+    monkeypatch.setattr(augment_module, "_per_thread", threading.local())
+    small = np.array([[0.5, 0.5, 0.53, 0.54], [0.0, 0.0, 1.0, 1.0]], np.float32)
+    n_changed = 0
+    for name in IDS:
+        image, boxes = augment(noise(SIZE), small, name, "augment_1")
+        np.testing.assert_allclose(boxes, small, atol=1e-6)
+        n_changed += not np.array_equal(image, noise(SIZE))
+    assert n_changed > len(IDS) / 2
+
+
+def test_flips_happen_independently():
+    corner = np.array([[0.15, 0.15, 0.3, 0.3]], np.float32)
+    image = painted(corner)
+    corners = Counter()
+    for name in IDS:
+        box = augment(image, corner, name, "augment_1")[1][0]
+        if not np.isnan(box).any():
+            corners[bool(box[0] + box[2] > 1), bool(box[1] + box[3] > 1)] += 1
+    assert set(corners) == {(False, False), (False, True), (True, False), (True, True)}
+    assert min(corners.values()) >= 5
+
+
+def test_the_digest_is_stable_and_follows_the_transforms(monkeypatch):
+    before = augmentation_digest()
+    assert len(before) == 12
+    augmentation_digest.cache_clear()
+    assert augmentation_digest() == before
+    geometry, _ = augment_module._pipelines()
+    monkeypatch.setattr(augment_module, "_pipelines", lambda: (geometry,))
+    augmentation_digest.cache_clear()
+    try:
+        assert augmentation_digest() != before
+    finally:
+        augmentation_digest.cache_clear()

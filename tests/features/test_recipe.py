@@ -1,0 +1,75 @@
+import dataclasses
+import json
+
+import pytest
+
+from fishcli.basics.errors import FishError
+from fishcli.features.store.recipe import Recipe, parse_image_size
+
+RECIPE = Recipe(
+    backbone="vgg16",
+    layer="block5_pool",
+    weights_sha256="ab" * 32,
+    image_size=(360, 640),
+    resize="squash",
+    pool="none",
+    preprocessing="caffe",
+    decoder="pillow",
+)
+
+
+def test_the_fingerprint_is_pinned():
+    assert RECIPE.fingerprint == "3bb441d4c61c"
+    assert RECIPE.name == "vgg16-360x640-3bb441d4c61c"
+
+
+@pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(Recipe)])
+def test_every_field_changes_the_fingerprint(field):
+    known = {"image_size": (640, 360), "truncated": True}
+    value = known.get(field) or getattr(RECIPE, field) + "x"
+    assert dataclasses.replace(RECIPE, **{field: value}).fingerprint != RECIPE.fingerprint
+
+
+def test_json_round_trip():
+    assert Recipe.from_json(json.loads(json.dumps(RECIPE.to_json())), "recipe.json") == RECIPE
+
+
+@pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(Recipe)])
+def test_a_changed_field_is_refused(field):
+    value = RECIPE.to_json()
+    value[field] = [1, 2] if field == "image_size" else "other"
+    with pytest.raises(
+        FishError, match=r"store/recipe\.json was changed: .*Remove that folder and run fishcli"
+    ):
+        Recipe.from_json(value, "store/recipe.json")
+
+
+def test_a_changed_fingerprint_is_refused():
+    with pytest.raises(FishError, match=f"its fingerprint is 0123, its contents say {RECIPE.fingerprint}"):
+        Recipe.from_json({**RECIPE.to_json(), "fingerprint": "0123"}, "recipe.json")
+
+
+@pytest.mark.parametrize("value", [None, [], "text", {}, {"backbone": "vgg16"}])
+def test_what_is_no_recipe_is_refused(value):
+    with pytest.raises(FishError, match=r"recipe\.json is no recipe of this version.*run fishcli features"):
+        Recipe.from_json(value, "recipe.json")
+
+
+def test_an_image_size_that_is_no_list_is_refused():
+    with pytest.raises(FishError, match=r"recipe\.json"):
+        Recipe.from_json({**RECIPE.to_json(), "image_size": 224}, "recipe.json")
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("360x640", (360, 640)), ("224X224", (224, 224)), ("1x2", (1, 2))]
+)
+def test_image_sizes_are_height_by_width(text, size):
+    assert parse_image_size(text) == size
+
+
+@pytest.mark.parametrize(
+    "text", ["", "224", "x", "224x", "x224", "0x224", "224x-1", "2.5x3", "1x2x3", "axb", "²x2"]
+)
+def test_what_is_no_image_size_names_the_flag(text):
+    with pytest.raises(FishError, match=r"--image-size .*expected HEIGHTxWIDTH in pixels, such as 224x224"):
+        parse_image_size(text)

@@ -1,0 +1,73 @@
+"""Configs and short-cuts that the tests of whole commands share."""
+
+import dataclasses
+import hashlib
+import shlex
+from pathlib import Path
+
+import pandas as pd
+import typer
+
+from fishcli.cli import app
+from fishcli.commands import features, predict, train
+from fishcli.features.store.store import FeatureStore
+from fishcli.options.features import FeaturesConfig
+from fishcli.options.predict import PredictConfig
+from fishcli.options.train import TrainConfig
+
+CLASSES = ["ALB", "BET", "NoF"]
+
+
+def features_config(root: Path, **changes):
+    values = {"data_dir": root / "data", "backbone": "fishnet"}
+    return FeaturesConfig(**{**values, "image_size": "64x64", "batch_size": 8, **changes})
+
+
+def train_config(root: Path, **changes):
+    places = {"data_dir": root / "data", "models_dir": root / "models"}
+    return TrainConfig(**{**places, "folds": 3, "epochs": 2, "name": "run", **changes})
+
+
+def predict_config(root: Path, **changes):
+    places = {"data_dir": root / "data", "models_dir": root / "models"}
+    return PredictConfig(**{**places, "submissions_dir": root / "submissions", "run": "run", **changes})
+
+
+def parse(line):
+    """The config that a command line parses to."""
+    _, name, *words = shlex.split(line)
+    command = typer.main.get_command(app).commands[name]
+    config_class = {"train": TrainConfig, "features": FeaturesConfig}[name]
+    params = command.make_context(name, words).params
+    fields = {field.name for field in dataclasses.fields(config_class)}
+    return config_class(**{name: value for name, value in params.items() if name in fields})
+
+
+def compute(root: Path, **changes) -> Path:
+    """Run `features`; returns the store's folder."""
+    return Path(features.run(features_config(root, **changes)))
+
+
+def fit(root: Path, **changes) -> Path:
+    """Run `train`; returns the run's folder."""
+    return Path(train.run(train_config(root, **changes)).splitlines()[-1])
+
+
+def submit(root: Path, **changes) -> pd.DataFrame:
+    """Run `predict`; returns the (only) submission."""
+    return pd.read_csv(predict.run(predict_config(root, **changes)))
+
+
+def complete_arrays(store: FeatureStore, split: str) -> list[str]:
+    """The names of a split's arrays that are complete."""
+    names = [path.parent.name for path in (store.store_dir / split).glob("*/zarr.json")]
+    return sorted(name for name in names if store.is_complete(split, name))
+
+
+def tree_hash(folder: Path, pattern: str = "**/*") -> dict[str, str]:
+    """The sha256 of every file below `folder`."""
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.glob(pattern))
+        if path.is_file()
+    }

@@ -1,0 +1,47 @@
+"""Pre-training: a killed run goes on to the same weights, and the plan is kept."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+TOOLS = Path(__file__).parents[2] / "tools"
+sys.path.insert(0, str(TOOLS))
+from pretrain_fishnet import Plan, pretrain  # noqa: E402
+
+OPTIONS = ["--schedule", "32:2,64:2", "--scenes", "4", "--tiles", "1", "--every", "2"]
+PLAN = Plan(((32, 2), (64, 2)), n_scenes=4, n_tiles=1, seed=0, steps_a_checkpoint=2)
+
+
+def test_a_killed_pre_training_ends_with_the_same_weights(tmp_path, capsys):
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    sha256 = hashlib.sha256(pretrain(PLAN, whole).read_bytes()).hexdigest()
+    assert capsys.readouterr().out.splitlines()[-1].endswith(f"sha256 {sha256}")
+    command = [sys.executable, TOOLS / "pretrain_fishnet.py", killed, *OPTIONS]
+    with subprocess.Popen(command, start_new_session=True) as process:
+        # TensorFlow writes this file last: without it a checkpoint is not known.
+        while not (killed / "checkpoints" / "checkpoint").exists() and process.poll() is None:
+            time.sleep(0.02)
+        os.killpg(process.pid, signal.SIGKILL)  # and the processes that draw for it
+    assert not (killed / "log.jsonl").exists() or len((killed / "log.jsonl").read_text().splitlines()) == 1
+    assert hashlib.sha256(pretrain(PLAN, killed).read_bytes()).hexdigest() == sha256
+    assert "going on after step 2" in capsys.readouterr().out
+    rows = [json.loads(line) for line in (whole / "log.jsonl").read_text().splitlines()]
+    assert [(row["step"], row["side"]) for row in rows] == [(2, 32), (4, 64)]
+    assert all(np.isfinite(row["contrastive_loss"]) for row in rows)
+
+
+def test_the_plan_runs_through_its_schedule():
+    plan = Plan(((64, 3000), (96, 1000)), n_scenes=4, n_tiles=1, seed=0, steps_a_checkpoint=10)
+    assert [plan.side(step) for step in (0, 2999, 3000, 3999)] == [64, 64, 96, 96]
+    rates = [plan.rate(step) for step in range(plan.n_steps)]
+    assert rates[0] == 0 and np.argmax(rates) == 200 and rates[-1] < 0.001 * max(rates)
+    with pytest.raises(IndexError):
+        plan.side(4000)
