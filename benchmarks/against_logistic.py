@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fishcli.basics.progress import table_text
+from fishcli.basics.tables import table_text
 from fishcli.dataset.classes import labels_of
 from fishcli.features.store.store import FeatureStore
 from fishcli.heads.inputs import store_rows

@@ -17,8 +17,8 @@ import pandas as pd
 from against_logistic import logistic_loss
 from threadpoolctl import threadpool_limits
 
-from fishcli.basics.progress import table_text
 from fishcli.basics.quiet import load_cv2
+from fishcli.basics.tables import table_text
 from fishcli.commands import features
 from fishcli.dataset.classes import labels_of
 from fishcli.dataset.folds import make_folds

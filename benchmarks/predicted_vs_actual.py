@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fishcli.basics.progress import table_text, track
+from fishcli.basics.progress import track
+from fishcli.basics.tables import table_text
 from fishcli.dataset.classes import smoothed_prior
 from fishcli.dataset.folds import make_folds
 from fishcli.heads.fit import fit_fold

@@ -7,7 +7,7 @@ import pandas as pd
 from fishcli.audit.gains import Gain
 from fishcli.audit.nulls import LEVEL, Null
 from fishcli.audit.per_field import FieldGain
-from fishcli.basics.progress import table_text
+from fishcli.basics.tables import table_text
 
 SUBJECTS = {"file": "File metadata alone", "picked": "The picked fields alone", "table": "The table alone"}
 N_NAMED = 3

@@ -1,33 +1,23 @@
-"""What a command says: lines and bars on stderr while it works, and tables for stdout.
+"""What a command says while it works: lines and bars on stderr.
 
-In a terminal bars move and tables fit its width. In a log file, a pipe or a notebook cell a long task leaves
-a few lines and a short one none, and tables are as wide as they are.
+In a terminal bars move. In a log file, a pipe or a notebook cell a long task leaves a few lines and a short
+one none.
 """
 
-import math
-import numbers
-import re
-import shutil
 import sys
-import textwrap
 import time
-import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Iterable, Iterator, Sized
 from typing import TYPE_CHECKING, TypeVar
 
 from fishcli.basics.streams import RED, YELLOW, leave_closed, marked
 
 if TYPE_CHECKING:
-    import pandas as pd
     from tqdm import tqdm
 
 Item = TypeVar("Item")
 
 LINE_SECONDS, N_LINES = 15.0, 10
 """Where bars can't move, a line comes after so many seconds, and about so many in all."""
-APART, NARROWEST = 2, 24
-"""Characters between the columns of a table, and of a column of words that is wrapped."""
-NUMBER = re.compile(r"[+-]?[\d,]*\.?\d+%?")
 
 _is_quiet = False
 
@@ -120,130 +110,3 @@ def _write(message: str) -> None:
         tqdm.write(message, file=sys.stderr)
     except BrokenPipeError:
         leave_closed(sys.stderr)
-
-
-def table_text(table: "pd.DataFrame | Sequence[Mapping[str, object]]", width: int | None = None) -> str:
-    """A table as plain text: counts with commas, other numbers in 4 decimals, gaps as "-".
-
-    Where it is wider than `width`, first its headings are wrapped, then its columns of words; what is still
-    too wide goes on below, the leading columns of words once more in front of it.
-
-    Args:
-        table: a DataFrame, or rows that all have the same keys.
-        width: characters; None for the terminal's where stdout is one, else without limit.
-    """
-    if isinstance(table, Sequence):
-        names = list(table[0]) if table else []
-        values = [[row[name] for name in names] for row in table]
-    else:
-        names = [str(name) for name in table.columns]
-        values = [list(row) for row in table.itertuples(index=False, name=None)]
-    columns = [[name, *(_cell(row[k]) for row in values)] for k, name in enumerate(names)]
-    width = width or terminal_width()
-    limits = [max(map(_length_of, column)) for column in columns]
-    if width is not None and _total(limits) > width:
-        limits = _narrowed(columns, limits, width)
-    return "\n\n".join(
-        "\n".join(_lines([columns[k] for k in part], [limits[k] for k in part]))
-        for part in _parts(columns, limits, width)
-    )
-
-
-def table_width(rows: Sequence[Mapping[str, object]]) -> int:
-    """How wide `table_text` makes rows that have room, headings wrapped where they are longer than cells."""
-    return _total([max(_least(name), *(_length_of(_cell(row[name])) for row in rows)) for name in rows[0]])
-
-
-def terminal_width() -> int | None:
-    """Columns of the terminal that stdout is, None where it is none."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-
-
-def _narrowed(columns: list[list[str]], limits: list[int], width: int) -> list[int]:
-    """Limits with wrapped headings; where that is not enough, the widest columns of words are wrapped."""
-    limits = [
-        max(_least(name), *(_length_of(cell) for cell in cells), 1) if cells else limit
-        for (name, *cells), limit in zip(columns, limits, strict=True)
-    ]
-    least = [
-        min(limit, max(NARROWEST, *map(_least, column)))
-        for column, limit in zip(columns, limits, strict=True)
-    ]
-    while _total(limits) > width and limits != least:
-        widest = max((k for k in range(len(limits)) if limits[k] > least[k]), key=lambda k: limits[k])
-        limits[widest] -= 1
-    return limits
-
-
-def _parts(columns: list[list[str]], limits: list[int], width: int | None) -> list[list[int]]:
-    """The columns of each part of a table, by number: one part where the width is enough."""
-    if width is None or _total(limits) <= width:
-        return [list(range(len(columns)))]
-    n_leading = next((k for k, column in enumerate(columns) if _is_right(column)), len(columns))
-    leading = list(range(max(n_leading, 1)))
-    if _total([limits[k] for k in leading]) > width / 2:
-        leading = [0]
-    parts = [list(leading)]
-    for k in range(len(leading), len(columns)):
-        if len(parts[-1]) > len(leading) and _total([limits[i] for i in [*parts[-1], k]]) > width:
-            parts.append(list(leading))
-        parts[-1].append(k)
-    return parts
-
-
-def _lines(columns: list[list[str]], limits: list[int]) -> Iterator[str]:
-    """The lines of a table: a row is as high as its highest cell, headings stand on the ground."""
-    for number, row in enumerate(zip(*columns, strict=True)):
-        cells = [_wrapped(cell, limit) for cell, limit in zip(row, limits, strict=True)]
-        height = max(map(len, cells))
-        blank = [[""] * (height - len(cell)) for cell in cells]
-        cells = [[*b, *c] if number == 0 else [*c, *b] for c, b in zip(cells, blank, strict=True)]
-        for line in zip(*cells, strict=True):
-            parts = [
-                _padded(text, limit, _is_right(column))
-                for text, limit, column in zip(line, limits, columns, strict=True)
-            ]
-            yield (" " * APART).join(parts).rstrip()
-
-
-def _cell(value: object) -> str:
-    if value is None or (isinstance(value, float) and math.isnan(value)):  # NumPy's float64 is a float
-        return "-"
-    if isinstance(value, float):
-        return f"{value:.4f}"
-    is_count = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-    text = f"{value:,}" if is_count else str(value)
-    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
-
-
-def _is_right(column: list[str]) -> bool:
-    """Whether a column, its heading first, is one of numbers: a word among them may sum them up."""
-    known = [cell for cell in column[1:] if cell not in ("-", "")]
-    n_numbers = sum(NUMBER.fullmatch(cell) is not None for cell in known)
-    return n_numbers > 0 and 2 * n_numbers >= len(known)
-
-
-def _wrapped(text: str, limit: int) -> list[str]:
-    return [text] if _length_of(text) <= limit else textwrap.wrap(text, limit) or [""]
-
-
-def _padded(text: str, limit: int, is_right: bool) -> str:
-    blank = " " * (limit - _length_of(text))
-    return blank + text if is_right else text + blank
-
-
-def _least(text: str) -> int:
-    """The length of its longest word."""
-    return max(map(_length_of, text.split()), default=0)
-
-
-def _length_of(text: str) -> int:
-    """How many columns of a terminal a text takes: wide letters two, marks on letters none."""
-    if text.isascii():
-        return len(text)
-    wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)
-    return len(text) + wide - sum(unicodedata.combining(letter) != 0 for letter in text)
-
-
-def _total(limits: Sequence[int]) -> int:
-    return sum(limits) + APART * (len(limits) - 1)

@@ -27,7 +27,8 @@ from fishcli.basics.cluster import joblib_on
 from fishcli.basics.errors import FishError, LimitError
 from fishcli.basics.files import write_json, write_text
 from fishcli.basics.locks import alone
-from fishcli.basics.progress import say, table_text, track
+from fishcli.basics.progress import say, track
+from fishcli.basics.tables import table_text
 from fishcli.dataset.fields import FIELDS
 from fishcli.dataset.folds import make_folds
 from fishcli.dataset.sizes import class_by_size

@@ -10,7 +10,8 @@ from PIL import ImageDraw
 
 from fishcli.basics.files import write_csv, write_text
 from fishcli.basics.locks import alone
-from fishcli.basics.progress import say, table_text, track
+from fishcli.basics.progress import say, track
+from fishcli.basics.tables import table_text
 from fishcli.dataset.annotations import BOX_COLUMNS, read_boxes
 from fishcli.dataset.boxes import box_area
 from fishcli.dataset.competition import Competition

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 
 from fishcli.basics.errors import FishError, examples
-from fishcli.basics.progress import say, table_text
+from fishcli.basics.progress import say
+from fishcli.basics.tables import table_text
 from fishcli.dataset.classes import fold_priors, labels_of, proba_columns
 from fishcli.features.photos.views import first_views
 from fishcli.options.predict import EnsembleConfig

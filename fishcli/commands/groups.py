@@ -10,7 +10,8 @@ from fishcli.audit.cameras import Cameras, find_cameras, measure_agreement
 from fishcli.basics.errors import FishError
 from fishcli.basics.files import write_csv
 from fishcli.basics.locks import alone
-from fishcli.basics.progress import say, table_text, track, warn
+from fishcli.basics.progress import say, track, warn
+from fishcli.basics.tables import table_text
 from fishcli.dataset.fields import read_fields
 from fishcli.dataset.groups import read_groups
 from fishcli.dataset.images import load_train

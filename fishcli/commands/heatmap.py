@@ -10,7 +10,8 @@ from PIL import Image
 from fishcli.basics.errors import FishError, choose, examples
 from fishcli.basics.files import whole_file, write_csv
 from fishcli.basics.locks import alone
-from fishcli.basics.progress import say, table_text
+from fishcli.basics.progress import say
+from fishcli.basics.tables import table_text
 from fishcli.dataset.annotations import BOX_COLUMNS
 from fishcli.dataset.boxes import box_iou, target_boxes
 from fishcli.dataset.images import load_train

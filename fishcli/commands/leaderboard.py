@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fishcli.basics.errors import FishError, examples
-from fishcli.basics.progress import table_text, table_width, terminal_width
+from fishcli.basics.tables import table_text, table_width, terminal_width
 from fishcli.options.command_lines import advised
 from fishcli.options.seeing import RunsConfig
 from fishcli.options.train import TrainConfig

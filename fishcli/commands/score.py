@@ -7,7 +7,8 @@ import pandas as pd
 
 from fishcli.basics.errors import FishError, examples
 from fishcli.basics.files import as_numbers, read_cells, read_csv
-from fishcli.basics.progress import say, table_text
+from fishcli.basics.progress import say
+from fishcli.basics.tables import table_text
 from fishcli.dataset.classes import labels_of, smoothed_prior
 from fishcli.dataset.images import load_labels
 from fishcli.dataset.names import NameIndex

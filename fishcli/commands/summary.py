@@ -7,7 +7,7 @@ from typing import Any
 from fishcli.basics.errors import FishError, examples
 from fishcli.basics.files import read_json, whole_file
 from fishcli.basics.locks import alone
-from fishcli.basics.progress import table_text
+from fishcli.basics.tables import table_text
 from fishcli.heads.classical import ClassicalHead, count_numbers
 from fishcli.heads.trained import FoldHead, KerasHead
 from fishcli.options.seeing import SummaryConfig

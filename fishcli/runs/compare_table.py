@@ -8,7 +8,8 @@ import pandas as pd
 
 from fishcli.basics.files import read_json
 from fishcli.basics.intervals import FEW_GROUPS, paired_interval
-from fishcli.basics.progress import table_text, warn
+from fishcli.basics.progress import warn
+from fishcli.basics.tables import table_text
 from fishcli.dataset.classes import labels_of, proba_columns
 from fishcli.features.photos.views import view_prefixes
 from fishcli.options.train import CompareConfig

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from fishcli.basics.files import digests_of, write_csv, write_json
-from fishcli.basics.progress import table_text
 from fishcli.basics.remote import content
+from fishcli.basics.tables import table_text
 from fishcli.dataset.annotations import BOX_COLUMNS
 from fishcli.dataset.classes import fold_priors, labels_of, proba_columns
 from fishcli.features.photos.views import boxes_to_photo, view_prefixes

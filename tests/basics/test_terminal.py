@@ -11,7 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from fishcli.basics import progress
-from fishcli.basics.progress import Lines, bar, say, table_text, table_width, track, warn
+from fishcli.basics.progress import Lines, bar, say, track, warn
+from fishcli.basics.tables import table_text, table_width
 from fishcli.cli import COMMANDS, app
 
 runner = CliRunner()
