@@ -23,8 +23,8 @@ from fishcli.features.backbones.stored import reload_backbone
 from fishcli.features.photos.views import first_views
 from fishcli.features.store.again import line_for
 from fishcli.features.store.lists import list_stores
+from fishcli.features.store.picking import pick_store
 from fishcli.features.store.store import FeatureStore
-from fishcli.features.upkeep import pick_store
 from fishcli.heads.inputs import in_parts, pool_maps, store_rows
 from fishcli.options.audit import AuditConfig
 from fishcli.options.command_lines import advised

@@ -1,6 +1,7 @@
 """The error a user can mend, and the help that goes with it."""
 
 import difflib
+import re
 import reprlib
 from collections.abc import Iterable, Sequence
 
@@ -33,12 +34,16 @@ class LimitError(FishError):
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The one of `known` that `name` may mean: whatever the case, by how it begins, or by most letters."""
+    """The one of `known` that `name` may mean: whatever the case, by how it begins, or by most letters.
+
+    A word of a name stands for it, too: "aduit" means audit-leakage.
+    """
     by_text = {each.casefold(): each for each in known}
     text = name.strip().casefold()
     longer = sorted((each for each in by_text if text and each.startswith(text)), key=len)
-    near = longer or difflib.get_close_matches(text, by_text, n=1, cutoff=0.5)
-    return by_text[near[0]] if near else None
+    words = {word: each for text, each in by_text.items() for word in re.split("[-_ ]", text)} | by_text
+    near = longer or difflib.get_close_matches(text, words, n=1, cutoff=0.5)
+    return words[near[0]] if near else None
 
 
 def choose(name: str, options: Iterable[str], what: str) -> str:

@@ -18,7 +18,8 @@ from fishcli.dataset.images import load_train
 from fishcli.dataset.metadata import is_hardly_shared, size_keys
 from fishcli.dataset.thumbnails import readable_thumbnails
 from fishcli.features.store.lists import list_stores
-from fishcli.features.upkeep import Upkeep, bring_up_to_date, pick_store
+from fishcli.features.store.picking import pick_store
+from fishcli.features.upkeep import Upkeep, bring_up_to_date
 from fishcli.heads.inputs import store_rows
 from fishcli.heads.reading import read_features
 from fishcli.options.command_lines import advised

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from fishcli.basics.cluster import connected
-from fishcli.basics.errors import FishError, choose, examples
+from fishcli.basics.errors import FishError, examples
 from fishcli.basics.files import digest
 from fishcli.basics.locks import alone
 from fishcli.basics.progress import say, warn
@@ -26,10 +26,7 @@ from fishcli.features.extract import extract
 from fishcli.features.photo_inputs import SplitPlan, boxes_name, copies_made_by, first_inputs
 from fishcli.features.photos.augment import PREFIX
 from fishcli.features.store.contents import add_contents, is_checked, set_checked
-from fishcli.features.store.lists import list_stores
 from fishcli.features.store.store import FEATURE_BYTES, FeatureStore
-from fishcli.options.command_lines import advised
-from fishcli.options.features import FeaturesConfig
 from fishcli.options.reading import USUAL, Reading
 
 BEST_ENGINE = EngineChoice()
@@ -58,24 +55,6 @@ class Upkeep:
     engine: EngineChoice = BEST_ENGINE
     scheduler: str | None = None
     box_categories: str | None = None
-
-
-def pick_store(stores_dir: Path, name: str | None) -> FeatureStore:
-    """The store of that name, or the one used last.
-
-    Raises:
-        FishError: there is none.
-    """
-    store_dirs = list_stores(stores_dir)
-    if not store_dirs:
-        raise FishError(
-            f"no features in {stores_dir}. Compute them first: "
-            f"{advised('features', FeaturesConfig, backbone='NAME')}."
-        )
-    if name is None:
-        name = store_dirs[0].name
-        say(f"features {name} (used last; --features NAME picks another)")
-    return FeatureStore(stores_dir / choose(name, [path.name for path in store_dirs], "features"))
 
 
 def bring_up_to_date(

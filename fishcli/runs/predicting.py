@@ -11,8 +11,9 @@ from fishcli.basics.unwritable import by_product
 from fishcli.dataset.annotations import BOX_COLUMNS
 from fishcli.dataset.classes import proba_columns, smoothed_prior
 from fishcli.features.photos.views import boxes_to_photo, first_views
+from fishcli.features.store.picking import pick_store
 from fishcli.features.store.store import FeatureStore
-from fishcli.features.upkeep import Upkeep, bring_up_to_date, pick_store
+from fishcli.features.upkeep import Upkeep, bring_up_to_date
 from fishcli.heads.inputs import pool_maps, store_rows
 from fishcli.heads.trained import FoldHead
 from fishcli.options.predict import SubmissionConfig

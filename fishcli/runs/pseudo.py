@@ -9,8 +9,9 @@ from fishcli.basics.errors import FishError
 from fishcli.basics.files import read_json
 from fishcli.basics.progress import say, warn
 from fishcli.dataset.images import load_tests
+from fishcli.features.store.picking import pick_store
 from fishcli.features.store.store import FeatureStore
-from fishcli.features.upkeep import Upkeep, bring_up_to_date, pick_store
+from fishcli.features.upkeep import Upkeep, bring_up_to_date
 from fishcli.heads.examples import PseudoRows
 from fishcli.heads.inputs import Features, in_parts, store_rows
 from fishcli.heads.reading import read_features

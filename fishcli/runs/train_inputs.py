@@ -16,8 +16,9 @@ from fishcli.dataset.metadata import check_metadata, is_hardly_shared
 from fishcli.features.backbones.stored import reload_tail
 from fishcli.features.photos.views import first_views
 from fishcli.features.store.again import features_line
+from fishcli.features.store.picking import pick_store
 from fishcli.features.store.store import FeatureStore
-from fishcli.features.upkeep import Upkeep, bring_up_to_date, pick_store
+from fishcli.features.upkeep import Upkeep, bring_up_to_date
 from fishcli.heads.choices import check_store, needs_maps
 from fishcli.heads.inputs import Features, HeadInputs, store_rows, view_boxes
 from fishcli.heads.reading import read_features

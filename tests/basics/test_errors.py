@@ -1,6 +1,6 @@
 import pytest
 
-from fishcli.basics.errors import FishError, choose, examples
+from fishcli.basics.errors import FishError, choose, examples, nearest
 
 
 def test_choose_returns_what_is_known():
@@ -35,3 +35,17 @@ def test_examples(items, text):
 
 def test_examples_shows_as_many_as_asked_for():
     assert examples("abcd", n=1) == "a, ... (4 in all)"
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("VGG16", "vgg16"),
+        ("aduit", "audit-leakage"),
+        ("audit", "audit-leakage"),
+        ("resnet", "resnet50"),
+        ("x", None),
+    ],
+)
+def test_the_nearest_name(name, meant):
+    assert nearest(name, ["resnet50", "vgg16", "audit-leakage", "predict"]) == meant

@@ -14,7 +14,7 @@ from fishcli.basics.errors import FishError
 from fishcli.basics.files import read_json, write_json
 from fishcli.commands import features, report, train
 from fishcli.commands.data import _load
-from fishcli.features.upkeep import pick_store
+from fishcli.features.store.picking import pick_store
 from fishcli.options.data import PictureConfig
 from fishcli.options.seeing import ReportConfig
 from fishcli.options.train import RunConfig

@@ -14,8 +14,8 @@ from fishcli.dataset.groups import load_groups
 from fishcli.dataset.images import load_train
 from fishcli.features.photos.grids import PhotoGrid, photo_grid
 from fishcli.features.store.again import features_line
+from fishcli.features.store.picking import pick_store
 from fishcli.features.store.store import FeatureStore
-from fishcli.features.upkeep import pick_store
 from fishcli.heads.class_maps import class_maps, map_method
 from fishcli.heads.inputs import in_parts, store_rows
 from fishcli.options.reading import Reading

@@ -1,0 +1,28 @@
+"""Which store is meant: the one of a name, or the one used last."""
+
+from pathlib import Path
+
+from fishcli.basics.errors import FishError, choose
+from fishcli.basics.progress import say
+from fishcli.features.store.lists import list_stores
+from fishcli.features.store.store import FeatureStore
+from fishcli.options.command_lines import advised
+from fishcli.options.features import FeaturesConfig
+
+
+def pick_store(stores_dir: Path, name: str | None) -> FeatureStore:
+    """The store of that name, or the one used last.
+
+    Raises:
+        FishError: there is none.
+    """
+    store_dirs = list_stores(stores_dir)
+    if not store_dirs:
+        raise FishError(
+            f"no features in {stores_dir}. Compute them first: "
+            f"{advised('features', FeaturesConfig, backbone='NAME')}."
+        )
+    if name is None:
+        name = store_dirs[0].name
+        say(f"features {name} (used last; --features NAME picks another)")
+    return FeatureStore(stores_dir / choose(name, [path.name for path in store_dirs], "features"))
