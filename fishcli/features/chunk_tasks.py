@@ -94,9 +94,9 @@ def extract_on(
             with closing(cluster.run(compute_chunk, calls)) as results:
                 for done in results:
                     if done.unreadable:  # before the chunk counts as done
-                        known = {**store.unreadable(plan.split), **done.unreadable}
-                        store.set_unreadable(plan.split, known, skipped=False)
-                        again.append(replace(done.task, unreadable=frozenset(known)))
+                        store.add_unreadable(plan.split, done.unreadable)
+                        unreadable = frozenset(store.unreadable(plan.split))
+                        again.append(replace(done.task, unreadable=unreadable))
                     else:
                         truncated += done.truncated
                         progress.update(len(done.task.plan.images))

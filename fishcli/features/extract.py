@@ -153,7 +153,7 @@ def _batches(
         ids = plan.images[rows]
         reasons = {image: each for image, each in zip(ids, inputs, strict=True) if isinstance(each, str)}
         if reasons:  # before the chunk counts as done
-            store.set_unreadable(plan.split, {**store.unreadable(plan.split), **reasons}, skipped=False)
+            store.add_unreadable(plan.split, reasons)
         readable = {i: each for i, each in enumerate(inputs) if isinstance(each, Inputs)}
         spent.decode += sum(each.decode_s for each in readable.values())
         spent.views += sum(each.views_s for each in readable.values())

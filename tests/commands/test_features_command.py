@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from fishcli.basics.errors import FishError
 from fishcli.cli import app
 from fishcli.commands import features
+from fishcli.dataset.images import load_train
 from fishcli.features import extract, upkeep
 from fishcli.features.backbones.engines import Engine
 from fishcli.features.store.store import FeatureStore
@@ -153,6 +154,19 @@ def test_skipping_is_asked_for_each_time_and_removing_the_image_mends_too(root, 
     compute(root, views=6, augment=2)
     for view in ("identity", "rot270", "augment_1"):
         assert np.isfinite(the_store(root).read("train", view)).all(), view
+
+
+def test_other_commands_keep_the_choice_while_they_compute_another_view(root):
+    bad = root / "data" / "train" / "ALB" / "img_003.jpg"
+    bad.write_bytes(b"junk")
+    compute(root, skip_unreadable=True)
+    wanted = {"train": (load_train(root / "data"), ["identity", "hflip"])}
+    upkeep.bring_up_to_date(the_store(root), wanted, upkeep.Upkeep(root / "data"))
+    assert the_store(root).is_complete("train", "hflip")
+    (bad.parent / "img_004.jpg").write_bytes(b"junk")  # another one was never chosen
+    wanted = {"train": (load_train(root / "data"), ["identity"])}
+    with pytest.raises(FishError, match="2 images of train can't be read"):
+        upkeep.bring_up_to_date(the_store(root), wanted, upkeep.Upkeep(root / "data"))
 
 
 def test_without_test_images_training_is_enough(root, capsys):

@@ -120,6 +120,11 @@ class FeatureStore:
         if record != known:
             write_json(path, record, sealed=True)
 
+    def add_unreadable(self, split: str, reasons: dict[str, str]) -> None:
+        """Record more images that could not be read; who chose to go on without others has not chosen these."""
+        known = self.unreadable(split)
+        self.set_unreadable(split, {**known, **reasons}, None if reasons.keys() <= known.keys() else False)
+
     def check_readable(self, split: str, present: Container[str]) -> None:
         """Raise FishError where `present` images can't be read and the user has not chosen to skip them."""
         reasons = {image: reason for image, reason in self.unreadable(split).items() if image in present}
