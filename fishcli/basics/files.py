@@ -4,6 +4,7 @@ import csv
 import hashlib
 import json
 import os
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -79,7 +80,9 @@ def read_json(path: Path) -> Any:
     except IsADirectoryError:
         raise FishError(f"{path} is a folder; expected a file.") from None
     except UnicodeDecodeError as error:
-        raise FishError(f"{path} is not UTF-8 text ({error.reason} at byte {error.start}).") from None
+        raise FishError(
+            f"{path} is not UTF-8 text ({error.reason} at byte {error.start}). Save it as UTF-8."
+        ) from None
     except json.JSONDecodeError as error:
         raise FishError(f"{path}, line {error.lineno}: malformed JSON ({error.msg}).") from None
     except (RecursionError, ValueError) as error:  # nested too deeply, or a number of thousands of digits
@@ -156,16 +159,19 @@ def read_cells(path: Path, required: Sequence[str] = ()) -> tuple[list[str], Any
     """
     import pandas as pd
 
+    options: Any = {"header": None, "dtype": str, "keep_default_na": False, "skipinitialspace": True}
     try:
-        cells = pd.read_csv(
-            content(path), header=None, dtype=str, keep_default_na=False, skipinitialspace=True
-        )
+        cells = pd.read_csv(content(path), **options)
+        if len(cells.columns) == 1 and (found := re.search("[;\t]", str(cells.iloc[0, 0]))):
+            cells = pd.read_csv(content(path), sep=found[0], **options)  # as spreadsheets write it abroad
     except FileNotFoundError:
         raise FishError(f"{path} is missing.") from None
     except IsADirectoryError:
         raise FishError(f"{path} is a folder; expected a file.") from None
     except UnicodeDecodeError as error:
-        raise FishError(f"{path} is not UTF-8 text ({error.reason} at byte {error.start}).") from None
+        raise FishError(
+            f"{path} is not UTF-8 text ({error.reason} at byte {error.start}). Save it as UTF-8."
+        ) from None
     except pd.errors.EmptyDataError:
         raise FishError(f"{path}, line 1: the file is empty; expected a header line.") from None
     except pd.errors.ParserError as error:
@@ -196,7 +202,7 @@ def line_of(path: Path, row: int) -> int:
     with path.open(newline="", encoding="utf-8-sig", errors="replace") as file, suppress(csv.Error):
         reader = csv.reader(file, skipinitialspace=True)
         for cells in reader:
-            n_rows += any(cell.strip() for cell in cells)
+            n_rows += any(cell.strip(" \t;") for cell in cells)
             if n_rows > row:
                 return begins
             begins = reader.line_num + 1

@@ -2,7 +2,8 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import PurePosixPath
 
 from fishcli.basics.errors import FishError, examples
@@ -36,10 +37,13 @@ def check_names(names: Iterable[str], where: str) -> None:
 
 
 def warn_of_lookalikes(names: Iterable[str], where: str) -> None:
-    """Name the classes or groups that differ only by case or by blanks: they may be one, mistyped."""
+    """Name the classes or groups that differ only by case or blanks, or are one number: one, mistyped?"""
     alike: dict[str, set[str]] = defaultdict(set)
     for name in names:
-        alike["".join(name.split()).casefold()].add(name)
+        key = "".join(name.split()).casefold()
+        with suppress(ValueError):
+            key = str(float(key))  # "01", "1.0"
+        alike[key].add(name)
     doubtful = [" = ".join(map(repr, sorted(found))) for found in alike.values() if len(found) > 1]
     if doubtful:
         warn(f"{where}: are these the same? They are kept apart: {examples(doubtful)}.")
@@ -51,10 +55,15 @@ def harmless(text: str) -> str:
     return f"'{text}" if FORMULA.match(text) else text
 
 
+Spelling = Callable[[str], str]
+"""How names are spelled to be compared: as they are, or in lower case."""
+
+
 class NameIndex:
     """Finds the image id that a name means: the id itself, a longer path that ends in it, or a base name.
 
-    Names and ids are `files.tidy`: a decomposed "é" or a blank at the end makes no other name.
+    Names and ids are `files.tidy`: a decomposed "é" or a blank at the end makes no other name. Case counts
+    where it tells images apart; where no image is spelled as the name, it does not.
     A name without an image suffix ("img_1") is matched with the base names less theirs. Paths of other
     people's disks (``/home/x/train/ALB/img_1.jpg``, ``C:\\fish\\img_1.jpg``) count by their end.
     """
@@ -62,11 +71,7 @@ class NameIndex:
     def __init__(self, ids: Iterable[str]) -> None:
         """Index the image ids `ids`."""
         self.ids = set(ids)
-        self._by_name: dict[str, list[str]] = defaultdict(list)
-        self._by_stem: dict[str, list[str]] = defaultdict(list)
-        for image in sorted(self.ids):
-            self._by_name[PurePosixPath(image).name].append(image)
-            self._by_stem[PurePosixPath(image).stem].append(image)
+        self._indexes: dict[Spelling, tuple[dict[str, list[str]], dict[str, list[str]]]] = {}
 
     def find(self, name: str, source: str) -> str | None:
         """The id that `name` means, or None where no image has that name.
@@ -77,25 +82,43 @@ class NameIndex:
         name = tidy(name)
         if name in self.ids:
             return name
-        path = PurePosixPath(name.replace("\\", "/"))
+        for spelling in (str, str.casefold):
+            candidates = self._candidates(PurePosixPath(spelling(name.replace("\\", "/"))), spelling)
+            if len(candidates) > 1:
+                raise FishError(
+                    f"{source}: {name!r} is ambiguous, it may be {examples(candidates)}. "
+                    "Write the image's path under its split there."
+                )
+            if candidates:
+                return candidates[0]
+        return None
+
+    def _candidates(self, path: PurePosixPath, spelling: Spelling) -> list[str]:
+        """The ids that a path may mean, names being compared in a spelling."""
+        by_name, by_stem = self._index(spelling)
         has_suffix = path.suffix.lower() in IMAGE_SUFFIXES
-        candidates = self._by_name.get(path.name, [])
+        candidates = by_name.get(path.name, [])
         if not candidates and not has_suffix:
-            candidates = self._by_stem.get(path.name, [])
-        if len(candidates) > 1:
-            end = "/" + str(path)
-            written = {
-                image: image if has_suffix else str(PurePosixPath(image).with_suffix(""))
-                for image in candidates
-            }
-            ends = [image for image in candidates if end.endswith("/" + written[image])]
-            candidates = [max(ends, key=len)] if ends else candidates
-        if len(candidates) > 1:
-            raise FishError(
-                f"{source}: {name!r} is ambiguous, it may be {examples(candidates)}. "
-                "Write the image's path under its split there."
-            )
-        return candidates[0] if candidates else None
+            candidates = by_stem.get(path.name, [])
+        if len(candidates) < 2:
+            return candidates
+        end = f"/{path}"
+        written = {image: PurePosixPath(spelling(image)) for image in candidates}
+        if not has_suffix:
+            written = {image: each.with_suffix("") for image, each in written.items()}
+        ends = [image for image in candidates if end.endswith(f"/{written[image]}")]
+        return [max(ends, key=len)] if ends else candidates
+
+    def _index(self, spelling: Spelling) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+        """The ids by base name and by base name less its suffix; made when it is first asked for."""
+        if spelling not in self._indexes:
+            by_name, by_stem = defaultdict(list), defaultdict(list)
+            for image in sorted(self.ids):
+                path = PurePosixPath(spelling(image))
+                by_name[path.name].append(image)
+                by_stem[path.stem].append(image)
+            self._indexes[spelling] = dict(by_name), dict(by_stem)
+        return self._indexes[spelling]
 
     def find_all(self, names: Iterable[str], source: str) -> tuple[dict[str, str], list[str]]:
         """Map the `names` that are known to their ids, and list those that aren't, each once in order."""

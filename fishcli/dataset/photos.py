@@ -43,6 +43,11 @@ BEGINNINGS = (
     (4, (b"ftyphei", b"ftyphev", b"ftypmif1", b"ftypmsf1"), f"it is HEIC, whatever its name says: {CONVERT}"),
     (4, (b"ftypavi",), f"it is AVIF, which this installation can't read: {CONVERT}"),
     (0, (b"\xff\x0a", b"\0\0\0\x0cJXL "), f"it is JPEG XL, whatever its name says: {CONVERT}"),
+    (
+        0,
+        (b"<!DOCTYPE", b"<!doctype", b"<html"),
+        "it is a web page, as a failed download leaves it: get it anew",
+    ),
     (0, (b"version https://git-lfs",), "it is a Git LFS pointer: fetch the photos with git lfs pull"),
 )
 """What some files that are no photo begin with, from which byte on, and what to do about them."""

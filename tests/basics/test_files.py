@@ -184,7 +184,7 @@ def test_a_line_with_too_few_values_has_empty_ones(tmp_path):
     ("content", "message"),
     [
         (b"", r"a\.csv, line 1: the file is empty; expected a header"),
-        (b"image;group\na;b\n", r"a\.csv, line 1: no column 'image', 'group'; found 'image;group'"),
+        (b"image;boat\na;b\n", r"a\.csv, line 1: no column 'group'; found 'image', 'boat'"),
         (b"image,boat\na,b\n", r"a\.csv, line 1: no column 'group'; found 'image', 'boat'"),
         (b"image,group\na,b\nc,d,e\n", r"a\.csv: malformed CSV .*line 3"),
         (b"image,group\na,b,c\nd,e,f\n", r"a\.csv: malformed CSV .*line 2.*Give each column a name"),
@@ -246,3 +246,12 @@ def test_a_sealed_file_reads_as_it_was_and_tells_a_change(tmp_path):
         read_json(path)
     path.write_text(json.dumps(json.loads(text)))  # another layout of the same
     assert read_json(path) == json.loads(json.dumps(value))
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_the_separators_of_spreadsheets_abroad(tmp_path, separator):
+    path = tmp_path / "a.csv"
+    path.write_text("image,group\na.jpg,\n,\nb c.jpg,2\n".replace(",", separator))
+    table = read_csv(path, required=["image", "group"], text=["image", "group"])
+    assert table.to_numpy().tolist() == [["a.jpg", ""], ["b c.jpg", "2"]]
+    assert line_of(path, 1) == 4

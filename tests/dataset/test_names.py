@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fishcli.basics.errors import FishError
-from fishcli.dataset.names import NameIndex
+from fishcli.dataset.names import NameIndex, warn_of_lookalikes
 
 INDEX = NameIndex(["ALB/img_1.jpg", "ALB/img_2.jpg", "BET/img_2.jpg", "BET/a.b.png", "NoF/IMG_3.JPG"])
 
@@ -22,7 +22,7 @@ INDEX = NameIndex(["ALB/img_1.jpg", "ALB/img_2.jpg", "BET/img_2.jpg", "BET/a.b.p
         ("C:\\fish\\train\\ALB\\img_2.jpg", "ALB/img_2.jpg"),
         ("/elsewhere/img_1.jpg", "ALB/img_1.jpg"),
         ("img_1.png", None),
-        ("img_3.jpg", None),
+        ("img_3.jpg", "NoF/IMG_3.JPG"),
         ("img", None),
         ("ALB", None),
         ("", None),
@@ -63,3 +63,18 @@ def test_every_id_is_found_by_itself_and_at_the_end_of_a_path(parts, prefix):
     index = NameIndex(ids)
     for image in ids:
         assert index.find(prefix + image, "a test") == image
+
+
+def test_case_counts_only_where_it_tells_images_apart():
+    index = NameIndex(["ALB/a.jpg", "ALB/A.jpg", "BET/b.jpg"])
+    assert index.find("a.jpg", "x") == "ALB/a.jpg"
+    assert index.find("A.jpg", "x") == "ALB/A.jpg"
+    for name in ("B.JPG", "bet/B.jpg", "../Train/BET/b.JPG", "B"):
+        assert index.find(name, "x") == "BET/b.jpg"
+    with pytest.raises(FishError, match=r"'A\.JPG' is ambiguous, it may be ALB/A\.jpg, ALB/a\.jpg"):
+        index.find("A.JPG", "x")
+
+
+def test_labels_that_are_one_number_are_asked_after(capsys):
+    warn_of_lookalikes(["1", "1.0", "01", "2", "x", "nan"], "t.csv")
+    assert "t.csv: are these the same? They are kept apart: '01' = '1' = '1.0'." in capsys.readouterr().err

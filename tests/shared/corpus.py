@@ -111,7 +111,7 @@ ROWS = zlib.compress(bytes(48 * (1 + 3 * 64)))
 PHOTOS = [
     Bad("empty", put(PHOTO, b""), "the file is empty"),
     Bad("text", put(PHOTO, "no photo"), "no image format is recognised in it"),
-    Bad("a web page", put(PHOTO, "<!doctype html><title>404</title>"), "no image format is recognised"),
+    Bad("a web page", put(PHOTO, "<!doctype html><title>404</title>"), "it is a web page"),
     Bad("an SVG", put(PHOTO, "<svg xmlns='http://www.w3.org/2000/svg'/>"), "no image format is recognised"),
     Bad("PostScript", put(PHOTO, "%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"), "no image format"),
     Bad("a link to a large file elsewhere", put(PHOTO, "version https://git-lfs"), "git lfs pull"),
@@ -204,11 +204,7 @@ TRAIN_CSV = [
     Bad("an empty train.csv", put("train.csv", ""), r"train\.csv, line 1: the file is empty"),
     Bad("a header only", put("train.csv", "image,label\n"), "no line after its header"),
     Bad("another column", put("train.csv", "image,class\na,b\n"), "line 1: no column 'label'"),
-    Bad(
-        "semicolons",
-        put("train.csv", "image;label\na;b\n"),
-        "no column 'image', 'label'; found 'image;label'",
-    ),
+    Bad("semicolons", put("train.csv", "image;class\na;b\n"), "no column 'label'; found 'image', 'class'"),
     Bad("an unknown image", put("train.csv", "image,label\nz.jpg,ALB\n"), r"names 1 images that .* z\.jpg"),
     Bad(
         "a path out", put("train.csv", "image,label\n../../etc/passwd,ALB\n"), r"lacks: \.\./\.\./etc/passwd"

@@ -121,7 +121,7 @@ class FeatureStore:
             write_json(path, record, sealed=True)
 
     def add_unreadable(self, split: str, reasons: dict[str, str]) -> None:
-        """Record more images that could not be read; who chose to go on without others has not chosen these."""
+        """Record more images that could not be read; nobody chose yet to go on without these."""
         known = self.unreadable(split)
         self.set_unreadable(split, {**known, **reasons}, None if reasons.keys() <= known.keys() else False)
 
