@@ -12,7 +12,7 @@ MODELS := $(PLACES) --models-dir $(DEMO)/models
 SUBMISSIONS := $(MODELS) --submissions-dir $(DEMO)/submissions
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format bench clean
+.PHONY: help install demo check test lint format bench clean
 
 help: ## show this help
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -46,6 +46,10 @@ demo: $(INSTALLED) ## draw a competition and run the whole pipeline on it
 test: $(INSTALLED) ## lint, type-check and run the tests
 	$(MAKE) --no-print-directory lint
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+check: $(INSTALLED) ## lint, types, floors, and the tests that need no TensorFlow
+	$(MAKE) --no-print-directory lint
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not tensorflow"
 
 lint: $(INSTALLED) ## ruff, mypy and the floors
 	$(BIN)/ruff check .

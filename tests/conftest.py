@@ -3,6 +3,8 @@
 import gc
 import json
 import os
+import re
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -25,8 +27,22 @@ EXIF_ORIENTATION = 0x0112
 SIZES = ((48, 64), (48, 80), (64, 64))
 """(height, width) of the tiny competition's cameras."""
 N_GROUPS = 4
+WITHOUT_TENSORFLOW = "not tensorflow"
 LONGEST_MESSAGE = 500
 COLOURS = ((230, 40, 40), (40, 230, 40), (60, 60, 240), (230, 230, 40), (230, 40, 230), (40, 230, 230))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Where TensorFlow's tests are left out, let its import fail, so that no other test needs it."""
+    if config.getoption("markexpr") == WITHOUT_TENSORFLOW:
+        sys.modules.update(dict.fromkeys(("tensorflow", "keras"), None))  # type: ignore[arg-type]
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Modules that are marked import it when they are collected."""
+    if collection_path.suffix == ".py" and config.getoption("markexpr") == WITHOUT_TENSORFLOW:
+        return "pytestmark = pytest.mark.tensorflow" in collection_path.read_text(encoding="utf-8") or None
+    return None
 
 
 def pytest_collection_finish() -> None:
@@ -60,8 +76,8 @@ def short_messages(
     monkeypatch.setattr(FishError, "__init__", make_noted)
     monkeypatch.setattr(progress, "_write", write_noted)
     yield
-    folder = str(tmp_path_factory.getbasetemp())
-    lines = [line for each in said for line in each.replace(folder, "").splitlines()]
+    folders = re.compile(re.escape(str(tmp_path_factory.getbasetemp())) + "[^ ,:;]*/")  # as deep as a test is
+    lines = [line for each in said for line in folders.sub("", each).splitlines()]
     too_long = [line for line in lines if len(line) > LONGEST_MESSAGE]
     assert not too_long, too_long[0]
 

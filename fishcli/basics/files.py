@@ -175,8 +175,9 @@ def read_cells(path: Path, required: Sequence[str] = ()) -> tuple[list[str], Any
     except pd.errors.EmptyDataError:
         raise FishError(f"{path}, line 1: the file is empty; expected a header line.") from None
     except pd.errors.ParserError as error:
+        reason = str(error).rpartition("error: ")[2].strip()
         raise FishError(
-            f"{path}: malformed CSV ({str(error).strip()}). Give each column a name in line 1, and "
+            f"{path}: malformed CSV ({reason}). Give each column a name in line 1, and "
             "quote cells that hold a comma."
         ) from None
     except OSError as error:

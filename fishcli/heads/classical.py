@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fishcli.basics.errors import FishError, examples
+from fishcli.basics.errors import FishError, cut, examples
 from fishcli.basics.progress import warn
 from fishcli.basics.remote import read_bytes
 from fishcli.dataset.classes import smoothed_prior
@@ -146,7 +146,7 @@ def load_classical(path: Path, encoder: MetadataEncoder, counts: np.ndarray) -> 
         if not (_is_sound(model["classifier"]) and _is_sound(model["boxes"])):
             raise ValueError("it holds a tree that leads nowhere")
     except Exception as error:  # what a damaged zip raises has no common base
-        reason = (str(error) or type(error).__name__).splitlines()[0]
+        reason = cut((str(error) or type(error).__name__).splitlines()[0], 160)
         raise FishError(f"{path} can't be loaded ({reason}).") from None
     return ClassicalHead(model, encoder, counts)
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fishcli.basics.errors import FishError
+from fishcli.basics.errors import FishError, cut
 from fishcli.basics.quiet import load_keras
 from fishcli.basics.remote import local_copy
 from fishcli.dataset.classes import fill_missing_classes
@@ -146,7 +146,7 @@ def load_keras_head(path: Path, encoder: MetadataEncoder, counts: np.ndarray) ->
         if not isinstance(model.input, dict) or "features" not in model.input:
             raise ValueError("it holds no head")
     except Exception as error:  # what a damaged zip raises has no common base
-        reason = (str(error) or type(error).__name__).splitlines()[0]
+        reason = cut((str(error) or type(error).__name__).splitlines()[0], 160)
         if "safe_mode" in str(error):  # Keras tells so last, after the layer's whole config
             reason = "it holds code, such as a Lambda layer, which fishcli never runs"
         raise FishError(f"{path} can't be loaded ({reason}).") from None

@@ -26,6 +26,8 @@ from fishcli.features.backbones.engines import EngineChoice, load_engine
 from fishcli.features.photos.views import LETTERBOX_COLOUR
 from fishcli.features.store.recipe import Recipe
 
+pytestmark = pytest.mark.tensorflow
+
 corners = st.tuples(*[st.floats(0, 1)] * 4).map(
     lambda c: (min(c[0], c[2]), min(c[1], c[3]), max(c[0], c[2]), max(c[1], c[3]))
 )

@@ -24,6 +24,8 @@ from fishcli.features.store.store import FeatureStore
 from fishcli.options.audit import AuditConfig
 from fishcli.options.train import CompareConfig
 
+pytestmark = pytest.mark.tensorflow
+
 
 @pytest.fixture(autouse=True)
 def as_loud_as_before():

@@ -16,6 +16,8 @@ from fishcli.commands import data, remove_runs
 from fishcli.options.data import PictureConfig
 from fishcli.options.seeing import RemoveConfig
 
+pytestmark = pytest.mark.tensorflow
+
 HOLDER = """
 import sys
 from pathlib import Path

@@ -20,6 +20,8 @@ from fishcli.commands import features, leaderboard, predict, train
 from fishcli.features.store.store import FeatureStore
 from fishcli.options.seeing import RunsConfig
 
+pytestmark = pytest.mark.tensorflow
+
 moto_server = pytest.importorskip("moto.server")
 s3fs = pytest.importorskip("s3fs")
 

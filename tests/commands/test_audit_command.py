@@ -18,6 +18,8 @@ from fishcli.cli import app
 from fishcli.commands import audit
 from fishcli.options.audit import AuditConfig
 
+pytestmark = pytest.mark.tensorflow
+
 
 @pytest.fixture(scope="module")
 def sheet(tmp_path_factory):

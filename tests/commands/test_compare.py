@@ -15,6 +15,8 @@ from fishcli.options.train import CompareConfig
 from fishcli.runs import opening
 from fishcli.runs.compare_table import screen_table
 
+pytestmark = pytest.mark.tensorflow
+
 CELL = ["head", "metadata", "boxes"]
 
 

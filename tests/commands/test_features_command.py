@@ -16,6 +16,8 @@ from fishcli.features import extract, upkeep
 from fishcli.features.backbones.engines import Engine
 from fishcli.features.store.store import FeatureStore
 
+pytestmark = pytest.mark.tensorflow
+
 
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory):

@@ -28,6 +28,8 @@ from fishcli.runs.seeing.class_map_mass import class_map_mass, mass_of, summaris
 from fishcli.runs.seeing.map_drawings import draw_images
 from fishcli.runs.seeing.map_inputs import load_map_inputs, maps_of
 
+pytestmark = pytest.mark.tensorflow
+
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):

@@ -24,6 +24,8 @@ from fishcli.runs.run import Run
 from fishcli.scoring.calibration import find_temperature, with_temperature
 from fishcli.scoring.metrics import log_loss
 
+pytestmark = pytest.mark.tensorflow
+
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):

@@ -28,6 +28,8 @@ from fishcli.report.contact_sheets import Shot, contact_sheet
 from fishcli.report.heatmaps import Boxes, Panel, heatmap_picture
 from fishcli.runs.run import Run
 
+pytestmark = pytest.mark.tensorflow
+
 MENDING = Reading(truncated=True)
 
 

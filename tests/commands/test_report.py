@@ -30,6 +30,8 @@ from fishcli.runs.seeing.mistakes import surest_mistakes
 from fishcli.scoring.metrics import log_losses
 from fishcli.scoring.reliability import reliability
 
+pytestmark = pytest.mark.tensorflow
+
 
 def report_config(root, **changes):
     return ReportConfig(**{"data_dir": root / "data", "models_dir": root / "models", "run": "run", **changes})

@@ -11,6 +11,8 @@ from fishcli.commands import summary
 from fishcli.options.seeing import SummaryConfig
 from fishcli.runs.picking import pick_run
 
+pytestmark = pytest.mark.tensorflow
+
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):

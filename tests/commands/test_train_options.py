@@ -28,6 +28,8 @@ from fishcli.runs.pseudo import load_pseudo
 from fishcli.runs.run import Run
 from fishcli.runs.train_inputs import load_train_data
 
+pytestmark = pytest.mark.tensorflow
+
 UNSEEN = "test_000.jpg"
 """A test image whose size no training image has."""
 POOLED = Recipe("mobilenet_v2_035", "out_relu", "0" * 64, (64, 64), "squash", "avg", "keras", "pillow")

@@ -7,6 +7,8 @@ from fishcli.basics.errors import FishError
 from fishcli.features.backbones.applications import APPLICATIONS
 from fishcli.features.backbones.backbone import BackboneChoice, load_backbone
 
+pytestmark = pytest.mark.tensorflow
+
 SMALL = "mobilenet_v2_035"
 
 

@@ -11,6 +11,8 @@ from pipeline import compute, tree_hash
 from fishcli.features.store import contents
 from fishcli.features.store.store import FeatureStore
 
+pytestmark = pytest.mark.tensorflow
+
 
 @pytest.fixture
 def root(tmp_path, monkeypatch):

@@ -110,7 +110,7 @@ def test_a_truncated_image_is_unreadable(tmp_path, image_format, kept):
     ("content", "message"),
     [
         (b"", "the file is empty"),
-        (b"<html>not found</html>", "no image format is recognised"),
+        (b"<html>not found</html>", "it is a web page"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\nshowpage\n", "no image format is recognised"),
     ],
     ids=["empty", "web page", "program"],

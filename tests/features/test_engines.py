@@ -17,6 +17,8 @@ from fishcli.features.store.arrays import chunk_path
 from fishcli.features.store.store import FeatureStore
 from fishcli.options.features import FeaturesConfig
 
+pytestmark = pytest.mark.tensorflow
+
 BATCH = 4
 openvino_only = pytest.mark.skipif(engines.load_openvino() is None, reason="OpenVINO is not installed")
 

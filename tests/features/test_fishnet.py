@@ -21,7 +21,9 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
 
 from fishnet_patterns import texture_bank
 
-IN_PACKAGE = files("fishcli.features") / fishnet.WEIGHTS_FILE
+pytestmark = pytest.mark.tensorflow
+
+IN_PACKAGE = files("fishcli.features.backbones") / fishnet.WEIGHTS_FILE
 
 
 def load(**changes):

@@ -18,6 +18,8 @@ from fishcli.features.store import contents
 from fishcli.features.store.recipe import Recipe
 from fishcli.features.store.store import FeatureStore
 
+pytestmark = pytest.mark.tensorflow
+
 RECIPE = Recipe("vgg16", "block5_pool", "0" * 64, (32, 32), "squash", "none", "keras", "pillow")
 
 

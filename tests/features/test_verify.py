@@ -14,6 +14,8 @@ from fishcli.cli import app
 from fishcli.commands import features
 from fishcli.features.store.store import FeatureStore
 
+pytestmark = pytest.mark.tensorflow
+
 
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory):

@@ -11,6 +11,8 @@ from fishcli.dataset.metadata import MetadataEncoder
 from fishcli.heads.architectures import build_head, builders
 from fishcli.options.train import TrainConfig
 
+pytestmark = pytest.mark.tensorflow
+
 keras = load_keras()
 
 POOLINGS = ("avg", "max", "gem", "overlap", "stochastic")

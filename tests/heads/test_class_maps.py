@@ -17,6 +17,8 @@ from fishcli.heads.inputs import HeadInputs, pool_maps
 from fishcli.heads.trained import KerasHead
 from fishcli.options.train import TrainConfig
 
+pytestmark = pytest.mark.tensorflow
+
 keras = load_keras()
 
 N, SHAPE, COUNTS = 5, (4, 6, 8), np.array([9, 5, 4])

@@ -12,6 +12,8 @@ from fishcli.heads.choices import needs_maps
 from fishcli.heads.fit import fit_fold, load_fold
 from fishcli.options.train import TrainConfig
 
+pytestmark = pytest.mark.tensorflow
+
 KERAS_HEADS = ["gap", "dense", "fcn", "allconv", "inception", "residual", "attention"]
 
 

@@ -9,6 +9,8 @@ from fishcli.basics.quiet import load_keras
 from fishcli.heads.losses import AUXILIARY_WEIGHT, box_loss, class_loss, make_losses
 from fishcli.options.train import TrainConfig
 
+pytestmark = pytest.mark.tensorflow
+
 keras = load_keras()
 
 COUNTS = np.array([20, 5, 15])

@@ -6,6 +6,8 @@ import pytest
 from fishcli.basics.quiet import load_keras
 from fishcli.heads.optimiser import TAIL_RATE, WARM_UP, WEIGHT_DECAY, HeadAdamW
 
+pytestmark = pytest.mark.tensorflow
+
 keras = load_keras()
 
 LR, N_STEPS = 0.01, 40

@@ -19,6 +19,8 @@ from fishcli.heads import reading
 from fishcli.heads.fit import fit_fold
 from fishcli.heads.reading import FileFeatures, read_features
 
+pytestmark = pytest.mark.tensorflow
+
 RECIPE = Recipe("vgg16", "block5_pool", "0" * 64, (32, 32), "squash", "none", "keras", "pillow")
 VIEWS = ["identity", "hflip", "augment_1"]
 N_ROWS = {"train": 23, "test": 7}

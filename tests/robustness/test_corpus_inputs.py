@@ -27,6 +27,8 @@ from fishcli.dataset.thumbnails import read_thumbnails
 from fishcli.features.backbones import fishnet
 from fishcli.features.photos.decode import UnreadableImageError, decode
 
+pytestmark = pytest.mark.tensorflow
+
 
 def kinds(*lists: list[Bad]):
     return pytest.mark.parametrize("bad", [bad for each in lists for bad in each], ids=lambda bad: bad.name)

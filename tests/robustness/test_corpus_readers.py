@@ -30,6 +30,8 @@ from fishcli.options.predict import ScoreConfig
 from fishcli.options.train import TrainConfig
 from fishcli.runs.run import Run, settings_of
 
+pytestmark = pytest.mark.tensorflow
+
 PATHS = {image: Path(image) for image in IMAGES["image"]}
 TESTS = {"test_stg1": IMAGES[["image"]], "test_stg2": IMAGES[["image"]]}
 IMAGE_FORMATS = {name: encoded(name) for name in ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")}

@@ -28,6 +28,8 @@ from fishcli.heads.fit import load_fold
 from fishcli.runs.picking import pick_run
 from fishcli.runs.run import Run
 
+pytestmark = pytest.mark.tensorflow
+
 
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory):

@@ -8,6 +8,8 @@ import pytest
 from conftest import write_competition
 from pipeline import compute, fit, tree_hash
 
+pytestmark = pytest.mark.tensorflow
+
 KILLED = Path(__file__).parents[1] / "shared" / "killed.py"
 FEATURES = ["--backbone", "fishnet", "--image-size", "64x64"]
 FEATURES += ["--batch-size", "8", "--views", "2"]

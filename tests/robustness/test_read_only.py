@@ -17,6 +17,8 @@ from fishcli.cli import app
 from fishcli.commands import predict
 from fishcli.features.store.store import FeatureStore
 
+pytestmark = pytest.mark.tensorflow
+
 
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory):

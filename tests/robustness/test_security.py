@@ -22,6 +22,8 @@ from fishcli.dataset.samples import load_samples
 from fishcli.features.backbones import fishnet
 from fishcli.heads.fit import load_fold
 
+pytestmark = pytest.mark.tensorflow
+
 ENCODER, COUNTS = MetadataEncoder("none"), np.array([3, 3])
 
 # --- links

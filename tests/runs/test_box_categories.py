@@ -24,6 +24,8 @@ from fishcli.runs.seeing.answers import read_answers
 from fishcli.runs.seeing.map_inputs import load_map_inputs
 from fishcli.runs.train_inputs import load_train_data
 
+pytestmark = pytest.mark.tensorflow
+
 FISH = (0.25, 0.25, 0.5, 0.5)
 
 

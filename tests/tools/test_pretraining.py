@@ -16,6 +16,8 @@ TOOLS = Path(__file__).parents[2] / "tools"
 sys.path.insert(0, str(TOOLS))
 from pretrain_fishnet import Plan, pretrain  # noqa: E402
 
+pytestmark = pytest.mark.tensorflow
+
 OPTIONS = ["--schedule", "32:2,64:2", "--scenes", "4", "--tiles", "1", "--every", "2"]
 PLAN = Plan(((32, 2), (64, 2)), n_scenes=4, n_tiles=1, seed=0, steps_a_checkpoint=2)
 

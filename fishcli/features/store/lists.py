@@ -9,7 +9,7 @@ from fishcli.basics.errors import FishError, examples
 from fishcli.basics.files import read_csv, read_json
 from fishcli.features.store.again import features_line
 
-N_REASONS = 3
+N_REASONS = 2
 """So many images that can't be read stand in a message."""
 
 
@@ -47,20 +47,22 @@ def read_unreadable(path: Path) -> dict[str, Any]:
 
 def damaged(path: Path, problem: str) -> FishError:
     """The error that a damaged list is: without it nobody knows what the split's features belong to."""
+    problem = problem.removeprefix(str(path)).lstrip(",: ")  # an error of its reader names it, too
     return FishError(
         f"{path} is damaged: {problem}. Remove {path.parent}, whose features can't be trusted without it, "
-        f"and compute them again: {features_line(path.parent.parent)}."
+        f"and compute them again:\n  {features_line(path.parent.parent)}"
     )
 
 
 def cannot_be_read(store_dir: Path, split: str, reasons: dict[str, str]) -> FishError:
     """The error that images are which can't be read, `reasons` by image, where nobody chose to skip them."""
     lines = [f"\n  {image}: {reason}" for image, reason in reasons.items()]
-    more = f"\n  ... ({len(lines):,} in all)" if len(lines) > N_REASONS else ""
+    everything = store_dir / split / "unreadable.json"
+    more = f"\n  ... ({everything} has all)" if len(lines) > N_REASONS else ""
     return FishError(
         f"{len(lines):,} images of {split} can't be read:{''.join(lines[:N_REASONS])}{more}\nAll others are "
-        "computed and kept. Mend these and run the command again, or first choose to go on without them: "
-        f"{features_line(store_dir, skip_unreadable=True)}."
+        "computed and kept. Mend these and run the command again, or first choose to go on without them:\n"
+        f"  {features_line(store_dir, skip_unreadable=True)}"
     )
 
 
