@@ -73,8 +73,24 @@ def read_json(path: Path) -> Any:
     Raises:
         FishError: the file is missing, malformed (with its line), or was changed since it was sealed.
     """
+    with _naming(path):
+        text = read_bytes(path).decode("utf-8-sig")
     try:
-        value = json.loads(read_bytes(path).decode("utf-8-sig"))
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise FishError(f"{path}, line {error.lineno}: malformed JSON ({error.msg}).") from None
+    except (RecursionError, ValueError) as error:  # nested too deeply, or a number of thousands of digits
+        raise FishError(f"{path}: malformed JSON ({error}).") from None
+    if isinstance(value, dict) and SEAL in value and value.pop(SEAL) != _seal(value):
+        raise FishError(f"{path} was changed or is damaged: its content is not what its {SEAL!r} says.")
+    return value
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Turn what may go wrong with any file of text into a FishError that names it."""
+    try:
+        yield
     except FileNotFoundError:
         raise FishError(f"{path} is missing.") from None
     except IsADirectoryError:
@@ -83,15 +99,8 @@ def read_json(path: Path) -> Any:
         raise FishError(
             f"{path} is not UTF-8 text ({error.reason} at byte {error.start}). Save it as UTF-8."
         ) from None
-    except json.JSONDecodeError as error:
-        raise FishError(f"{path}, line {error.lineno}: malformed JSON ({error.msg}).") from None
-    except (RecursionError, ValueError) as error:  # nested too deeply, or a number of thousands of digits
-        raise FishError(f"{path}: malformed JSON ({error}).") from None
     except OSError as error:
         raise FishError(f"{path} can't be read ({error.strerror or error}).") from None
-    if isinstance(value, dict) and SEAL in value and value.pop(SEAL) != _seal(value):
-        raise FishError(f"{path} was changed or is damaged: its content is not what its {SEAL!r} says.")
-    return value
 
 
 def write_csv(path: Path, table: Any) -> None:
@@ -160,28 +169,19 @@ def read_cells(path: Path, required: Sequence[str] = ()) -> tuple[list[str], Any
     import pandas as pd
 
     options: Any = {"header": None, "dtype": str, "keep_default_na": False, "skipinitialspace": True}
-    try:
-        cells = pd.read_csv(content(path), **options)
-        if len(cells.columns) == 1 and (found := re.search("[;\t]", str(cells.iloc[0, 0]))):
-            cells = pd.read_csv(content(path), sep=found[0], **options)  # as spreadsheets write it abroad
-    except FileNotFoundError:
-        raise FishError(f"{path} is missing.") from None
-    except IsADirectoryError:
-        raise FishError(f"{path} is a folder; expected a file.") from None
-    except UnicodeDecodeError as error:
-        raise FishError(
-            f"{path} is not UTF-8 text ({error.reason} at byte {error.start}). Save it as UTF-8."
-        ) from None
-    except pd.errors.EmptyDataError:
-        raise FishError(f"{path}, line 1: the file is empty; expected a header line.") from None
-    except pd.errors.ParserError as error:
-        reason = str(error).rpartition("error: ")[2].strip()
-        raise FishError(
-            f"{path}: malformed CSV ({reason}). Give each column a name in line 1, and "
-            "quote cells that hold a comma."
-        ) from None
-    except OSError as error:
-        raise FishError(f"{path} can't be read ({error.strerror or error}).") from None
+    with _naming(path):
+        try:
+            cells = pd.read_csv(content(path), **options)
+            if len(cells.columns) == 1 and (found := re.search("[;\t]", str(cells.iloc[0, 0]))):
+                cells = pd.read_csv(content(path), sep=found[0], **options)  # as spreadsheets write it abroad
+        except pd.errors.EmptyDataError:
+            raise FishError(f"{path}, line 1: the file is empty; expected a header line.") from None
+        except pd.errors.ParserError as error:
+            reason = str(error).rpartition("error: ")[2].strip()
+            raise FishError(
+                f"{path}: malformed CSV ({reason}). Give each column a name in line 1, and quote cells that "
+                "hold a comma."
+            ) from None
     for place in cells.columns:
         cells[place] = cells[place].fillna("").map(tidy)
     cells = cells[(cells != "").any(axis=1)].reset_index(drop=True)
