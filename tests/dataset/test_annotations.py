@@ -137,7 +137,7 @@ def test_boxes_over_the_edge_are_clipped(folder, capsys):
         ("ALB/img_1.jpg", 0, 0, 0.5, 0.5),
         ("ALB/img_1.jpg", 0.75, 0.5, 1, 1),
     ]
-    assert "2 of 2" in capsys.readouterr().err
+    assert capsys.readouterr().err == ""  # one of two is cut by more than a hand's breadth
     write_json(folder, [sloth("img_1.jpg", rect(-1.9, -0.5, 203.8, 101))])
     assert rows(read_boxes(folder, IMAGES)) == [("ALB/img_1.jpg", 0, 0, 1, 1)]
     assert capsys.readouterr().err == ""

@@ -16,8 +16,9 @@ from fishcli.dataset.photos import read_orientation
 BOX_COLUMNS = ["x_min", "y_min", "x_max", "y_max"]
 SAME_ASPECT = 0.02
 """Aspects may differ by this share: sizes of copies are rounded, a few lines' crop does no harm."""
-CUT, TINY = 0.01, 2.0
-"""Share of a side by which a box passes the edge, and pixels of a box's side, that are noteworthy."""
+CUT, TINY = 0.05, 2.0
+"""Share of a box that lies outside the photo, and pixels of a box's side, that are noteworthy: hands that
+draw boxes pass the edge by a little."""
 
 
 def to_table(records: Sequence[Record], images: pd.DataFrame) -> pd.DataFrame:
@@ -52,7 +53,7 @@ def to_table(records: Sequence[Record], images: pd.DataFrame) -> pd.DataFrame:
                 found.contradicted.setdefault(image, record.where)
             corners = _in_order(corners, record, found)
             clipped = _clipped(corners)
-            found.cut[record.source] += max(abs(a - b) for a, b in zip(corners, clipped, strict=True)) > CUT
+            found.cut[record.source] += _area(clipped) < (1 - CUT) * _area(corners)
             if clipped[2] > clipped[0] and clipped[3] > clipped[1]:
                 found.tiny[record.source] += _is_tiny(clipped, sizes[image])
                 rows.append((image, *clipped))
@@ -62,6 +63,11 @@ def to_table(records: Sequence[Record], images: pd.DataFrame) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=["image", *BOX_COLUMNS])
     table = table.astype({"image": "str"} | dict.fromkeys(BOX_COLUMNS, "float64"))
     return table.sort_values("image", kind="stable", ignore_index=True)
+
+
+def _area(corners: Corners) -> float:
+    """0 for one that lies outside, whose corners cross where it is clipped."""
+    return max(corners[2] - corners[0], 0.0) * max(corners[3] - corners[1], 0.0)
 
 
 def _placed(records: Sequence[Record], sizes: dict[str, Size], found: Findings) -> list[str | None]:
