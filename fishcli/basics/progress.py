@@ -7,6 +7,7 @@ one none.
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sized
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from fishcli.basics.streams import RED, YELLOW, leave_closed, marked
@@ -20,6 +21,8 @@ LINE_SECONDS, N_LINES = 15.0, 10
 """Where bars can't move, a line comes after so many seconds, and about so many in all."""
 
 _is_quiet = False
+_warned: set[str] | None = None
+"""The warnings that the command has printed; None outside of one."""
 
 
 def set_quiet(is_quiet: bool) -> None:
@@ -34,8 +37,23 @@ def say(message: str) -> None:
         _write(message)
 
 
+@contextmanager
+def each_warning_once() -> Iterator[None]:
+    """Let a command that reads the same files twice warn of them once."""
+    global _warned
+    before, _warned = _warned, set()
+    try:
+        yield
+    finally:
+        _warned = before
+
+
 def warn(message: str) -> None:
     """Print a line that the user should not overlook on stderr."""
+    if _warned is not None:
+        if message in _warned:
+            return
+        _warned.add(message)
     _write(f"{marked('Warning:', YELLOW)} {message}")
 
 

@@ -150,6 +150,15 @@ def test_a_bar_moves_in_a_terminal(monkeypatch):
     assert "3/3" in screen.getvalue()
 
 
+def test_a_command_warns_of_the_same_thing_once(capsys):
+    with progress.each_warning_once():
+        for _ in range(2):
+            warn("one")
+        warn("two")
+    warn("one")
+    assert capsys.readouterr().err.split() == ["Warning:", "one", "Warning:", "two", "Warning:", "one"]
+
+
 def test_quiet_leaves_warnings(capsys):
     progress.set_quiet(True)
     say("a line")
