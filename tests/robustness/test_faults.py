@@ -268,7 +268,7 @@ def test_a_damaged_image_list_is_named_and_no_row_is_taken_for_another(root, cha
     damage_list(store, change)
     for command in (train, compute):
         with pytest.raises(
-            FishError, match=rf"images\.csv is damaged: .*{problem}.*fishcli features .*--backbone"
+            FishError, match=rf"images\.csv is damaged: .*{problem}(?s:.*)fishcli features .*--backbone"
         ):
             command(root)
 
@@ -276,7 +276,7 @@ def test_a_damaged_image_list_is_named_and_no_row_is_taken_for_another(root, cha
 def test_features_without_their_image_list_are_not_believed(root):
     store = store_of(root)
     store.list_path("train").unlink()
-    with pytest.raises(FishError, match=r"images\.csv is damaged: .*fishcli features .*--backbone"):
+    with pytest.raises(FishError, match=r"images\.csv is damaged: (?s:.*)fishcli features .*--backbone"):
         compute(root)
     shutil.rmtree(store.store_dir / "train")
     compute(root)
@@ -288,7 +288,7 @@ def test_features_without_their_image_list_are_not_believed(root):
 def test_a_damaged_list_of_unreadable_images_is_named(root, record):
     store = store_of(root)
     write_json(store.store_dir / "train" / "unreadable.json", record)
-    with pytest.raises(FishError, match=r"unreadable\.json is damaged: .*fishcli features .*--backbone"):
+    with pytest.raises(FishError, match=r"unreadable\.json is damaged: (?s:.*)fishcli features .*--backbone"):
         store.unreadable("train")
 
 
