@@ -28,7 +28,10 @@ SIZES = ((48, 64), (48, 80), (64, 64))
 """(height, width) of the tiny competition's cameras."""
 N_GROUPS = 4
 WITHOUT_TENSORFLOW = "not tensorflow"
+MARKED = re.compile(r"^pytestmark = .*\bmark\.tensorflow\b", re.MULTILINE)
 LONGEST_MESSAGE = 500
+FISHNETS: dict[object, object] = {}
+"""Those that `untraced` has built, by their choice."""
 COLOURS = ((230, 40, 40), (40, 230, 40), (60, 60, 240), (230, 230, 40), (230, 40, 230), (40, 230, 230))
 
 
@@ -41,7 +44,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Modules that are marked import it when they are collected."""
     if collection_path.suffix == ".py" and config.getoption("markexpr") == WITHOUT_TENSORFLOW:
-        return "pytestmark = pytest.mark.tensorflow" in collection_path.read_text(encoding="utf-8") or None
+        return bool(MARKED.search(collection_path.read_text(encoding="utf-8"))) or None
     return None
 
 
@@ -55,6 +58,32 @@ def pytest_collection_finish() -> None:
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Tests, and the processes that they start, keep out of the user's cache."""
     os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="module")
+def untraced() -> Iterator[None]:
+    """For modules about what lies around Keras: no graph is traced, and fishnet is built once a process.
+
+    A graph costs a second a fold. `tests/heads/` holds that it trains to the weights of its steps one by one.
+    """
+    import tensorflow as tf
+
+    from fishcli.features.backbones import backbone
+
+    build = backbone._build
+
+    def build_once(keras: object, choice: backbone.BackboneChoice) -> object:
+        if (choice.backbone, choice.weights) != ("fishnet", "formula"):
+            return build(keras, choice)
+        if choice not in FISHNETS:
+            FISHNETS[choice] = build(keras, choice)
+        return FISHNETS[choice]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(backbone, "_build", build_once)
+        tf.config.run_functions_eagerly(True)
+        yield
+        tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture(autouse=True)

@@ -24,7 +24,7 @@ from fishcli.features.store.store import FeatureStore
 from fishcli.options.audit import AuditConfig
 from fishcli.options.train import CompareConfig
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("untraced")]
 
 
 @pytest.fixture(autouse=True)

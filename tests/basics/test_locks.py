@@ -16,7 +16,7 @@ from fishcli.commands import data, remove_runs
 from fishcli.options.data import PictureConfig
 from fishcli.options.seeing import RemoveConfig
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("untraced")]
 
 HOLDER = """
 import sys

@@ -20,7 +20,7 @@ from fishcli.commands import features, leaderboard, predict, train
 from fishcli.features.store.store import FeatureStore
 from fishcli.options.seeing import RunsConfig
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("untraced")]
 
 moto_server = pytest.importorskip("moto.server")
 s3fs = pytest.importorskip("s3fs")

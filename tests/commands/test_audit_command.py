@@ -18,7 +18,7 @@ from fishcli.cli import app
 from fishcli.commands import audit
 from fishcli.options.audit import AuditConfig
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("untraced")]
 
 
 @pytest.fixture(scope="module")

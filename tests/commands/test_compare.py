@@ -15,7 +15,7 @@ from fishcli.options.train import CompareConfig
 from fishcli.runs import opening
 from fishcli.runs.compare_table import screen_table
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("untraced")]
 
 CELL = ["head", "metadata", "boxes"]
 

@@ -16,7 +16,7 @@ from fishcli.features import extract, upkeep
 from fishcli.features.backbones.engines import Engine
 from fishcli.features.store.store import FeatureStore
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("untraced")]
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,7 @@ from fishcli.runs.seeing.class_map_mass import class_map_mass, mass_of, summaris
 from fishcli.runs.seeing.map_drawings import draw_images
 from fishcli.runs.seeing.map_inputs import load_map_inputs, maps_of
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("untraced")]
 
 
 @pytest.fixture(scope="module")

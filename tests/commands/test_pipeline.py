@@ -24,7 +24,7 @@ from fishcli.runs.run import Run
 from fishcli.scoring.calibration import find_temperature, with_temperature
 from fishcli.scoring.metrics import log_loss
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("untraced")]
 
 
 @pytest.fixture(scope="module")

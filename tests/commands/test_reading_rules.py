@@ -28,7 +28,7 @@ from fishcli.report.contact_sheets import Shot, contact_sheet
 from fishcli.report.heatmaps import Boxes, Panel, heatmap_picture
 from fishcli.runs.run import Run
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("untraced")]
 
 MENDING = Reading(truncated=True)
 

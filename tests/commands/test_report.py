@@ -30,7 +30,7 @@ from fishcli.runs.seeing.mistakes import surest_mistakes
 from fishcli.scoring.metrics import log_losses
 from fishcli.scoring.reliability import reliability
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("untraced")]
 
 
 def report_config(root, **changes):

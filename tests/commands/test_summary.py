@@ -11,7 +11,7 @@ from fishcli.commands import summary
 from fishcli.options.seeing import SummaryConfig
 from fishcli.runs.picking import pick_run
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("untraced")]
 
 
 @pytest.fixture(scope="module")

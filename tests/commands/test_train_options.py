@@ -28,7 +28,7 @@ from fishcli.runs.pseudo import load_pseudo
 from fishcli.runs.run import Run
 from fishcli.runs.train_inputs import load_train_data
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("untraced")]
 
 UNSEEN = "test_000.jpg"
 """A test image whose size no training image has."""

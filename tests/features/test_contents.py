@@ -11,7 +11,7 @@ from pipeline import compute, tree_hash
 from fishcli.features.store import contents
 from fishcli.features.store.store import FeatureStore
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("untraced")]
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from fishcli.features.store import contents
 from fishcli.features.store.recipe import Recipe
 from fishcli.features.store.store import FeatureStore
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("untraced")]
 
 RECIPE = Recipe("vgg16", "block5_pool", "0" * 64, (32, 32), "squash", "none", "keras", "pillow")
 

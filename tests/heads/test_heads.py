@@ -133,3 +133,22 @@ def test_training_leaves_no_graphs_behind():
         gc.collect()
         counts.append(sum(isinstance(each, FuncGraph) for each in gc.get_objects()))
     assert counts[2] == counts[1]
+
+
+@pytest.mark.parametrize("head", ["gap", "dense"])
+def test_a_graph_trains_to_what_its_steps_one_by_one_train_to(head):
+    """Other modules train without a graph, which takes a second to trace."""
+    import tensorflow as tf
+
+    inputs, found = some_inputs(), []
+    config = dataclasses.replace(CONFIG, head=head, epochs=2)
+    for one_by_one in (False, True):
+        tf.config.run_functions_eagerly(one_by_one)
+        try:
+            trained, losses = fit_fold(config, inputs, np.arange(36), seed=0)
+        finally:
+            tf.config.run_functions_eagerly(False)
+        proba, boxes = trained.predict(inputs.features[0], inputs.images)
+        found.append((losses["loss"], losses["box"], proba, boxes))
+    for graph, steps in zip(*found, strict=True):
+        np.testing.assert_allclose(steps, graph, atol=1e-4)

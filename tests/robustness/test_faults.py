@@ -28,7 +28,7 @@ from fishcli.heads.fit import load_fold
 from fishcli.runs.picking import pick_run
 from fishcli.runs.run import Run
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("untraced")]
 
 
 @pytest.fixture(scope="module")

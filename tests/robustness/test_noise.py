@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from fishcli.basics.errors import FishError
 from fishcli.cli import app
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("untraced")]
 
 N_CLASSES = 110
 """From 102 on pandas has something to say of tables that are put together column by column."""

@@ -17,7 +17,7 @@ from fishcli.cli import app
 from fishcli.commands import predict
 from fishcli.features.store.store import FeatureStore
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("untraced")]
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from fishcli.options.seeing import RunsConfig
 from fishcli.options.train import TrainConfig
 from fishcli.runs.run import Run
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("untraced")]
 
 PLACES = ["--data-dir", "the data", "--features-dir", "features there", "--models-dir", "my models"]
 STORE = ["--backbone", "fishnet", "--weights", "own.npz", "--image-size", "64x48", "--resize", "letterbox"]

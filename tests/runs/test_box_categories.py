@@ -24,7 +24,7 @@ from fishcli.runs.seeing.answers import read_answers
 from fishcli.runs.seeing.map_inputs import load_map_inputs
 from fishcli.runs.train_inputs import load_train_data
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("untraced")]
 
 FISH = (0.25, 0.25, 0.5, 0.5)
 
