@@ -45,26 +45,27 @@ def read_detections(path: Path, images: pd.DataFrame, categories: str | None = N
     content = read_json(path)
     if not isinstance(content, dict) or not is_megadetector(content):
         raise FishError(
-            f"{path}: no object with 'images' and 'detection_categories'; expected MegaDetector's batch output."
+            f"{path}: no object with 'images' and 'detection_categories'; expected "
+            "MegaDetector's batch output."
         )
     photos = list(photos_in(path, content))
     images = images.assign(split_image=images["split"] + "/" + images["image"])
-    stray = NameIndex(images["split_image"]).find_all([name for name, _ in photos], str(path))[1]
+    known, stray = NameIndex(images["split_image"]).find_all([name for name, _ in photos], str(path))
     if stray:
         warn(f"{path}: left out {len(stray):,} photos that are none of the competition's: {examples(stray)}.")
-    found = {
-        detection.box.where: detection
-        for name, detections in photos
-        if name not in set(stray)
-        for detection in detections
-    }
-    boxes = chosen([each.box for each in found.values()], categories, str(path))
+    by_entry = {each.box.where: each for name, listed in photos if name in known for each in listed}
+    boxes = chosen([each.box for each in by_entry.values()], categories, str(path))
     ids = images.drop(columns="image").rename(columns={"split_image": "image"})
+    found = Findings("detections")
     rows = []
-    for box, split_image, corners in located(boxes, ids, Findings("detections")):
+    for box, split_image, corners in located(boxes, ids, found):
         clipped = clip(corners)
         if clipped[2] > clipped[0] and clipped[3] > clipped[1]:
-            rows.append((split_image, found[box.where].confidence, *clipped, *_ends(found[box.where])))
+            detection = by_entry[box.where]
+            rows.append((split_image, detection.confidence, *clipped, *_ends(detection)))
+        else:
+            found.empty.append(box.where)
+    found.tell()
     columns = ["confidence", *BOX_COLUMNS, *POINT_COLUMNS]
     table = pd.DataFrame(rows, columns=["split_image", *columns]).astype(dict.fromkeys(columns, "float64"))
     table = images[["split_image", "split", "image"]].merge(table, on="split_image")

@@ -14,7 +14,7 @@ from fishcli.demo.plan import CLASS_SHARES, Sequence, plan_competition
 from fishcli.demo.scene import Frame, draw_sequence
 
 STAGES = {"test_stg1": "stg1", "test_stg2": "stg2"}
-Annotations = dict[str, list[dict[str, str | float]]]
+Annotations = dict[str, list[dict[str, object]]]
 """The entries of one image, by the kind of file."""
 _IN_FLIGHT = 64  # sequences handed to the threads at a time: what is drawn but not yet written stays small
 
@@ -45,7 +45,7 @@ def draw_competition(data_dir: Path, n_images: int, n_boats: int, seed: int) -> 
 
 
 def _write_images(data_dir: Path, sequences: list[Sequence], seed: int) -> dict[str, Annotations]:
-    """Draw and write every image; returns what its fish are annotated with, by the image's path under `data_dir`."""
+    """Draw and write every image; returns the annotations by the image's path under `data_dir`."""
     boats = {sequence.boat.name: sequence.boat for sequence in sequences}
     for path in {PurePosixPath(path).parent for sequence in sequences for path in sequence.paths}:
         (data_dir / path).mkdir(parents=True, exist_ok=True)
@@ -91,11 +91,13 @@ def _write_jpeg(path: Path, image: Image, boat: Boat) -> None:
 
 def _annotated(frame: Frame) -> Annotations:
     """The rectangles and the points of a frame's fish, as Sloth has them."""
-    rects = [
+    rects: list[dict[str, object]] = [
         {"class": "rect", "height": height, "width": width, "x": x, "y": y}
         for x, y, width, height in frame.boxes
     ]
-    points = [{"class": "point", "x": round(x, 1), "y": round(y, 1)} for ends in frame.ends for x, y in ends]
+    points: list[dict[str, object]] = [
+        {"class": "point", "x": round(x, 1), "y": round(y, 1)} for ends in frame.ends for x, y in ends
+    ]
     return {"labels": rects, "points": points}
 
 

@@ -66,7 +66,7 @@ def photos_in(path: Path, content: dict[str, Any]) -> Iterator[tuple[str, list[D
     categories = field(content, "detection_categories", dict, str(path))
     for position, photo in enumerate(field(content, "images", list, str(path)), 1):
         name = field(photo, "file", str, f"{path}, images entry {position}")
-        where = f"{path}, image {shown(name)}"
+        where = f"{path}, images entry {position} ({shown(name)})"
         if photo.get("failure") and photo.get("detections") is None:
             yield name, []
             continue

@@ -11,7 +11,8 @@ from fishcli.dataset.annotations.entries import LONE_POINT, Record, Skipped, fie
 def read_sloth(path: Path, entries: list[Any]) -> Iterator[Record | Skipped]:
     """Boxes and pairs of points of ``[{"filename": ..., "annotations": [...]}]``.
 
-    Boxes are ``{"class": "rect", "x", "y", "width", "height"}``, with x and y of the upper left corner. Points ``{"class": "point", "x", "y"}`` mark head and tail in turn: two and two make a pair, in their
+    Boxes are ``{"class": "rect", "x", "y", "width", "height"}``, with x and y of the upper left corner.
+    Points ``{"class": "point", "x", "y"}`` mark head and tail in turn: two and two make a pair, in their
     order; a last one that is left over has no partner. A class other than "rect", which is a shape, is a
     category.
     """
