@@ -20,7 +20,8 @@ with atheris.instrument_imports(include=["fishcli", "PIL", "xml"]):
     from fishcli.basics.errors import FishError
     from fishcli.basics.files import read_json
     from fishcli.basics.progress import set_quiet
-    from fishcli.dataset.annotations import read_boxes
+    from fishcli.dataset.annotations import read_boxes, read_points
+    from fishcli.dataset.detections import read_detections
     from fishcli.dataset.file_facts import FACT_NAMES as FACTS
     from fishcli.dataset.file_facts import read_facts
     from fishcli.dataset.groups import read_groups
@@ -52,6 +53,17 @@ READERS: dict[str, tuple[str, bytes, Callable[[Path], object]]] = {
         "a.json",
         b'{"images":[{"id":1,"file_name":"a"}],"annotations":[{"image_id":1,"bbox":[0,0,9,9]}]}',
         lambda path: read_boxes(path.parent, IMAGES),
+    ),
+    "points": (
+        "a.json",
+        b'[{"filename":"a.jpg","annotations":[{"class":"point","x":1,"y":2},{"class":"point","x":9,"y":8}]}]',
+        lambda path: read_points(path.parent, IMAGES),
+    ),
+    "megadetector": (
+        "a.json",
+        b'{"detection_categories":{"1":"animal"},"images":[{"file":"a.jpg","detections":[{"category":"1",'
+        b'"conf":0.9,"bbox":[0.1,0.2,0.3,0.4],"keypoints":[[0.1,0.2,0.9],null]}]}]}',
+        lambda path: read_detections(path, IMAGES.assign(split="train")),
     ),
     "voc": (
         "a.xml",

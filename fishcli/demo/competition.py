@@ -11,9 +11,11 @@ from fishcli.demo.boats import Boat
 from fishcli.demo.deck import Deck, draw_deck
 from fishcli.demo.paint import Image, cv2
 from fishcli.demo.plan import CLASS_SHARES, Sequence, plan_competition
-from fishcli.demo.scene import Box, draw_sequence
+from fishcli.demo.scene import Frame, draw_sequence
 
 STAGES = {"test_stg1": "stg1", "test_stg2": "stg2"}
+Annotations = dict[str, list[dict[str, object]]]
+"""The entries of one image, by the kind of file."""
 _IN_FLIGHT = 64  # sequences handed to the threads at a time: what is drawn but not yet written stays small
 
 
@@ -21,7 +23,8 @@ def draw_competition(data_dir: Path, n_images: int, n_boats: int, seed: int) -> 
     """Draw a competition in the mould of NCFM into `data_dir`.
 
     Written: ``train/<CLASS>/*.jpg``, ``test_stg1/`` from the same boats, ``test_stg2/`` from unseen ones,
-    ``boxes/<class>_labels.json`` (Sloth), ``groups.csv``, ``sample_submission_stg1.csv`` and ``_stg2.csv``
+    ``boxes/<class>_labels.json`` and ``boxes/<class>_points.json`` (Sloth: a rectangle a fish, and a point at
+    its head, then one at its tail), ``groups.csv``, ``sample_submission_stg1.csv`` and ``_stg2.csv``
     (filled with the training prior), and ``solution.csv`` (image, class_name, stage, group).
     The same arguments give the same bytes, on the same machine with the same libraries.
 
@@ -36,17 +39,17 @@ def draw_competition(data_dir: Path, n_images: int, n_boats: int, seed: int) -> 
         FishError: OpenCV lacks a library of the system.
     """
     sequences = plan_competition(n_images, n_boats, seed)
-    boxes = _write_images(data_dir, sequences, seed)
-    _write_boxes(data_dir / "boxes", sequences, boxes)
+    fish = _write_images(data_dir, sequences, seed)
+    _write_annotations(data_dir / "boxes", sequences, fish)
     _write_tables(data_dir, sequences)
 
 
-def _write_images(data_dir: Path, sequences: list[Sequence], seed: int) -> dict[str, list[Box]]:
-    """Draw and write every image; returns the boxes by the image's path under `data_dir`."""
+def _write_images(data_dir: Path, sequences: list[Sequence], seed: int) -> dict[str, Annotations]:
+    """Draw and write every image; returns the annotations by the image's path under `data_dir`."""
     boats = {sequence.boat.name: sequence.boat for sequence in sequences}
     for path in {PurePosixPath(path).parent for sequence in sequences for path in sequence.paths}:
         (data_dir / path).mkdir(parents=True, exist_ok=True)
-    boxes: dict[str, list[Box]] = {}
+    fish: dict[str, Annotations] = {}
     n_frames = sum(len(sequence.names) for sequence in sequences)
     with (
         ThreadPoolExecutor(max(2, os.cpu_count() or 1)) as pool,
@@ -54,18 +57,20 @@ def _write_images(data_dir: Path, sequences: list[Sequence], seed: int) -> dict[
     ):
         decks = dict(zip(boats, pool.map(draw_deck, boats.values()), strict=True))
 
-        def draw(number: int) -> dict[str, list[Box]]:
+        def draw(number: int) -> dict[str, Annotations]:
             sequence = sequences[number]
             return _write_sequence(data_dir, sequence, decks[sequence.boat.name], [seed, 3, number])
 
         for start in range(0, len(sequences), _IN_FLIGHT):
             for drawn in pool.map(draw, range(start, min(start + _IN_FLIGHT, len(sequences)))):
-                boxes.update(drawn)
+                fish.update(drawn)
                 progress.update(len(drawn))
-    return boxes
+    return fish
 
 
-def _write_sequence(data_dir: Path, sequence: Sequence, deck: Deck, seed: list[int]) -> dict[str, list[Box]]:
+def _write_sequence(
+    data_dir: Path, sequence: Sequence, deck: Deck, seed: list[int]
+) -> dict[str, Annotations]:
     """Draw and write the frames of one sequence."""
     boat = sequence.boat
     # Seeds belong to sequences and frames, not to threads: the order of drawing does not matter.
@@ -74,7 +79,7 @@ def _write_sequence(data_dir: Path, sequence: Sequence, deck: Deck, seed: list[i
     frames = draw_sequence(boat, deck, sequence.class_name, seeds)
     for path, frame in zip(sequence.paths, frames, strict=True):
         _write_jpeg(data_dir / path, frame.image, boat)
-        drawn[path] = frame.boxes
+        drawn[path] = _annotated(frame)
     return drawn
 
 
@@ -84,20 +89,29 @@ def _write_jpeg(path: Path, image: Image, boat: Boat) -> None:
         partial.write_bytes(encoded.tobytes())
 
 
-def _write_boxes(boxes_dir: Path, sequences: list[Sequence], boxes: dict[str, list[Box]]) -> None:
-    """One Sloth file for each class with fish, its images sorted by name."""
+def _annotated(frame: Frame) -> Annotations:
+    """The rectangles and the points of a frame's fish, as Sloth has them."""
+    rects: list[dict[str, object]] = [
+        {"class": "rect", "height": height, "width": width, "x": x, "y": y}
+        for x, y, width, height in frame.boxes
+    ]
+    points: list[dict[str, object]] = [
+        {"class": "point", "x": round(x, 1), "y": round(y, 1)} for ends in frame.ends for x, y in ends
+    ]
+    return {"labels": rects, "points": points}
+
+
+def _write_annotations(boxes_dir: Path, sequences: list[Sequence], fish: dict[str, Annotations]) -> None:
+    """A Sloth file of rectangles and one of points for each class with fish, images sorted by name."""
     for class_name in CLASS_SHARES:
-        entries = []
-        for path in sorted(
-            path for s in _of(sequences, "train") if s.class_name == class_name for path in s.paths
-        ):
-            rects = [
-                {"class": "rect", "height": height, "width": width, "x": x, "y": y}
-                for x, y, width, height in boxes[path]
+        train = [s for s in _of(sequences, "train") if s.class_name == class_name != "NoF"]
+        paths = sorted(path for s in train for path in s.paths)
+        for kind in ("labels", "points") if class_name != "NoF" else ():
+            entries = [
+                {"annotations": fish[path][kind], "class": "image", "filename": PurePosixPath(path).name}
+                for path in paths
             ]
-            entries.append({"annotations": rects, "class": "image", "filename": PurePosixPath(path).name})
-        if class_name != "NoF":
-            write_json(boxes_dir / f"{class_name.lower()}_labels.json", entries)
+            write_json(boxes_dir / f"{class_name.lower()}_{kind}.json", entries)
 
 
 def _write_tables(data_dir: Path, sequences: list[Sequence]) -> None:

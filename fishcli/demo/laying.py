@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fishcli.demo.camera import Camera
 from fishcli.demo.fish import PaintedFish
@@ -10,6 +11,10 @@ from fishcli.demo.paint import Floats, Image, cv2, lay_over
 
 BOX_OVERHANG = 4
 """Pixels that a box may pass the edge of the image, as in the real competition's files."""
+N_MIDLINE = 501
+"""Places along a fish's middle line: about a pixel apart."""
+
+Point = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -35,10 +40,33 @@ class Pose:
 
 @dataclass(frozen=True)
 class LaidFish:
-    """A fish as the camera sees it: a premultiplied RGBA patch and the pixel of its top left corner."""
+    """A fish as the camera sees it.
+
+    Attributes:
+        patch: premultiplied RGBA.
+        corner: the pixel of its top left corner.
+        midline: (n, 2) pixels of the picture, from the snout to between the tips of the tail.
+    """
 
     patch: Floats
     corner: tuple[int, int]
+    midline: NDArray[np.float64]
+
+    def ends(self, image_size: tuple[int, int]) -> tuple[Point, Point] | None:
+        """Head and tail, or where the middle line leaves the picture before them.
+
+        Args:
+            image_size: (height, width) in pixels.
+
+        Returns:
+            Two pixels (x, y) within the picture; None where it shows nothing of the middle line.
+        """
+        height, width = image_size
+        shown = self.midline[((self.midline >= 0) & (self.midline <= (width, height))).all(axis=1)]
+        if len(shown) < 2:
+            return None
+        (x_head, y_head), (x_tail, y_tail) = shown[[0, -1]].tolist()
+        return (x_head, y_head), (x_tail, y_tail)
 
     def box(self, image_size: tuple[int, int]) -> tuple[float, float, float, float] | None:
         """The box of the fish's opaque part, whether or not something lies over it.
@@ -107,4 +135,13 @@ def lay_fish(painted: PaintedFish, pose: Pose, camera: Camera) -> LaidFish:
         cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_CONSTANT,
     )
-    return LaidFish(patch, (int(left), int(top)))
+    return LaidFish(patch, (int(left), int(top)), _midline(pose, camera))
+
+
+def _midline(pose: Pose, camera: Camera) -> NDArray[np.float64]:
+    along = np.linspace(-0.5, 0.5, N_MIDLINE)
+    across = (-4 if pose.flipped else 4) * pose.bend * along * along
+    cos, sin = np.cos(pose.angle), np.sin(pose.angle)
+    x = pose.x + pose.length * (cos * along - sin * across)
+    y = pose.y + pose.length * (sin * along + cos * across)
+    return camera.project(np.column_stack([x, y, np.zeros(N_MIDLINE)]))

@@ -8,7 +8,7 @@ import numpy as np
 from fishcli.demo.boats import Boat
 from fishcli.demo.deck import Deck
 from fishcli.demo.fish import PaintedFish, paint_fish
-from fishcli.demo.laying import Pose, lay_fish, painting_length
+from fishcli.demo.laying import Point, Pose, lay_fish, painting_length
 from fishcli.demo.light import Light, draw_light, take_picture
 from fishcli.demo.paint import (
     Colour,
@@ -31,10 +31,17 @@ _ROPES: tuple[Colour, ...] = ((206, 190, 140), (60, 120, 170), (200, 90, 50), (7
 
 @dataclass(frozen=True)
 class Frame:
-    """A photo, uint8 RGB in the boat's image size, and a box (x, y, width, height) in pixels a fish."""
+    """A photo and its fish.
+
+    Attributes:
+        image: uint8 RGB in the boat's image size.
+        boxes: (x, y, width, height) in pixels, one a fish.
+        ends: head and tail, (x, y) in pixels each, of the fish whose middle line is in the picture.
+    """
 
     image: Image
     boxes: list[Box]
+    ends: list[tuple[Point, Point]]
 
 
 @dataclass(frozen=True)
@@ -161,7 +168,7 @@ def _draw_frame(boat: Boat, deck: Deck, shot: Shot, rng: np.random.Generator) ->
         draw_bucket(image, camera, bucket, 0.16, boat.trim)
     for points, colour in shot.ropes[1:]:
         draw_rope(image, camera, points, 0.014, colour)
-    boxes = []
+    boxes, ends = [], []
     reach = 0.035 * camera.pixels_per_metre
     offset = (round(reach * np.cos(light.shadow_angle)), round(reach * np.sin(light.shadow_angle)))
     crew = [(x, y, angle + rng.normal(0, 0.06)) for x, y, angle in shot.crew]
@@ -177,6 +184,7 @@ def _draw_frame(boat: Boat, deck: Deck, shot: Shot, rng: np.random.Generator) ->
             laid.cast_shadow(image, offset, light.shadow)
             lay_over(image, laid.patch, laid.corner)
             boxes.append(box)
+            ends += [pair] if (pair := laid.ends(camera.image_size)) else []
     for points, colour in shot.ropes[:1]:
         draw_rope(image, camera, points, 0.014, colour)
     for x, y, angle in shot.gloves:
@@ -184,7 +192,7 @@ def _draw_frame(boat: Boat, deck: Deck, shot: Shot, rng: np.random.Generator) ->
     for place, reaching in zip(crew, hands, strict=True):
         if place[1] > nearest:
             draw_crew(image, camera, place, reaching, boat.oilskin)
-    return Frame(take_picture(image, deck, light, boat.lens, rng), boxes)
+    return Frame(take_picture(image, deck, light, boat.lens, rng), boxes, ends)
 
 
 def _stir(pose: Pose, rng: np.random.Generator) -> Pose:

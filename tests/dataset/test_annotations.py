@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fishcli.basics.errors import FishError
-from fishcli.dataset.annotations import BOX_COLUMNS, read_boxes
+from fishcli.dataset.annotations import BOX_COLUMNS, read_boxes, read_points
 
 IMAGES = pd.DataFrame(
     {
@@ -165,11 +165,44 @@ def test_an_annotation_without_class_may_be_a_box(folder):
 
 
 @pytest.mark.parametrize("n_points", [1, 2, 3, 4])
-def test_points_are_no_boxes(folder, n_points, capsys):
-    points = [{"class": "point", "x": 10.0 * i, "y": 5.0} for i in range(n_points)]
+def test_two_points_are_a_pair_and_a_last_one_alone_is_counted(folder, n_points, capsys):
+    points = [{"class": "point", "x": 20.0 * i, "y": 50.0} for i in range(n_points)]
     write_json(folder, [sloth("img_1.jpg", *points), sloth("img_2.jpg", *points, rect(0, 0, 100, 100))])
-    assert rows(read_boxes(folder, IMAGES)) == [("ALB/img_2.jpg", 0, 0, 0.5, 1)]
+    pairs = [(0, 0.5, 0.1, 0.5), (0.2, 0.5, 0.3, 0.5)][: n_points // 2]
+    images = ("ALB/img_1.jpg", "ALB/img_2.jpg")
+    assert rows(read_points(folder, IMAGES)) == [(image, *pair) for image in images for pair in pairs]
+    err = capsys.readouterr().err
+    assert err.count("Warning") == n_points % 2 == err.count("left out 2 points without a partner")
+
+
+def test_a_rectangle_wins_over_points_and_points_stand_in_for_it(folder, capsys):
+    points = [{"class": "point", "x": x, "y": 50.0} for x in (20.0, 80.0)]
+    write_json(folder, [sloth(f"img_{i}.jpg", *points) for i in (1, 2)], "a_points.json")
+    write_json(folder, [sloth("img_2.jpg", rect(0, 0, 100, 100))], "b.json")
+    assert rows(read_boxes(folder, IMAGES)) == [
+        ("ALB/img_1.jpg", 0.1, 0.4, 0.4, 0.6),  # 60 pixels long, 20 deep
+        ("ALB/img_2.jpg", 0, 0, 0.5, 1),
+    ]
     assert capsys.readouterr().err == ""
+
+
+def test_the_box_around_a_slanted_pair_holds_a_fish_a_third_as_deep(folder):
+    points = [{"class": "point", "x": x, "y": y} for x, y in ((100.0, 80.0), (40.0, 20.0))]
+    write_json(folder, [sloth("img_1.jpg", *points)])
+    assert rows(read_boxes(folder, IMAGES)) == [("ALB/img_1.jpg", 0.15, 0.1, 0.55, 0.9)]
+
+
+def test_points_without_a_number_are_refused(folder):
+    write_json(folder, [sloth("img_1.jpg", {"class": "point", "x": 1})])
+    with pytest.raises(FishError, match="annotation 1: no 'y'"):
+        read_points(folder, IMAGES)
+
+
+def test_points_are_clipped_and_ends_that_fall_together_dropped(folder, capsys):
+    spots = [(-5.0, 50.0), (100.0, 120.0), (30.0, 30.0), (30.0, 30.0)]
+    write_json(folder, [sloth("img_1.jpg", *({"class": "point", "x": x, "y": y} for x, y in spots))])
+    assert rows(read_points(folder, IMAGES)) == [("ALB/img_1.jpg", 0, 0.5, 0.5, 1)]
+    assert "dropped 1 pairs of points" in capsys.readouterr().err
 
 
 def test_stray_names_are_skipped_with_one_warning(folder, capsys):

@@ -12,6 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from fishcli.basics.files import digest
+from fishcli.dataset.annotations import read_boxes, read_points
 from fishcli.demo.camera import Camera
 from fishcli.demo.competition import draw_competition
 from fishcli.demo.deck import draw_deck
@@ -192,7 +193,7 @@ def test_frames_of_a_sequence_are_near_duplicates_in_one_split(data_dir):
 
 def test_box_files_are_sloth_and_fit_the_images(data_dir, train):
     found = []
-    for path in sorted((data_dir / "boxes").iterdir()):
+    for path in sorted((data_dir / "boxes").glob("*_labels.json")):
         class_name = path.name.removesuffix("_labels.json").upper()
         for entry in json.loads(path.read_text()):
             assert set(entry) == {"annotations", "class", "filename"}
@@ -208,6 +209,37 @@ def test_box_files_are_sloth_and_fit_the_images(data_dir, train):
                 assert rect["x"] + rect["width"] <= width + BOX_OVERHANG
                 assert rect["y"] + rect["height"] <= height + BOX_OVERHANG
     assert sorted(found) == sorted(train.loc[train["class_name"] != "NoF", "image"])
+
+
+def test_each_rectangle_has_its_points_but_where_the_middle_line_is_outside(data_dir, train):
+    boxes, points = (
+        reader(data_dir / "boxes", sizes_of(data_dir, train)) for reader in (read_boxes, read_points)
+    )
+    counts = [table["image"].value_counts() for table in (boxes, points)]
+    assert (counts[1] <= counts[0].reindex(counts[1].index)).all()
+    assert len(points) > 0.95 * len(boxes)
+    assert len(list((data_dir / "boxes").glob("*_points.json"))) == len(CLASSES) - 1
+
+
+def sizes_of(data_dir: Path, train: pd.DataFrame) -> pd.DataFrame:
+    shapes = [read(data_dir / path).shape for path in train["path"]]
+    return train.assign(height=[shape[0] for shape in shapes], width=[shape[1] for shape in shapes])
+
+
+@pytest.mark.parametrize("flipped", [False, True])
+@pytest.mark.parametrize("bend", [-0.15, 0.15])
+def test_head_and_tail_end_the_middle_line_of_the_fish(flipped, bend):
+    camera = Camera(image_size=(360, 640), tilt=0.6, roll=0.05, pixels_per_metre=160)
+    painted = paint_fish(SPECIES["ALB"][0], seed=3, length=300)
+    laid = lay_fish(painted, Pose(0.1, 0.05, 0.4, 0.9, flipped, bend), camera)
+    columns, rows = (laid.midline[10:380] - laid.corner).astype(int).T
+    assert (laid.patch[rows, columns, 3] > 0.5).all()
+    head, tail = laid.ends(camera.image_size)
+    assert head[0] < tail[0]  # the snout is to the left
+    assert np.allclose(laid.midline[[0, -1]], (head, tail))
+    beyond = lay_fish(painted, Pose(2, 0, 0, 1.2, False, 0), camera)
+    assert 639 < beyond.ends(camera.image_size)[1][0] <= 640
+    assert lay_fish(painted, Pose(4, 0, 0, 1, False, 0), camera).ends(camera.image_size) is None
 
 
 @pytest.mark.parametrize("class_name", SPECIES)

@@ -16,7 +16,7 @@ from fishcli.basics.errors import FishError
 from fishcli.basics.files import read_json
 from fishcli.basics.quiet import load_keras
 from fishcli.commands import score
-from fishcli.dataset.annotations import read_boxes
+from fishcli.dataset.annotations import read_boxes, read_points
 from fishcli.dataset.file_facts import FACT_NAMES, read_facts
 from fishcli.dataset.groups import read_groups
 from fishcli.dataset.images import _labels_from_csv
@@ -92,7 +92,9 @@ def test_sample_submission(content):
 
 def boxes_read_or_refused(name, content):
     boxes = read_or_refused(f"boxes/{name}", content, lambda folder: read_boxes(folder / "boxes", IMAGES))
-    assert boxes is None or boxes.drop(columns="image").stack().between(0, 1).all()
+    points = read_or_refused(f"boxes/{name}", content, lambda folder: read_points(folder / "boxes", IMAGES))
+    for table in (boxes, points):
+        assert table is None or table.drop(columns="image").stack().between(0, 1).all()
 
 
 @given(

@@ -278,6 +278,11 @@ def sloth(**annotation: Any) -> str:
     return json.dumps([{"filename": "a.jpg", "annotations": [annotation]}])
 
 
+def megadetector(**detection: Any) -> str:
+    photo = {"file": "a.jpg", "detections": [{"category": "1", **detection}]}
+    return json.dumps({"detection_categories": {"1": "animal"}, "images": [photo]})
+
+
 VIA_WITHOUT_Y = '{"a": {"filename": "a.jpg", "regions": [{"shape_attributes": {"name": "rect", "x": 1}}]}}'
 LAUGHS = '<!DOCTYPE a [<!ENTITY a "ha">' + "".join(
     f'<!ENTITY {new} "{10 * f"&{old};"}">' for old, new in zip("abcdefghi", "bcdefghij", strict=True)
@@ -294,6 +299,34 @@ ANNOTATION_JSON: dict[str, Any] = {
         "images": [{"id": 1, "file_name": "a.jpg", "width": 64, "height": 48}],
         "categories": [{"id": 2, "name": "x"}],
         "annotations": [{"image_id": 1, "category_id": 2, "iscrowd": 0, "bbox": [1, 2, 3, 4]}],
+    },
+    "Sloth's points": [
+        {
+            "filename": "a.jpg",
+            "annotations": [{"class": "point", "x": 1, "y": 2}, {"class": "point", "x": 9, "y": 8}],
+        }
+    ],
+    "COCO's keypoints": {
+        "images": [{"id": 1, "file_name": "a.jpg", "width": 64, "height": 48}],
+        "categories": [{"id": 2, "name": "x", "keypoints": ["head", "tail"]}],
+        "annotations": [{"image_id": 1, "category_id": 2, "keypoints": [1, 2, 2, 9, 8, 1]}],
+    },
+    "MegaDetector": {
+        "detection_categories": {"1": "animal"},
+        "images": [
+            {
+                "file": "a.jpg",
+                "detections": [
+                    {
+                        "category": "1",
+                        "conf": 0.9,
+                        "bbox": [0.1, 0.2, 0.3, 0.4],
+                        "keypoints": [[0.1, 0.2, 0.9], [0.3, 0.4, 0.9]],
+                    }
+                ],
+            },
+            {"file": "b.jpg", "failure": "x", "detections": None},
+        ],
     },
     "LabelMe": {
         "imagePath": "a.jpg",
@@ -403,6 +436,23 @@ ANNOTATIONS = [
     ),
     Bad("YOLO in pixels", put("boxes/a.txt", "0 30 20 8 8"), r"a\.txt, line 1: 34 where a fraction"),
     Bad("half a line of YOLO", put("boxes/a.txt", "0 0.5 0.5"), r"a\.txt, line 1: 3 values"),
+    Bad("a point of one number", put("boxes/a.json", sloth(**{"class": "point", "x": 1})), "no 'y'"),
+    Bad(
+        "MegaDetector without a file",
+        put("boxes/a.json", '{"detection_categories": {}, "images": [{}]}'),
+        "images entry 1: no 'file'",
+    ),
+    Bad(
+        "MegaDetector in pixels",
+        put("boxes/a.json", megadetector(conf=0.9, bbox=[10, 10, 20, 20])),
+        "30 where a fraction",
+    ),
+    Bad(
+        "MegaDetector in percent",
+        put("boxes/a.json", megadetector(conf=90, bbox=[0, 0, 1, 1])),
+        "'conf' is 90",
+    ),
+    Bad("half a MegaDetector box", put("boxes/a.json", megadetector(conf=0.9, bbox=[0, 0])), "'bbox' has 2"),
     Bad("LabelMe of no points", put("boxes/a.json", '{"shapes": [{"label": "x"}]}'), "shape 1: no 'points'"),
     Bad("VIA without a number", put("boxes/a.json", VIA_WITHOUT_Y), "region 1: no 'y'"),
     Bad("Label Studio without data", put("boxes/a.json", '[{"data": {}, "annotations": []}]'), "no 'image'"),

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from fishcli.basics.errors import FishError, examples, shown
 from fishcli.basics.files import tidy
 from fishcli.basics.progress import say
-from fishcli.dataset.annotations.entries import Record
+from fishcli.dataset.annotations.entries import Record, kinds_of
 
 CROWD = "iscrowd"
 """The word of `--box-categories`, and of COCO's files, for boxes around many."""
@@ -13,6 +13,8 @@ CROWD = "iscrowd"
 
 def chosen(records: Sequence[Record], categories: str | None, where: str) -> Sequence[Record]:
     """The boxes of the wanted categories; what names no category is wanted, a crowd only by its word.
+
+    Pairs of points are chosen likewise.
 
     Args:
         records: all boxes.
@@ -31,12 +33,18 @@ def chosen(records: Sequence[Record], categories: str | None, where: str) -> Seq
         for record in records
         if (not record.is_crowd or CROWD in (wanted or ()))
         and (not names or record.category is None or tidy(record.category) in names)
+        and (not record.is_aside or names)
     ]
     if wanted is not None:
-        say(f"{len(kept):,} of {len(records):,} boxes are of --box-categories {','.join(sorted(wanted))}")
-    elif len(kept) < len(records):
-        n_crowds = len(records) - len(kept)
+        what = f"{len(records):,} {kinds_of(records)}"
+        say(f"{len(kept):,} of {what} are of --box-categories {','.join(sorted(wanted))}")
+        return kept
+    if n_crowds := sum(record.is_crowd for record in records):
         say(f"{n_crowds:,} boxes of crowds are left out (--box-categories {CROWD} takes them too)")
+    aside = [tidy(record.category or "") for record in records if record.is_aside]
+    if aside:
+        found = " and ".join(sorted(set(aside)))
+        say(f"{len(aside):,} boxes of {found} are left out (--box-categories takes them where it names them)")
     return kept
 
 

@@ -14,20 +14,29 @@ Corners = tuple[float, float, float, float]
 Unit = Literal["pixels", "fractions", "percent", "untold"]
 
 NO_OBJECT = "images without an object"
+LONE_POINT = "points without a partner"
 
 
 class Record(NamedTuple):
-    """A box as its file has it."""
+    """A box as its file has it, or the pair of points at an object's head and tail."""
 
     source: str  # the file, or the files of one kind: they have one unit
     where: str  # the file and the entry, for messages
     names: tuple[str, ...]  # of the image; the first that is known counts
-    corners: Corners
+    corners: Corners  # of a pair: x and y of the head, x and y of the tail
     width: float | None = None  # the image's, as the file declares it
     height: float | None = None
     unit: Unit = "pixels"  # what the format says
     category: str | None = None  # None where the file names none
     is_crowd: bool = False  # COCO's box around many
+    is_aside: bool = False  # counts only where its category is asked for by name
+    is_pair: bool = False
+
+
+def kinds_of(records: Iterable[Record]) -> str:
+    """What records are, in the plural, for messages."""
+    kinds = {record.is_pair for record in records}
+    return "boxes and pairs of points" if len(kinds) > 1 else "pairs of points" if True in kinds else "boxes"
 
 
 class Skipped(NamedTuple):

@@ -5,14 +5,14 @@ from collections.abc import Iterable
 
 from fishcli.basics.errors import examples
 from fishcli.basics.progress import say, warn
-from fishcli.dataset.annotations.entries import NO_OBJECT, Skipped
+from fishcli.dataset.annotations.entries import LONE_POINT, NO_OBJECT, Skipped
 
 N_NOTED, SHARE_NOTED = 3, 0.1
 """A source's boxes that are cut or tiny are said where they are so many, or all, and more than this share."""
 
 
 class Findings:
-    """What was met while boxes were turned into fractions.
+    """What was met while boxes, or pairs of points, were turned into fractions.
 
     Attributes:
         boxes: of each source, how many boxes were looked at.
@@ -25,8 +25,9 @@ class Findings:
         contradicted: an entry for each image of whose size its annotations say something else.
     """
 
-    def __init__(self) -> None:
-        """Nothing is found yet."""
+    def __init__(self, what: str = "boxes") -> None:
+        """Nothing is found yet; `what` is looked at, in the plural."""
+        self.what = what
         self.boxes: Counter[str] = Counter()
         self.cut: Counter[str] = Counter()
         self.tiny: Counter[str] = Counter()
@@ -40,13 +41,13 @@ class Findings:
         """Say all of it."""
         if self.stray:
             warn(
-                f"skipped {self.stray.total():,} boxes of {len(self.stray):,} names that are no training "
-                f"image: {examples(list(self.stray))}."
+                f"skipped {self.stray.total():,} {self.what} of {len(self.stray):,} names that are no "
+                f"training image: {examples(list(self.stray))}."
             )
         if self.empty:
             warn(
-                f"dropped {len(self.empty):,} boxes that have no area inside their photo, or whose photo's "
-                f"size is unknown: {examples(self.empty)}."
+                f"dropped {len(self.empty):,} {self.what} that have no extent inside their photo, or whose "
+                f"photo's size is unknown: {examples(self.empty)}."
             )
         if self.mended:
             warn(
@@ -55,13 +56,13 @@ class Findings:
             )
         if self.turned:
             say(
-                f"the boxes of {len(self.turned):,} images are turned as their photo is by its EXIF: "
+                f"the {self.what} of {len(self.turned):,} images are turned as their photo is by its EXIF: "
                 f"{examples(self.turned)}"
             )
         if self.contradicted:
             warn(
                 f"annotations of {len(self.contradicted):,} images declare a size of another shape than the "
-                f"photo's, so their boxes may lie elsewhere: {examples(list(self.contradicted.values()))}."
+                f"photo's, so these may lie elsewhere: {examples(list(self.contradicted.values()))}."
             )
         self._tell_share(self.cut, "pass the edge of their photo", "they were drawn on it at its size")
         self._tell_share(self.tiny, "are under 2 pixels wide or high", "their unit is pixels")
@@ -83,6 +84,8 @@ def tell_skipped(skipped: Iterable[Skipped]) -> None:
         found[entry.what].append(entry.where)
     if nothing := found.pop(NO_OBJECT, []):
         say(f"{len(nothing):,} {NO_OBJECT} in the annotations: {examples(nothing)}")
+    if lone := found.pop(LONE_POINT, []):
+        warn(f"left out {len(lone):,} {LONE_POINT}, where one or three mark head and tail: {examples(lone)}.")
     if found:
         kinds = sorted((f"{len(wheres):,} {what}" for what, wheres in found.items()), reverse=True)
         wheres = [where for each in found.values() for where in each]

@@ -9,6 +9,7 @@ from fishcli.dataset.annotations.coco import read_coco
 from fishcli.dataset.annotations.entries import Record, Skipped
 from fishcli.dataset.annotations.label_studio import is_label_studio, read_label_studio
 from fishcli.dataset.annotations.labelme import read_labelme
+from fishcli.dataset.annotations.megadetector import is_megadetector, read_megadetector
 from fishcli.dataset.annotations.sloth import read_sloth
 from fishcli.dataset.annotations.via import is_via, read_via
 
@@ -21,12 +22,15 @@ def read_box_json(path: Path) -> Iterator[Record | Skipped]:
     if isinstance(content, dict):
         if {"images", "annotations"} <= content.keys():
             return read_coco(path, content)
+        if is_megadetector(content):
+            return read_megadetector(path, content)
         if "shapes" in content:
             return read_labelme(path, content)
         if is_via(content):
             return read_via(path, content)
     raise FishError(
         f"{path}: neither Sloth (a list of images), Label Studio (a list of tasks), LabelMe (an object with "
-        "'shapes'), VIA (images with 'regions') nor COCO (an object with 'images' and 'annotations'). "
+        "'shapes'), VIA (images with 'regions'), MegaDetector (an object with 'images' and "
+        "'detection_categories') nor COCO (an object with 'images' and 'annotations'). "
         "Convert it, or move it out of the folder."
     )

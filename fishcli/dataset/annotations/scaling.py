@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -20,49 +21,84 @@ CUT, TINY = 0.05, 2.0
 """Share of a box that lies outside the photo, and pixels of a box's side, that are noteworthy: hands that
 draw boxes pass the edge by a little."""
 
+BoxRow = tuple[str, float, float, float, float]
 
-def to_table(records: Sequence[Record], images: pd.DataFrame) -> pd.DataFrame:
-    """Find each record's image, scale it to fractions, clip it; drop and report what can't be used.
+
+class Located(NamedTuple):
+    """A record, its image's id, and its corners as fractions of the upright photo."""
+
+    record: Record
+    image: str
+    corners: Corners
+
+
+def located(records: Sequence[Record], images: pd.DataFrame, found: Findings) -> list[Located]:
+    """Find each record's image and scale it to fractions of the upright photo.
 
     Args:
         records: of all sources.
         images: as `read_boxes` takes them.
+        found: what is noteworthy is added.
 
     Returns:
-        As `read_boxes`.
+        The records whose image, size and unit are known; those of boxes are in order, none
+        is clipped.
 
     Raises:
         FishError: a source mixes units, or a base name belongs to several images.
     """
-    sizes = dict(zip(images["image"], zip(images["width"], images["height"], strict=True), strict=True))
-    found = Findings()
+    sizes = sizes_of(images)
     placed = _placed(records, sizes, found)
     units = _units(records, placed, sizes)
     orientations = _orientations(records, placed, images, sizes)
-    rows: list[tuple[str, float, float, float, float]] = []
+    there = []
     for record, image in zip(records, placed, strict=True):
         if image is None:
             continue
-        found.boxes[record.source] += 1
         corners = _fractions(record, units[record.source], sizes[image])
-        if corners is not None:
-            if image in orientations and _is_crossed(record, sizes[image]):
-                corners = _turned(corners, orientations[image])
-                found.turned.add(image)
-            elif _is_contradicted(record, sizes[image]):
-                found.contradicted.setdefault(image, record.where)
+        if corners is None:
+            found.empty.append(record.where)
+            continue
+        if not record.is_pair:
             corners = _in_order(corners, record, found)
-            clipped = _clipped(corners)
-            found.cut[record.source] += _area(clipped) < (1 - CUT) * _area(corners)
-            if clipped[2] > clipped[0] and clipped[3] > clipped[1]:
-                found.tiny[record.source] += _is_tiny(clipped, sizes[image])
-                rows.append((image, *clipped))
-                continue
-        found.empty.append(record.where)
-    found.tell()
-    table = pd.DataFrame(rows, columns=["image", *BOX_COLUMNS])
-    table = table.astype({"image": "str"} | dict.fromkeys(BOX_COLUMNS, "float64"))
+        if image in orientations and _is_crossed(record, sizes[image]):
+            corners = _turned(corners, orientations[image])
+            corners = corners if record.is_pair else _sorted(corners)
+            found.turned.add(image)
+        elif _is_contradicted(record, sizes[image]):
+            found.contradicted.setdefault(image, record.where)
+        there.append(Located(record, image, corners))
+    return there
+
+
+def to_boxes(there: Sequence[Located], images: pd.DataFrame, found: Findings) -> list[BoxRow]:
+    """The boxes among records, clipped; those without area are dropped."""
+    sizes = sizes_of(images)
+    rows = []
+    for record, image, corners in there:
+        if record.is_pair:
+            continue
+        found.boxes[record.source] += 1
+        clipped = clip(corners)
+        found.cut[record.source] += _area(clipped) < (1 - CUT) * _area(corners)
+        if clipped[2] > clipped[0] and clipped[3] > clipped[1]:
+            found.tiny[record.source] += _is_tiny(clipped, sizes[image])
+            rows.append((image, *clipped))
+        else:
+            found.empty.append(record.where)
+    return rows
+
+
+def to_table(rows: Sequence[BoxRow], columns: Sequence[str]) -> pd.DataFrame:
+    """Rows of an image id and four fractions as a table, ordered by id."""
+    table = pd.DataFrame(rows, columns=["image", *columns])
+    table = table.astype({"image": "str"} | dict.fromkeys(columns, "float64"))
     return table.sort_values("image", kind="stable", ignore_index=True)
+
+
+def sizes_of(images: pd.DataFrame) -> dict[str, Size]:
+    """Width and height of each image."""
+    return dict(zip(images["image"], zip(images["width"], images["height"], strict=True), strict=True))
 
 
 def _area(corners: Corners) -> float:
@@ -152,13 +188,16 @@ def _fractions(record: Record, unit: Unit, photo: Size) -> Corners | None:
 
 
 def _turned(corners: Corners, orientation: int) -> Corners:
-    """A box of the photo as it is stored, in the photo as its EXIF orientation (5 to 8) turns it."""
-    x_min, y_min, x_max, y_max = corners
+    """Two points of the photo as it is stored, in the photo as its EXIF orientation (5 to 8) turns it.
+
+    Corners of a box may come out of order.
+    """
+    x_1, y_1, x_2, y_2 = corners
     if orientation in (7, 8):
-        x_min, x_max = 1 - x_max, 1 - x_min
+        x_1, x_2 = 1 - x_1, 1 - x_2
     if orientation in (6, 7):
-        y_min, y_max = 1 - y_max, 1 - y_min
-    return y_min, x_min, y_max, x_max
+        y_1, y_2 = 1 - y_1, 1 - y_2
+    return y_1, x_1, y_2, x_2
 
 
 def _in_order(corners: Corners, record: Record, found: Findings) -> Corners:
@@ -166,10 +205,16 @@ def _in_order(corners: Corners, record: Record, found: Findings) -> Corners:
     if x_min <= x_max and y_min <= y_max:
         return corners
     found.mended.append(record.where)
+    return _sorted(corners)
+
+
+def _sorted(corners: Corners) -> Corners:
+    x_min, y_min, x_max, y_max = corners
     return min(x_min, x_max), min(y_min, y_max), max(x_min, x_max), max(y_min, y_max)
 
 
-def _clipped(corners: Corners) -> Corners:
+def clip(corners: Corners) -> Corners:
+    """Corners within the photo."""
     x_min, y_min, x_max, y_max = (min(max(0.0, corner), 1.0) for corner in corners)
     return x_min, y_min, x_max, y_max
 
