@@ -28,7 +28,13 @@ class FeaturesConfig(StoreConfig):
     resize: Annotated[Literal["squash", "letterbox", "crop"], Option(help="How photos get to that size.")] = (
         "squash"
     )
-    layer: Annotated[str | None, Option(help="Cut at this layer's output.", show_default="the last")] = None
+    layer: Annotated[
+        str | None,
+        Option(
+            help="Cut at its output; stage1 to stage5: the last whose map has 1/2 to 1/32 of the sides.",
+            show_default="the last",
+        ),
+    ] = None
     pool: Annotated[Literal["none", "avg", "max"], Option(help="Keep maps, or pool them.")] = "none"
     views: Annotated[int, Option(help="The first N of the views, of training and test images.")] = 1
     view_names: Annotated[

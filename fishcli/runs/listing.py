@@ -18,6 +18,9 @@ CONFIG, METRICS = "config.json", "metrics.json"
 RUN_FILE = re.compile(r"(config|metrics|fold_\d+)\.json|(folds|oof)\.csv|fold_\d+(_\d+)?\.(npz|keras|skops)")
 """A folder that holds one of these is a run, perhaps a damaged one."""
 
+LOCATE = "locate"
+"""The `kind` in the config.json of a localiser's run; runs that classify have none."""
+
 LATER: dict[str, Any] = {"box_categories": None}
 """Settings that early runs don't name, and what they were trained with."""
 
@@ -130,6 +133,8 @@ def _folders(folder: Path) -> Iterator[Path]:
 
 def _read(run_dir: Path, name: str) -> RunLine:
     config = read_json(run_dir / CONFIG)
+    if is_localiser(config):
+        return _read_localiser(run_dir, name, config)
     settings, store = {**LATER, **config["settings"]}, str(config["store"])
     common = {each: value for each, value in settings.items() if each != "groups"}
     known: dict[str, Any] = {
@@ -163,6 +168,43 @@ def _read(run_dir: Path, name: str) -> RunLine:
         **numbers,
         best_views=best,
         best_views_log_loss=None if best is None else losses[best],
+        n_images=int(metrics["n_images"]),
+        seconds=sum(float(each["seconds"]) for each in kept),
+        parameters=max(int(each["n_parameters"]) for each in kept),
+        finished=_time_of(path),
+        **known,
+    )
+
+
+def is_localiser(config: Any) -> bool:
+    """Whether the content of a run's config.json is a localiser's."""
+    return isinstance(config, dict) and config.get("kind") == LOCATE
+
+
+def _read_localiser(run_dir: Path, name: str, config: dict[str, Any]) -> RunLine:
+    store, n_folds = str(config["store"]), int(config["settings"]["folds"])
+    known: dict[str, Any] = {
+        "head": LOCATE,
+        "backbone": store.rsplit("-", 2)[0],
+        "store": store,
+        "views": len(config["settings"]["view_names"]),
+        "n_folds": n_folds,
+        "dataset": str(config["dataset"]),
+        "same_but_folds": (store, name),
+    }
+    path = run_dir / METRICS
+    if not path.exists():
+        done = sum((run_dir / f"fold_{k}.json").exists() for k in range(n_folds))
+        problem = f"{done} of {n_folds} folds are trained."
+        return RunLine(name, "incomplete", problem, finished=_time_of(run_dir / CONFIG), **known)
+    metrics = read_json(path)
+    kept = [read_json(run_dir / f"fold_{k}.json") for k in range(n_folds)]
+    return RunLine(
+        name,
+        "complete",
+        folds=metrics["folds"],
+        box_iou=_number(metrics, "box_iou"),
+        mean_box_iou=_number(metrics, "mean_box_iou"),
         n_images=int(metrics["n_images"]),
         seconds=sum(float(each["seconds"]) for each in kept),
         parameters=max(int(each["n_parameters"]) for each in kept),

@@ -3,20 +3,29 @@
 from pathlib import Path
 
 from fishcli.basics.errors import FishError, choose
+from fishcli.basics.files import read_json
 from fishcli.basics.progress import say
 from fishcli.options.command_lines import advised
 from fishcli.options.train import TrainConfig
+from fishcli.runs.listing import CONFIG, is_localiser
 from fishcli.runs.run import METRICS, Run
 
 
 def list_runs(models_dir: Path) -> list[Path]:
-    """The folders of all runs, the one finished or begun last first."""
-    dirs = [path.parent for path in models_dir.glob("*/config.json")]
+    """The folders of all runs that classify, the one finished or begun last first."""
+    dirs = [path.parent for path in models_dir.glob(f"*/{CONFIG}") if not _is_of_localiser(path)]
     newest = {
         each: max(path.stat().st_mtime for path in (each / "config.json", each / METRICS) if path.exists())
         for each in dirs
     }
     return sorted(dirs, key=lambda each: newest[each], reverse=True)
+
+
+def _is_of_localiser(path: Path) -> bool:
+    try:
+        return is_localiser(read_json(path))
+    except FishError:  # a damaged run says so where it is opened
+        return False
 
 
 def pick_run(models_dir: Path, name: str | None) -> Run:

@@ -1,5 +1,6 @@
 """Frozen backbones, keras.applications' and fishnet, cut at a layer, with their own preprocessing."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,8 @@ from fishcli.options.reading import Transparency
 
 FISHNET = "fishnet"
 BACKBONES = (FISHNET, *APPLICATIONS)
+STAGES = ("stage1", "stage2", "stage3", "stage4", "stage5")
+"""Layers by the size of their maps: stageN is the last whose map has 1/2^N of the input's sides."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ class BackboneChoice:
         weights: "imagenet" for those of keras.applications, "formula" for fishnet; "random"; or the path of a
             file: .h5, or fishnet's .npz.
         image_size: (height, width), pixels.
-        layer: a layer's name, or None for the last.
+        layer: a layer's name, one of STAGES, or None for the last.
         pool: "none", "avg" or "max".
         resize: one of `views.RESIZE_POLICIES`.
         transparency: as `Reading` has it, and part of the recipe.
@@ -97,7 +100,7 @@ def load_backbone(choice: BackboneChoice) -> Backbone:
     """
     keras = load_keras()
     model, preprocess, preprocessing = _build(keras, choice)
-    layer = choice.layer or model.layers[-1].name
+    layer = _layer_name(keras, model, choice)
     cut = _cut(keras, model, layer)
     # What random weights are calibrated to differs in its last digits with the number of cores.
     weights = cut.trainable_weights if choice.weights == "random" else cut.weights
@@ -162,6 +165,26 @@ def _build(keras: Any, choice: BackboneChoice) -> tuple[Any, Callable[[Any], Any
     if weights == "random":
         calibrate(model, preprocess, choice.image_size)
     return model, preprocess, preprocessing
+
+
+def _layer_name(keras: Any, model: Any, choice: BackboneChoice) -> str:
+    """The layer that `choice` names, or the last one; of a stage the last at which a model can be cut."""
+    asked = choice.layer or model.layers[-1].name
+    if asked not in STAGES or asked in [layer.name for layer in model.layers]:
+        return str(asked)
+    sides = tuple(math.ceil(side / 2 ** int(asked[-1])) for side in choice.image_size)
+    for layer in reversed(model.layers):
+        shape = getattr(layer.output, "shape", ())
+        if tuple(shape[1:3]) == sides and len(shape) == 4:
+            try:
+                _cut(keras, model, layer.name)
+            except FishError:  # inside a branch
+                continue
+            return str(layer.name)
+    raise FishError(
+        f"--layer {asked}: no layer of {choice.backbone} has maps of {sides[0]}x{sides[1]} for an input of "
+        "{}x{}. Name another stage, or a layer.".format(*choice.image_size)
+    )
 
 
 def _cut(keras: Any, model: Any, layer: str) -> Any:

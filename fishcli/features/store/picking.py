@@ -11,7 +11,7 @@ from fishcli.options.features import FeaturesConfig
 
 
 def pick_store(stores_dir: Path, name: str | None) -> FeatureStore:
-    """The store of that name, or the one used last.
+    """The store of that name, or the one used last of those that the user asked for.
 
     Raises:
         FishError: there is none.
@@ -23,6 +23,6 @@ def pick_store(stores_dir: Path, name: str | None) -> FeatureStore:
             f"{advised('features', FeaturesConfig, backbone='NAME')}."
         )
     if name is None:
-        name = store_dirs[0].name
+        name = next((path for path in store_dirs if FeatureStore(path).is_users), store_dirs[0]).name
         say(f"features {name} (used last; --features NAME picks another)")
     return FeatureStore(stores_dir / choose(name, [path.name for path in store_dirs], "features"))

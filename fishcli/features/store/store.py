@@ -39,18 +39,23 @@ class FeatureStore:
         self.recipe = Recipe.from_json(self._description, str(store_dir / "recipe.json"))
 
     @staticmethod
-    def create(features_dir: Path, recipe: Recipe, weights: str) -> "FeatureStore":
+    def create(features_dir: Path, recipe: Recipe, weights: str, made_for: str = "") -> "FeatureStore":
         """Open the store of `recipe` under `features_dir`, made where it is missing.
 
         Args:
             features_dir: the folder of all stores.
             recipe: what the store's numbers depend on.
             weights: where the weights came from; kept so that missing views can be computed later.
+            made_for: the command that needs it, where the user did not ask for the store itself: it is then
+                none that a command takes of its own accord.
         """
         store_dir = features_dir / recipe.name
         description = {**recipe.to_json(), "weights": weights}
         path = store_dir / "recipe.json"
-        if not path.exists() or read_json(path) != description:
+        known = read_json(path) if path.exists() else None
+        if made_for and known != description:
+            description["made_for"] = made_for
+        if known != description:
             with alone(store_dir):
                 write_json(path, description)
         return FeatureStore(store_dir)
@@ -59,6 +64,11 @@ class FeatureStore:
     def weights(self) -> str:
         """Where the backbone's weights came from: "imagenet", "formula", "random" or a path."""
         return str(self._description["weights"])
+
+    @property
+    def is_users(self) -> bool:
+        """Whether the user asked for the store itself."""
+        return "made_for" not in self._description
 
     def images(self, split: str) -> pd.DataFrame | None:
         """The image list of a split (image, n_bytes, perhaps content), or None where it has none yet."""

@@ -1,0 +1,96 @@
+"""`fishcli locate`: K-fold localisers on cached maps, and what they find in every photo."""
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from fishcli.basics.errors import FishError
+from fishcli.basics.files import digest, write_csv, write_json
+from fishcli.basics.locks import alone
+from fishcli.basics.progress import say
+from fishcli.dataset.annotations import read_boxes
+from fishcli.dataset.folds import make_folds
+from fishcli.dataset.groups import load_groups
+from fishcli.dataset.images import dataset_digest, load_tests, load_train
+from fishcli.features.photos.views import first_views
+from fishcli.features.store.store import FeatureStore
+from fishcli.features.upkeep import Upkeep, bring_up_to_date
+from fishcli.locating.decode import CellBoxes
+from fishcli.options.locate import LocateConfig
+from fishcli.runs.listing import CONFIG
+from fishcli.runs.localiser import LocaliserRun, localiser_settings
+from fishcli.runs.localiser_store import store_of_maps
+from fishcli.runs.locate_report import write_found
+from fishcli.runs.locating import boxes_by_image, find_in, train_localisers
+from fishcli.runs.run import check_name
+
+
+def run(config: LocateConfig) -> str:
+    """Train localisers, or go on with interrupted ones; returns their figures and the detections' file."""
+    check_name(config.name)
+    views = first_views(config.views)
+    train = load_train(config.data_dir, config.reading)
+    has_tests = any(path.is_dir() for path in config.data_dir.glob("test*"))
+    tests = load_tests(config.data_dir, config.reading) if has_tests else {}
+    boxes = read_boxes(config.data_dir / "boxes", train, config.box_categories)
+    if boxes.empty:
+        raise FishError(
+            f"no boxes in {config.data_dir / 'boxes'}: nothing to learn where things are. Annotate some "
+            "photos, or use what another tool found: features --crop FILE takes MegaDetector's output."
+        )
+    store, backbone = store_of_maps(config, train)
+    wanted = {split: (table, views) for split, table in {"train": train, **tests}.items()}
+    upkeep = Upkeep(
+        config.data_dir,
+        config.reading,
+        workers=config.workers,
+        skip_unreadable=config.skip_unreadable or None,
+    )
+    bring_up_to_date(store, wanted, upkeep, backbone)
+    images = _readable(store, "train", train)
+    groups = load_groups(config.groups, config.data_dir, images)
+    fold = make_folds(images["class_name"], groups, config.folds, config.seed)
+    names = [""] * len(images) if groups is None else list(groups)
+    folds = pd.DataFrame({"image": images["image"], "fold": fold, "group": names})
+    true_boxes = boxes_by_image(boxes, images)
+    this_run = LocaliserRun(
+        run_dir=config.models_dir / config.name,
+        store=store.recipe.name,
+        dataset=dataset_digest(train),
+        targets=digest(folds.to_csv(index=False), boxes.to_csv(index=False)),
+        settings=localiser_settings(config, views),
+    )
+    with alone(this_run.run_dir):
+        _begin(this_run, folds)
+        train_localisers(config, this_run, store, images, (true_boxes, fold))
+        readable = {split: _readable(store, split, table) for split, table in tests.items()}
+        return write_found(this_run, folds, true_boxes, _in_tests(this_run, store, readable))
+
+
+def _begin(this_run: LocaliserRun, folds: pd.DataFrame) -> None:
+    """Write what is known before training; FishError where a run of that name is another."""
+    path = this_run.run_dir / CONFIG
+    if path.exists():
+        known = LocaliserRun.open(this_run.run_dir)
+        if known.to_json() != this_run.to_json():
+            raise FishError(
+                f"the run {this_run.run_dir} exists with other settings, features, photos, folds or boxes. "
+                "Choose another --name, or remove its folder."
+            )
+        say(f"the run {this_run.name} exists with these settings; what it has is kept")
+    write_json(path, this_run.to_json(), sealed=True)
+    write_csv(this_run.run_dir / "folds.csv", folds)
+
+
+def _in_tests(
+    this_run: LocaliserRun, store: FeatureStore, tests: dict[str, pd.DataFrame]
+) -> Iterator[tuple[str, str, CellBoxes]]:
+    for split, images in tests.items():
+        for image, found in zip(images["image"], find_in(this_run, store, split, images), strict=True):
+            yield split, image, found
+
+
+def _readable(store: FeatureStore, split: str, images: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a split's images that could be read."""
+    unreadable = images["image"].isin(list(store.unreadable(split)))
+    return images[~unreadable].reset_index(drop=True)

@@ -1,0 +1,77 @@
+"""A dense localiser: a small fully convolutional network on frozen maps, and its losses."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from fishcli.basics.quiet import load_keras
+
+WIDTH = 48
+DROPOUT = 0.1
+SCORE_WEIGHT = 3.0
+"""Of the cells' scores beside the boxes: their loss is a mean over all cells, most of which are easy."""
+
+
+def build_localiser(
+    map_shape: tuple[int, int, int],
+    moments: tuple[np.ndarray, np.ndarray],
+    start: tuple[float, np.ndarray],
+) -> Any:
+    """Build a localiser in the manner of FCOS (Tian 2019), with one scale.
+
+    Args:
+        map_shape: (h, w, channels) of the features.
+        moments: mean and variance (channels,) of the training rows' features, which are standardised by them.
+        start: where its outputs start: the share of cells in a thing's middle, in (0, 1), and their mean
+            distances (4,) to the box's sides.
+
+    Returns:
+        An uncompiled Keras model from features (batch, h, w, channels) to "score" (batch, h, w, 1), the
+        logit of lying in a thing's middle, and "distances" (batch, h, w, 4) to the left, upper, right and
+        lower side of its box, fractions of the input, positive.
+    """
+    keras = load_keras()
+    layers, constant = keras.layers, keras.initializers.Constant
+    features = keras.Input(map_shape, name="features")
+    mean, variance = moments
+    hidden = layers.Normalization(mean=mean, variance=variance, name="standardised")(features)
+    hidden = layers.Conv2D(WIDTH, 1, activation="relu", name="narrowed")(hidden)
+    hidden = layers.SpatialDropout2D(DROPOUT)(hidden)
+    hidden = layers.Conv2D(WIDTH, 3, padding="same", activation="relu", name="seen_around")(hidden)
+    share, distances = start
+    score = layers.Conv2D(1, 1, bias_initializer=constant(float(np.log(share / (1 - share)))), name="score")
+    log_distances = layers.Conv2D(
+        4,
+        1,
+        kernel_initializer="zeros",
+        bias_initializer=constant(np.log(distances).tolist()),
+        activation="exponential",
+        name="distances",
+    )
+    outputs = {"score": score(hidden), "distances": log_distances(hidden)}
+    return keras.Model(features, outputs, name="localiser")
+
+
+def losses() -> dict[str, Callable[[Any, Any], Any]]:
+    """The loss of each output, for Keras's `compile`; targets as `targets.Targets` has them."""
+    return {"score": _score_loss, "distances": _giou_loss}
+
+
+def _score_loss(target: Any, logit: Any) -> Any:
+    """Cross-entropy a cell, from the logit."""
+    ops = load_keras().ops
+    return ops.mean(ops.relu(logit) - logit * target + ops.log1p(ops.exp(-ops.abs(logit))))
+
+
+def _giou_loss(target: Any, distances: Any) -> Any:
+    """1 - GIoU (Rezatofighi 2019) of the boxes that distances from a cell span, over the cells that count."""
+    ops = load_keras().ops
+    true, counts = target[..., :4], target[..., 4]
+    area, true_area, overlap, hull = (
+        (each[..., 0] + each[..., 2]) * (each[..., 1] + each[..., 3])
+        for each in (distances, true, ops.minimum(true, distances), ops.maximum(true, distances))
+    )
+    union = area + true_area - overlap
+    loss = 1 - overlap / (union + 1e-9) + (hull - union) / (hull + 1e-9)
+    return ops.sum(counts * loss) / (ops.sum(counts) + 1e-6)
