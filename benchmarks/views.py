@@ -1,6 +1,6 @@
 """What test-time views are worth out of fold, for heads that trained on the plain photo and on all eight.
 
-    python benchmarks/views.py DATA_DIR [--features-dir DIR] [--heads linear,gap] [--trained 1,8] [--seeds 1,2]
+    python benchmarks/views.py DATA_DIR [--features-dir DIR] [--heads linear,gap] [--trained 1,8]
 
 Views that the newest store lacks are computed; `--pool avg` is enough for these heads. A head trained on one
 view is scored as `predict --tta N` answers with it: with the temperature found with that view. "8 - 1" is the
