@@ -18,8 +18,8 @@ from fishcli.features.backbones.backbone import Backbone, BackboneChoice, load_b
 from fishcli.features.backbones.engines import EngineChoice, load_engine
 from fishcli.features.extract import extract
 from fishcli.features.photo_inputs import SplitPlan, read_inputs
-from fishcli.features.photos.views import first_views
 from fishcli.features.store.store import FeatureStore
+from fishcli.options.views import first_views
 
 N_WORKERS = 2
 

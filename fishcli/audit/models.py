@@ -20,7 +20,6 @@ from fishcli.dataset.fields import read_fields
 from fishcli.dataset.images import load_tests
 from fishcli.features.backbones.engines import EngineChoice, load_engine
 from fishcli.features.backbones.stored import reload_backbone
-from fishcli.features.photos.views import first_views
 from fishcli.features.store.again import line_for
 from fishcli.features.store.lists import list_stores
 from fishcli.features.store.picking import pick_store
@@ -29,6 +28,7 @@ from fishcli.heads.inputs import in_parts, pool_maps, store_rows
 from fishcli.options.audit import AuditConfig
 from fishcli.options.command_lines import advised
 from fishcli.options.features import FeaturesConfig
+from fishcli.options.views import first_views
 
 PAINTED_AT_ONCE = 32
 

@@ -114,7 +114,9 @@ def _check_all(entries: list[TrainConfig], data: TrainData) -> None:
             "its table."
         )
     for entry in entries:
-        maps_line = features_line(data.store.store_dir, pool="none", views=entry.views)
+        maps_line = features_line(
+            data.store.store_dir, pool="none", views=entry.views, view_set=entry.view_set
+        )
         check_store(entry, data.store.recipe.pool == "none", data.store.recipe.name, maps_line)
     if any(entry.head == "tail" for entry in entries):
         reload_tail(data.store)

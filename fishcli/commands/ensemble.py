@@ -7,25 +7,27 @@ from fishcli.basics.errors import FishError, examples
 from fishcli.basics.progress import say
 from fishcli.basics.tables import table_text
 from fishcli.dataset.classes import fold_priors, labels_of, proba_columns
-from fishcli.features.photos.views import first_views
 from fishcli.options.predict import EnsembleConfig
+from fishcli.options.views import parse_tta
 from fishcli.runs.picking import pick_run
 from fishcli.runs.predicting import predict_run
 from fishcli.runs.run import Run, check_name
 from fishcli.runs.submitting import load_competition, write_submissions
+from fishcli.runs.tta import line_on_views, tta_of
 from fishcli.scoring.ensembling import blend, find_weights, nested_loss
 from fishcli.scoring.metrics import log_loss
 
 
 def run(config: EnsembleConfig) -> str:
     """Blend the runs; returns a table of losses and the submissions' paths."""
-    first_views(config.tta, "--tta")
+    parse_tta(config.tta)  # before anything is read
     if len(config.runs) < 2 or len(set(config.runs)) < len(config.runs):
         raise FishError("an ensemble takes two or more different runs: fishcli ensemble RUN RUN ...")
     if config.name is not None:
         check_name(config.name)
     runs = [pick_run(config.models_dir, name) for name in config.runs]
-    oofs = [_read_oof(each, config.tta) for each in runs]
+    numbers = [tta_of(each, config.tta) for each in runs]
+    oofs = [_read_oof(each, tta) for each, tta in zip(runs, numbers, strict=True)]
     for each, oof in zip(runs[1:], oofs[1:], strict=True):
         _check_same(runs[0], oofs[0], each, oof)
     class_names = runs[0].class_names
@@ -43,11 +45,15 @@ def run(config: EnsembleConfig) -> str:
     rows.append({"run": "blend", "weight": 1.0, "log loss": loss, "prior": prior_loss})
     kind = "random" if (oofs[0]["group"] == "").all() else "grouped"
     how = "equal weights" if is_equal else "the blend's weights found on the other folds"
-    say(f"out of fold, {kind} folds, {config.tta} view{'s' * (config.tta > 1)}, {how}")
+    said = ", ".join(map(str, dict.fromkeys(numbers)))
+    say(f"out of fold, {kind} folds, {said} view{'s' * (max(numbers) > 1)}, {how}")
 
     samples, tests = load_competition(config, runs[0])
     keys = ["split", "image"]
-    found = [predict_run(config, each, tests).set_index(keys)[columns] for each in runs]
+    found = [
+        predict_run(config, each, tests, tta).set_index(keys)[columns]
+        for each, tta in zip(runs, numbers, strict=True)
+    ]
     aligned = np.stack([each.loc[found[0].index].to_numpy() for each in found])
     mixed = pd.DataFrame(blend(aligned, weights), found[0].index, columns).reset_index()
     paths = write_submissions(config, config.name or "+".join(config.runs), class_names, (samples, mixed))
@@ -59,8 +65,8 @@ def _read_oof(this_run: Run, n_views: int) -> pd.DataFrame:
     if oof is None:
         raise FishError(
             f"the run {this_run.name} has no out-of-fold predictions for {n_views} views, so nobody knows "
-            "what the blend is worth. Blend with --tta 1, or one that has them: "
-            f"{this_run.train_line(views=n_views, name=f'{this_run.name}-views{n_views}')}."
+            "what the blend is worth. Blend with --tta 1 or auto, or one that has them: "
+            f"{line_on_views(this_run, n_views)}."
         )
     return oof
 

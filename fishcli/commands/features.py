@@ -14,12 +14,12 @@ from fishcli.features.backbones.backbone import (
 )
 from fishcli.features.backbones.engines import EngineChoice
 from fishcli.features.photos.augment import augment_names
-from fishcli.features.photos.views import first_views, named_views
 from fishcli.features.store.recipe import parse_image_size
 from fishcli.features.store.store import FeatureStore
 from fishcli.features.upkeep import Upkeep, bring_up_to_date
 from fishcli.features.verify import verify_stores
 from fishcli.options.features import FeaturesConfig
+from fishcli.options.views import chosen_views
 
 
 def run(config: FeaturesConfig) -> str:
@@ -28,11 +28,7 @@ def run(config: FeaturesConfig) -> str:
         return verify_stores(config)
     choose(config.backbone, BACKBONES, "backbone")  # before anything slow
     size = parse_image_size(config.image_size)
-    if config.view_names is not None and config.views > 1:
-        raise FishError("--views and --view-names both say which views. Pass one of them.")
-    views = (
-        first_views(config.views) if config.view_names is None else named_views(config.view_names.split(","))
-    )
+    views = chosen_views(config.views, config.view_set, config.view_names)
     tables = _load_splits(config)
     weights = config.weights or default_weights(config.backbone)
     path = weights_file(config.backbone, weights)

@@ -12,11 +12,11 @@ from fishcli.dataset.annotations import read_boxes
 from fishcli.dataset.folds import make_folds
 from fishcli.dataset.groups import load_groups
 from fishcli.dataset.images import dataset_digest, load_tests, load_train
-from fishcli.features.photos.views import first_views
 from fishcli.features.store.store import FeatureStore
 from fishcli.features.upkeep import Upkeep, bring_up_to_date
 from fishcli.locating.decode import CellBoxes
 from fishcli.options.locate import LocateConfig
+from fishcli.options.views import first_views
 from fishcli.runs.listing import CONFIG
 from fishcli.runs.localiser import LocaliserRun, localiser_settings
 from fishcli.runs.localiser_store import store_of_maps

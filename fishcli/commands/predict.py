@@ -2,22 +2,24 @@
 
 from fishcli.basics.progress import say, warn
 from fishcli.dataset.classes import fold_priors, labels_of, proba_columns
-from fishcli.features.photos.views import first_views
 from fishcli.options.predict import PredictConfig
+from fishcli.options.views import parse_tta
 from fishcli.runs.picking import pick_run
 from fishcli.runs.predicting import predict_run
 from fishcli.runs.run import Run
 from fishcli.runs.submitting import load_competition, write_submissions
+from fishcli.runs.tta import line_on_views, tta_of
 from fishcli.scoring.metrics import log_loss
 
 
 def run(config: PredictConfig) -> str:
     """Predict with the chosen run; returns the submissions' paths, a line each."""
-    first_views(config.tta, "--tta")
+    parse_tta(config.tta)  # before anything is read
     this_run = pick_run(config.models_dir, config.run)
-    _say_what_is_known(this_run, config.tta)
+    tta = tta_of(this_run, config.tta)
+    _say_what_is_known(this_run, tta)
     samples, tests = load_competition(config, this_run)
-    predictions = predict_run(config, this_run, tests, config.mean)
+    predictions = predict_run(config, this_run, tests, tta, config.mean)
     return write_submissions(config, this_run.name, this_run.class_names, (samples, predictions))
 
 
@@ -27,9 +29,9 @@ def _say_what_is_known(this_run: Run, tta: int) -> None:
     if oof is None:
         warn(
             f"the run {this_run.name} has no out-of-fold figure for {tta} views (trained with --views "
-            f"{this_run.settings['views']}): nobody knows whether they pay. Heads trained on fewer views "
-            "may get worse with rotated ones; find out with "
-            f"{this_run.train_line(views=tta, name=f'{this_run.name}-views{tta}')}."
+            f"{this_run.settings['views']}): nobody knows whether they pay. Heads may get worse with views "
+            "that they were not trained on; find out with "
+            f"{line_on_views(this_run, tta)}."
         )
         return
     if len(this_run.class_names) == 1:

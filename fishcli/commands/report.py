@@ -13,6 +13,7 @@ from fishcli.features.store.store import FeatureStore
 from fishcli.heads.choices import default_of
 from fishcli.options.command_lines import flag
 from fishcli.options.seeing import ReportConfig
+from fishcli.options.views import as_options
 from fishcli.report.pages.run import run_page
 from fishcli.report.run_facts import Gap, RunFacts
 from fishcli.runs.picking import pick_run
@@ -136,7 +137,7 @@ def _reproduce(this_run: Run, config: ReportConfig) -> tuple[dict[str, str], lis
     features = features_line(
         store.store_dir,
         **shared,
-        views=this_run.settings["views"],
+        **as_options(this_run.views, this_run.settings["view_set"]),
         augment=this_run.settings["copies"],
         box_categories=this_run.settings["box_categories"] if this_run.settings["copies"] else None,
         skip_unreadable=bool(store.unreadable("train")),

@@ -9,7 +9,8 @@ import numpy as np
 from fishcli.dataset.photos import UnreadableImageError, read_photo
 from fishcli.features.backbones.backbone import Backbone
 from fishcli.features.photos.augment import PREFIX, augment, augmentation_digest
-from fishcli.features.photos.views import boxes_to_input, inputs_of_views, resize
+from fishcli.features.photos.resizing import boxes_to_input, inputs_of_views, resize
+from fishcli.features.photos.views import view_of
 from fishcli.options.reading import USUAL, Reading
 
 N_TRIED = 32
@@ -69,29 +70,46 @@ class Inputs:
 
 
 def read_inputs(plan: SplitPlan, row: int, views: list[str], backbone: Backbone) -> Inputs | str:
-    """Decode an image once and make the inputs of all `views`; or say why it can't be read."""
+    """Decode an image once, as a rule, and make the inputs of all `views`; or say why it can't be read."""
     path, recipe = plan.paths[row], backbone.recipe
-    side = max(recipe.image_size)
     if path is None:
         return "the file is missing"
-    started = time.perf_counter()
-    try:
-        found, is_truncated = read_photo(path, plan.reading, (side, side))
-    except UnreadableImageError as error:
-        return str(error)
-    photo = np.asarray(found)
-    decoded = time.perf_counter()
-    plain = [view for view in views if not view.startswith(PREFIX)]
-    pixels, boxes = inputs_of_views(photo, plain, recipe.image_size, recipe.resize), {}
-    copies = [view for view in views if view.startswith(PREFIX)]
-    if copies:
-        upright = resize(photo, recipe.image_size, recipe.resize)
-        boxes_here = plan.boxes_of(row)
-        sizes = np.repeat([photo.shape[:2]], len(boxes_here), axis=0)
-        placed = boxes_to_input(boxes_here, sizes, recipe.image_size, recipe.resize)
-        for copy in copies:
-            pixels[copy], boxes[copy] = augment(upright, placed, plan.images[row], copy)
-    return Inputs(pixels, boxes, decoded - started, time.perf_counter() - decoded, is_truncated)
+    pixels: dict[str, np.ndarray] = {}
+    boxes: dict[str, np.ndarray] = {}
+    decode_s = views_s = 0.0
+    photo, is_truncated, decoded_for = np.empty((0, 0, 3), np.uint8), False, 0
+    for side, here in sorted(_by_needed_side(views, max(recipe.image_size)).items()):
+        started = time.perf_counter()
+        # A JPEG file that was decoded smaller than a crop needs is decoded again, so that no view's pixels
+        # depend on which others are computed beside it; one of fewer pixels than were asked for is whole.
+        if not decoded_for or decoded_for <= min(photo.shape[:2]) < side:
+            try:
+                found, is_truncated = read_photo(path, plan.reading, (side, side))
+            except UnreadableImageError as error:
+                return str(error)
+            photo, decoded_for = np.asarray(found), side
+        decoded = time.perf_counter()
+        plain = [view for view in here if not view.startswith(PREFIX)]
+        pixels |= inputs_of_views(photo, plain, recipe.image_size, recipe.resize)
+        copies = [view for view in here if view.startswith(PREFIX)]
+        if copies:
+            upright = resize(photo, recipe.image_size, recipe.resize)
+            boxes_here = plan.boxes_of(row)
+            sizes = np.repeat([photo.shape[:2]], len(boxes_here), axis=0)
+            placed = boxes_to_input(boxes_here, sizes, recipe.image_size, recipe.resize)
+            for copy in copies:
+                pixels[copy], boxes[copy] = augment(upright, placed, plan.images[row], copy)
+        decode_s, views_s = decode_s + decoded - started, views_s + time.perf_counter() - decoded
+    return Inputs(pixels, boxes, decode_s, views_s, is_truncated)
+
+
+def _by_needed_side(views: list[str], input_side: int) -> dict[int, list[str]]:
+    """Views and copies by the pixels that a photo's shorter side needs for them."""
+    found: dict[int, list[str]] = {}
+    for view in views:
+        side = input_side if view.startswith(PREFIX) else view_of(view).needed_side(input_side)
+        found.setdefault(side, []).append(view)
+    return found
 
 
 def first_inputs(plan: SplitPlan, backbone: Backbone, n_wanted: int) -> np.ndarray:

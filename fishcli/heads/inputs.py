@@ -11,7 +11,8 @@ from fishcli.basics.errors import FishError, examples
 from fishcli.dataset.boxes import BOX_RULES
 from fishcli.features.extract import boxes_name
 from fishcli.features.photos.augment import PREFIX
-from fishcli.features.photos.views import VIEWS, boxes_to_input
+from fishcli.features.photos.resizing import boxes_to_input
+from fishcli.features.photos.views import view_of
 from fishcli.features.store.again import line_for
 from fishcli.features.store.store import FeatureStore
 
@@ -100,7 +101,7 @@ def view_boxes(
             rows = store_rows(store, "train", list(images["image"]))
             placed[v] = store.read("train", boxes_name(view), rows)[:, BOX_RULES.index(rule)]
         else:
-            seen = VIEWS[view].apply_boxes(boxes)
-            recipe = store.recipe
-            placed[v] = boxes_to_input(seen, VIEWS[view].sizes(sizes), recipe.image_size, recipe.resize)
+            known, recipe = view_of(view), store.recipe
+            seen = known.apply_boxes(boxes)
+            placed[v] = boxes_to_input(seen, known.sizes(sizes), recipe.image_size, recipe.resize)
     return placed

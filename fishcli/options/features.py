@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from typer import Option
 
 from fishcli.options.data import StoreConfig
+from fishcli.options.views import ViewNames, ViewSet
 
 Scheduler = Annotated[
     str | None,
@@ -36,10 +37,9 @@ class FeaturesConfig(StoreConfig):
         ),
     ] = None
     pool: Annotated[Literal["none", "avg", "max"], Option(help="Keep maps, or pool them.")] = "none"
-    views: Annotated[int, Option(help="The first N of the views, of training and test images.")] = 1
-    view_names: Annotated[
-        str | None, Option(help="Views by name instead: identity,hflip,...", show_default="none")
-    ] = None
+    views: Annotated[int, Option(help="The first N of the view set, of training and test images.")] = 1
+    view_set: ViewSet = "upright"
+    view_names: ViewNames = None
     augment: Annotated[int, Option(help="Seeded augmented copies of each training image.", min=0)] = 0
     splits: Annotated[str | None, Option(help="Only these: train,test_stg1,...", show_default="all")] = None
     batch_size: Annotated[int, Option(help="Images a batch, and a chunk of a new store.", min=1)] = 32

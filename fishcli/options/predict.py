@@ -15,7 +15,9 @@ class SubmissionConfig(RunConfig):
     """What the commands that write a submission share."""
 
     submissions_dir: Annotated[Path, Option(help="The submissions' folder.")] = Path("submissions")
-    tta: Annotated[int, Option(help="Average the first N test-time views.")] = 1
+    tta: Annotated[
+        str, Option(help="Average the first N views of the run's set; auto: as many as paid out of fold.")
+    ] = "1"
     clip: Annotated[
         float, Option(help="Lift probabilities to at least EPS, then renormalise.", min=0.0, max=0.1)
     ] = 0.0

@@ -6,8 +6,10 @@ from typing import Annotated, Literal
 
 from typer import Option
 
+from fishcli.basics.errors import FishError
 from fishcli.options.data import StoreConfig
 from fishcli.options.features import Scheduler
+from fishcli.options.views import ViewNames, ViewSet, chosen_views
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +28,8 @@ class FitConfig(RunConfig):
     groups: Annotated[
         str, Option(help="What must not straddle a fold: auto (groups.csv), none, size, or a CSV.")
     ] = "auto"
-    views: Annotated[int, Option(help="Draw each row and epoch from the first N views.")] = 1
+    views: Annotated[int, Option(help="Draw each row and epoch from the first N of the view set.")] = 1
+    view_set: ViewSet = "upright"
     epochs: Annotated[int, Option(help="Epochs; the last one is kept.", min=1)] = 60
     lr: Annotated[float, Option(help="Highest learning rate.", min=1e-7, max=1.0)] = 1e-3
     batch_size: Annotated[int, Option(help="Rows a step.", min=2)] = 32
@@ -94,6 +97,7 @@ class TrainConfig(FitConfig):
     boxes: Annotated[
         Literal["largest", "union", "none"], Option(help="An image's target among its boxes.")
     ] = "largest"
+    view_names: ViewNames = None
     pseudo: Annotated[
         str | None, Option(help="RUN: learn from its confident test predictions too.", show_default="none")
     ] = None
@@ -104,6 +108,22 @@ class TrainConfig(FitConfig):
         float, Option(help="Least probability of a --pseudo row.", min=0.0, max=1.0)
     ] = 0.9
     name: Annotated[str | None, Option(help="The run's name.", show_default="BACKBONE-HEAD-COUNTER")] = None
+
+    @property
+    def chosen_views(self) -> list[str]:
+        """The names of the views to draw from.
+
+        Raises:
+            FishError: the options contradict each other, or leave out the plain photo, whose score is the
+                run's.
+        """
+        names = chosen_views(self.views, self.view_set, self.view_names)
+        if names[0] != "identity":
+            raise FishError(
+                f"--view-names {self.view_names}: identity must be among them, the plain photo, whose score "
+                "is the run's."
+            )
+        return names
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,8 +11,8 @@ from fishcli.basics.intervals import FEW_GROUPS, paired_interval
 from fishcli.basics.progress import warn
 from fishcli.basics.tables import table_text
 from fishcli.dataset.classes import labels_of, proba_columns
-from fishcli.features.photos.views import view_prefixes
 from fishcli.options.train import CompareConfig
+from fishcli.options.views import view_prefixes
 from fishcli.runs.run import Run
 from fishcli.scoring.metrics import log_losses
 

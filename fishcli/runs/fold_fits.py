@@ -79,7 +79,7 @@ def fit_member(
     pseudo_rows = None if pseudo is None else pseudo.rows(k)
     seed = int(np.random.SeedSequence([config.seed, k, member]).generate_state(1)[0])
     head, losses = fit_fold(config, inputs, np.flatnonzero(fold != k), seed, pseudo_rows)
-    proba, boxes = _predict_views(head, inputs, np.flatnonzero(fold == k), config.views)
+    proba, boxes = _predict_views(head, inputs, np.flatnonzero(fold == k), len(config.chosen_views))
     stop_if_cancelled()  # else it could replace the head that was fitted in its place
     with whole_file(this_run.model_path(k, member)) as path:
         head.save(path)

@@ -12,6 +12,7 @@ from typing import Any
 from fishcli.basics.errors import FishError
 from fishcli.basics.files import read_json
 from fishcli.basics.remote import is_remote, list_folder, names_in
+from fishcli.options.views import SETS, first_views, is_view
 from fishcli.runs.train_lines import train_line
 
 CONFIG, METRICS = "config.json", "metrics.json"
@@ -21,8 +22,26 @@ RUN_FILE = re.compile(r"(config|metrics|fold_\d+)\.json|(folds|oof)\.csv|fold_\d
 LOCATE = "locate"
 """The `kind` in the config.json of a localiser's run; runs that classify have none."""
 
-LATER: dict[str, Any] = {"box_categories": None}
+LATER: dict[str, Any] = {"box_categories": None, "view_set": "square", "view_names": None}
 """Settings that early runs don't name, and what they were trained with."""
+
+
+def with_later(settings: dict[str, Any]) -> dict[str, Any]:
+    """A run's settings with those that it is too old to name; FishError where its views make no sense."""
+    known = {**LATER, **settings}
+    if known["view_names"] is None:
+        known["view_names"] = ",".join(first_views(known["views"], known["view_set"]))
+    return known
+
+
+def has_views(settings: dict[str, Any]) -> bool:
+    """Whether settings, perhaps an older version's or damaged ones, name views that there are."""
+    try:
+        known = with_later(settings)
+        names = known["view_names"].split(",")
+        return known["view_set"] in SETS and all(map(is_view, names)) and len(names) == known["views"]
+    except (FishError, AttributeError, LookupError, TypeError):
+        return False
 
 
 @dataclass(frozen=True)
@@ -135,7 +154,7 @@ def _read(run_dir: Path, name: str) -> RunLine:
     config = read_json(run_dir / CONFIG)
     if is_localiser(config):
         return _read_localiser(run_dir, name, config)
-    settings, store = {**LATER, **config["settings"]}, str(config["store"])
+    settings, store = with_later(config["settings"]), str(config["store"])
     common = {each: value for each, value in settings.items() if each != "groups"}
     known: dict[str, Any] = {
         **{each: str(settings[each]) for each in ("head", "metadata", "boxes")},

@@ -8,7 +8,8 @@ import pandas as pd
 
 from fishcli.basics.progress import bar, say
 from fishcli.dataset.annotations import BOX_COLUMNS
-from fishcli.features.photos.views import VIEWS, boxes_to_input, boxes_to_photo
+from fishcli.features.photos.resizing import boxes_to_input, boxes_to_photo
+from fishcli.features.photos.views import view_of
 from fishcli.features.store.store import FeatureStore
 from fishcli.heads.inputs import in_parts, store_rows
 from fishcli.heads.reading import read_features
@@ -104,6 +105,8 @@ def _boxes_in_view(
     """Each photo's boxes where they lie in the backbone's input under a view; NaN where they are lost."""
     recipe, placed = store.recipe, []
     for size, here in zip(images[["height", "width"]].to_numpy(), boxes, strict=True):
-        sizes = VIEWS[view].sizes(np.repeat(size[None], len(here), axis=0).reshape(-1, 2))
-        placed.append(boxes_to_input(VIEWS[view].apply_boxes(here), sizes, recipe.image_size, recipe.resize))
+        sizes = view_of(view).sizes(np.repeat(size[None], len(here), axis=0).reshape(-1, 2))
+        placed.append(
+            boxes_to_input(view_of(view).apply_boxes(here), sizes, recipe.image_size, recipe.resize)
+        )
     return placed

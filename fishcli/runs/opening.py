@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from fishcli.basics.errors import FishError
-from fishcli.basics.files import digest, read_csv
+from fishcli.basics.files import digest, read_csv, write_json
 from fishcli.basics.locks import alone
 from fishcli.basics.progress import say
 from fishcli.dataset.folds import make_folds
@@ -29,10 +29,17 @@ def claimed_run(config: TrainConfig, data: TrainData) -> Iterator[tuple[Run, pd.
             this_run, folds = open_run(config, data)  # anew: another process may have made it meanwhile
             if this_run.run_dir == wanted.run_dir:
                 if (this_run.run_dir / "config.json").exists():
+                    _keep_view_set(this_run)
                     say(f"the run {this_run.name} exists with these settings; what it has is kept")
                 yield this_run, folds
                 return
         wanted = this_run
+
+
+def _keep_view_set(this_run: Run) -> None:
+    """Write down another --view-set of a run that was trained on the same views: it says which come next."""
+    if Run.open(this_run.run_dir).settings["view_set"] != this_run.settings["view_set"]:
+        write_json(this_run.run_dir / "config.json", this_run.to_json(), sealed=True)
 
 
 def open_run(config: TrainConfig, data: TrainData) -> tuple[Run, pd.DataFrame]:
@@ -96,7 +103,7 @@ def _fresh_run(config: TrainConfig, data: TrainData, run_dir: Path, folds: pd.Da
         store=data.store.recipe.name,
         dataset=dataset_digest(data.train),
         targets=digest(folds.to_csv(index=False), data.boxes.tobytes(), *_teacher(config)),
-        settings=settings_of(config, len(data.views) - config.views),
+        settings=settings_of(config, len(data.views) - len(config.chosen_views)),
     )
 
 
@@ -160,5 +167,8 @@ def _difference(one: Run, other: Run) -> str:
     }
     fields = [what for name, what in said.items() if ours[name] != theirs[name]]
     options = [name for name in one.settings if one.settings[name] != other.settings.get(name)]
-    flags = ["augmented copies" if name == "copies" else flag(name) for name in options]
+    # What is trained are the views by name; the set only says which ones come next.
+    said_once = {"view_set"} | ({"view_names"} if "views" in options else set())
+    words = {"copies": "augmented copies", "view_names": "views"}
+    flags = [words.get(name, flag(name)) for name in options if name not in said_once]
     return ", ".join([*flags, *fields])

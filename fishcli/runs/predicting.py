@@ -10,7 +10,7 @@ from fishcli.basics.progress import bar, warn
 from fishcli.basics.unwritable import by_product
 from fishcli.dataset.annotations import BOX_COLUMNS
 from fishcli.dataset.classes import proba_columns, smoothed_prior
-from fishcli.features.photos.views import boxes_to_photo, first_views
+from fishcli.features.photos.resizing import boxes_to_photo
 from fishcli.features.store.picking import pick_store
 from fishcli.features.store.store import FeatureStore
 from fishcli.features.upkeep import Upkeep, bring_up_to_date
@@ -18,6 +18,7 @@ from fishcli.heads.inputs import pool_maps, store_rows
 from fishcli.heads.trained import FoldHead
 from fishcli.options.predict import SubmissionConfig
 from fishcli.runs.run import Run
+from fishcli.runs.tta import views_of
 from fishcli.scoring.calibration import with_temperature
 from fishcli.scoring.ensembling import average
 
@@ -25,20 +26,31 @@ ROWS_AT_ONCE = 256
 
 
 def predict_run(
-    config: SubmissionConfig, this_run: Run, tests: dict[str, pd.DataFrame], mean: str = "arithmetic"
+    config: SubmissionConfig,
+    this_run: Run,
+    tests: dict[str, pd.DataFrame],
+    n_views: int,
+    mean: str = "arithmetic",
 ) -> pd.DataFrame:
     """Predict every test image with all folds of a run, and keep the result in its folder.
+
+    Args:
+        config: where things are.
+        this_run: the run.
+        tests: the images by split.
+        n_views: how many of the run's views are averaged.
+        mean: how folds are averaged.
 
     Returns:
         `split`, `image`, the classes' `proba_columns`, and the box as fractions of the photo.
     """
     store = pick_store(config.stores_dir, this_run.store)
-    views = first_views(config.tta, "--tta")
+    views = views_of(this_run, n_views)
     wanted = {split: (table, views) for split, table in tests.items()}
     bring_up_to_date(store, wanted, Upkeep(config.data_dir, config.reading, workers=config.workers))
     with alone(this_run.run_dir):
         predictions = _predict(this_run, store, tests, views, mean)
-        path = this_run.run_dir / f"test_tta{config.tta}.csv"
+        path = this_run.run_dir / f"test_tta{n_views}.csv"
         with by_product(path):
             write_csv(path, predictions)
     return predictions

@@ -20,7 +20,7 @@ from fishcli.heads.trained import FoldHead
 from fishcli.options.command_lines import advised
 from fishcli.options.reading import Reading
 from fishcli.options.train import RunConfig, TrainConfig
-from fishcli.runs.listing import LATER
+from fishcli.runs.listing import LATER, has_views, with_later
 from fishcli.runs.train_lines import train_line
 
 METRICS = "metrics.json"
@@ -89,6 +89,7 @@ class Run:
             or not isinstance(value["class_names"], list)
             or not all(isinstance(each, str) for each in [*value["class_names"], value["store"]])
             or set(value["settings"] | LATER) != set(settings_of(TrainConfig(), 0))
+            or not has_views(value["settings"])
         ):
             wrote = (
                 f"fishcli {version} wrote it, or it is damaged"
@@ -96,7 +97,12 @@ class Run:
                 else "it doesn't say which wrote it"
             )
             raise FishError(f"{path} is no run of this version of fishcli ({__version__}; {wrote}). {again}")
-        return Run(**{**value, "run_dir": run_dir, "settings": {**LATER, **value["settings"]}})
+        return Run(**{**value, "run_dir": run_dir, "settings": with_later(value["settings"])})
+
+    @property
+    def views(self) -> list[str]:
+        """The names of the views that it was trained on, of which out-of-fold predictions are kept."""
+        return str(self.settings["view_names"]).split(",")
 
     def box_categories(self, config: RunConfig) -> str | None:
         """The categories whose boxes are true to the run: those it learned from, unless others are named."""
@@ -234,6 +240,7 @@ def oof_name(n_views: int) -> str:
 
 
 def settings_of(config: TrainConfig, n_copies: int) -> dict[str, Any]:
-    """What changes a run's result besides its store and its images."""
+    """What changes a run's result besides its store and its images; views are named, however chosen."""
     options = {name: value for name, value in dataclasses.asdict(config).items() if name not in NOT_COMPARED}
-    return {**options, "copies": n_copies}
+    names = config.chosen_views
+    return {**options, "views": len(names), "view_names": ",".join(names), "copies": n_copies}

@@ -14,7 +14,6 @@ from fishcli.dataset.groups import load_groups
 from fishcli.dataset.images import class_names_of, load_train
 from fishcli.dataset.metadata import check_metadata, is_hardly_shared
 from fishcli.features.backbones.stored import reload_tail
-from fishcli.features.photos.views import first_views
 from fishcli.features.store.again import features_line
 from fishcli.features.store.picking import pick_store
 from fishcli.features.store.store import FeatureStore
@@ -23,6 +22,7 @@ from fishcli.heads.choices import check_store, needs_maps
 from fishcli.heads.inputs import Features, HeadInputs, store_rows, view_boxes
 from fishcli.heads.reading import read_features
 from fishcli.options.train import TrainConfig
+from fishcli.options.views import as_options
 
 
 @dataclass(frozen=True)
@@ -59,10 +59,10 @@ def load_train_data(config: TrainConfig) -> TrainData:
     Raises:
         FishError: see the parts; or one class and no boxes, so that there is nothing to learn.
     """
-    views = first_views(config.views)
+    views = config.chosen_views
     train = load_train(config.data_dir, config.reading)
     store = pick_store(config.stores_dir, config.features)
-    maps_line = features_line(store.store_dir, pool="none", views=config.views)
+    maps_line = features_line(store.store_dir, pool="none", **as_options(views, config.view_set))
     check_store(config, store.recipe.pool == "none", store.recipe.name, maps_line)
     copies = store.copies("train")
     wanted = [*views, *copies]

@@ -5,6 +5,7 @@ from typing import Any
 
 from fishcli.options.command_lines import advised
 from fishcli.options.train import TrainConfig
+from fishcli.options.views import as_options
 
 
 def train_line(run_dir: Path, store: str, settings: dict[str, Any], **changes: Any) -> str:
@@ -17,6 +18,7 @@ def train_line(run_dir: Path, store: str, settings: dict[str, Any], **changes: A
         changes: other options.
     """
     options = {name: value for name, value in settings.items() if name != "copies"}
+    options |= as_options(str(settings["view_names"]).split(","), settings["view_set"])
     places = {"models_dir": run_dir.parent, "features": store, "name": run_dir.name}
     try:
         return advised("train", TrainConfig, **{**places, **options, **changes})

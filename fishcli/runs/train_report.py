@@ -12,7 +12,8 @@ from fishcli.basics.remote import content
 from fishcli.basics.tables import table_text
 from fishcli.dataset.annotations import BOX_COLUMNS
 from fishcli.dataset.classes import fold_priors, labels_of, proba_columns
-from fishcli.features.photos.views import boxes_to_photo, view_prefixes
+from fishcli.features.photos.resizing import boxes_to_photo
+from fishcli.options.views import view_prefixes
 from fishcli.runs.run import METRICS, OOF_COLUMNS, Run, oof_name
 from fishcli.runs.train_inputs import TrainData
 from fishcli.scoring.calibration import find_temperature, nested_calibration

@@ -23,7 +23,7 @@ from fishcli.basics.quiet import load_keras
 from fishcli.dataset.annotations import BOX_COLUMNS
 from fishcli.features.backbones.backbone import Backbone
 from fishcli.features.backbones.engines import EngineChoice, load_engine
-from fishcli.features.photos.views import LETTERBOX_COLOUR
+from fishcli.features.photos.resizing import LETTERBOX_COLOUR
 from fishcli.features.store.recipe import Recipe
 
 pytestmark = pytest.mark.tensorflow

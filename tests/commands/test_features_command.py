@@ -40,7 +40,7 @@ def the_store(root):
 
 def test_every_view_of_every_split_is_there(reference):
     store = the_store(reference)
-    views = ["hflip", "identity", "rot180", "rot90", "vflip"]
+    views = ["centre90", "centre90_hflip", "hflip", "identity", "top_left90"]
     assert complete_arrays(store, "test") == views
     assert complete_arrays(store, "train") == sorted(
         [*views, "augment_1", "augment_2", "augment_1_boxes", "augment_2_boxes"]
@@ -182,6 +182,8 @@ def test_views_by_number_or_by_name(root):
         compute(root, views=2, view_names="hflip")
     with pytest.raises(FishError, match="unknown view ''"):
         compute(root, view_names="")
+    with pytest.raises(FishError, match="Pass one of them"):
+        compute(root, view_set="square", view_names="hflip")
 
 
 def test_a_damaged_description_of_an_array_is_named(root):

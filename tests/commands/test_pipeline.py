@@ -11,11 +11,10 @@ from conftest import write_competition
 from pipeline import CLASSES, complete_arrays, compute, fit, predict_config, submit, train_config, tree_hash
 
 from fishcli.basics.errors import FishError
-from fishcli.basics.files import digests_of, write_json
+from fishcli.basics.files import digests_of, read_json, write_json
 from fishcli.commands import ensemble, predict, score, train
 from fishcli.dataset.classes import labels_of, proba_columns
 from fishcli.dataset.folds import make_folds
-from fishcli.features.photos.views import VIEWS
 from fishcli.features.store.lists import list_stores
 from fishcli.features.store.store import FeatureStore
 from fishcli.options.predict import EnsembleConfig, ScoreConfig
@@ -216,7 +215,7 @@ def test_a_prediction_is_the_mean_of_folds_and_views(root):
     assert abs(np.log(temperature)) > 0.05
     folds = []
     for (head,) in run.load_folds():
-        views = [head.predict(store.read("test", view), sizes)[0] for view in list(VIEWS)[:2]]
+        views = [head.predict(store.read("test", view), sizes)[0] for view in ("identity", "hflip")]
         powers = np.mean(views, axis=0) ** (1 / temperature)
         folds.append(powers / powers.sum(axis=1, keepdims=True))
     expected = pd.DataFrame(np.mean(folds, axis=0), tests["image"], CLASSES)
@@ -245,12 +244,47 @@ def test_clip_lifts_small_probabilities(root):
 
 
 def test_missing_views_are_computed_and_an_unknown_gain_is_said(root, capsys):
-    assert "rot180" not in complete_arrays(the_store(root), "test")
+    assert "centre90" not in complete_arrays(the_store(root), "test")
     submit(root, tta=4)
-    assert "rot180" in complete_arrays(the_store(root), "test")
+    assert "centre90" in complete_arrays(the_store(root), "test")
+    assert "rot180" not in complete_arrays(the_store(root), "test")
     said = capsys.readouterr().err
     assert "no out-of-fold figure for 4 views" in said
     assert "fishcli train --models-dir" in said and "--views 4 " in said
+
+
+def test_auto_takes_the_views_that_paid_out_of_fold(root, capsys):
+    by_views = json.loads((root / "models" / "run" / "metrics.json").read_text())["by_views"]
+    best = min(by_views, key=lambda n: by_views[n]["log_loss"])
+    pd.testing.assert_frame_equal(submit(root, tta="auto"), submit(root, tta=best))
+    assert f"--tta auto takes {best} view" in capsys.readouterr().err
+    with pytest.raises(FishError, match="--tta 9: expected 1 to 8 "):
+        submit(root, tta="9")
+
+
+def test_a_run_of_an_older_version_has_the_symmetries(root, capsys):
+    path = root / "models" / "run" / "config.json"
+    known = read_json(path)
+    assert known["settings"]["view_names"] == "identity,hflip"
+    for name in ("view_set", "view_names"):
+        del known["settings"][name]
+    write_json(path, known, sealed=True)
+    assert Run.open(path.parent).views == ["identity", "hflip"]
+    assert "--view-set square" in Run.open(path.parent).train_line()
+    submit(root, tta=4)
+    assert {"vflip", "rot180"} <= set(complete_arrays(the_store(root), "test"))
+    fit(root, views=2, epochs=12, lr=5e-3, metadata="size-numeric")
+    assert "what it has is kept" in capsys.readouterr().err
+    assert read_json(path)["settings"]["view_set"] == "upright"
+
+
+def test_a_mix_of_views_by_name(root):
+    fit(root, head="linear", metadata="none", view_names="random2,identity", epochs=60, name="mix")
+    run = Run.open(root / "models" / "mix")
+    assert (run.views, run.settings["views"]) == (["identity", "random2"], 2)
+    assert "--view-names identity,random2" in run.train_line()
+    submit(root, run="mix", tta=3)
+    assert {"random2", "hflip"} <= set(complete_arrays(the_store(root), "test"))
 
 
 def test_predicted_boxes_lie_in_the_photo(root):

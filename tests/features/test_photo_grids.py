@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from test_views import INPUTS, SIZES, boxes
 
 from fishcli.features.photos.grids import PhotoGrid, photo_grid, share_in_boxes, spread
-from fishcli.features.photos.views import LETTERBOX_COLOUR, RESIZE_POLICIES, resize
+from fishcli.features.photos.resizing import LETTERBOX_COLOUR, RESIZE_POLICIES, resize
 
 MAPS = [(4, 4), (3, 5), (1, 1)]
 POLICIES = st.sampled_from(RESIZE_POLICIES)

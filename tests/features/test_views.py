@@ -5,21 +5,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fishcli.basics.errors import FishError
-from fishcli.features.photos.views import (
+from fishcli.dataset.boxes import box_area
+from fishcli.features.photos.resizing import (
     LETTERBOX_COLOUR,
     RESIZE_POLICIES,
-    VIEWS,
-    box_area,
     boxes_from_input,
     boxes_to_input,
     boxes_to_photo,
-    first_views,
     inputs_of_views,
-    named_views,
     resize,
-    view_prefixes,
 )
+from fishcli.features.photos.views import view_of
+from fishcli.options.views import KNOWN, SETS, SYMMETRIES, first_views, named_views, view_prefixes
 
+VIEWS = {name: view_of(name) for name in (*KNOWN, "random1", "random2", "random9999")}
 SIZES = [(60, 100), (100, 60), (97, 41), (64, 64)]
 INPUTS = [(48, 64), (64, 40), (50, 50)]
 
@@ -33,10 +32,11 @@ def boxes(draw, low=0.0, high=1.0):
 
 
 def test_the_order_of_views():
-    names = list(VIEWS)
-    assert names[:2] == ["identity", "hflip"]
-    assert [VIEWS[name].transpose for name in names] == [False] * 4 + [True] * 4
-    assert [view.name for view in VIEWS.values()] == names
+    assert [names[:2] for names in SETS.values()] == [("identity", "hflip")] * 2
+    assert [len(names) for names in SETS.values()] == [8, 8]
+    assert [view_of(name).transpose for name in SYMMETRIES] == [False] * 4 + [True] * 4
+    assert not any(view_of(name).transpose or view_of(name).flip_y for name in SETS["upright"])
+    assert [view.name for view in VIEWS.values()] == list(VIEWS)
 
 
 @pytest.mark.parametrize(
@@ -59,8 +59,9 @@ def test_views_are_what_they_are_called(name, transform):
 
 @pytest.mark.parametrize("name", VIEWS)
 def test_sizes_in_a_view_are_those_of_its_image(name):
-    height, width = VIEWS[name].apply(noise((3, 5))).shape[:2]
-    assert VIEWS[name].sizes(np.array([[3, 5]])).tolist() == [[height, width]]
+    for size in [(3, 5), (1, 1), (97, 41), (720, 1280)]:
+        height, width = VIEWS[name].apply(np.zeros((*size, 3), np.uint8)).shape[:2]
+        assert VIEWS[name].sizes(np.array([size])).tolist() == [[height, width]]
 
 
 @given(st.sampled_from(list(VIEWS)), boxes())
@@ -101,12 +102,14 @@ def test_boxes_follow_the_pixels(name, policy, size, input_size):
 def test_boxes_to_photo_is_the_exact_inverse_where_nothing_is_cut(name, policy, size, input_size, box):
     sizes = np.array([size])
     view = VIEWS[name]
+    low, high = np.array(view.window[:2] * 2), np.array(view.window[2:] * 2)
+    box = low + (high - low) * box
     seen = boxes_to_input(view.apply_boxes(box), view.sizes(sizes), input_size, policy)
     assert ((seen >= 0) & (seen <= 1)).all()
     np.testing.assert_allclose(boxes_to_photo(name, seen, sizes, input_size, policy), box, atol=1e-9)
 
 
-@given(st.sampled_from(list(VIEWS)), st.sampled_from(SIZES), st.sampled_from(INPUTS), boxes(0.42, 0.58))
+@given(st.sampled_from(SYMMETRIES), st.sampled_from(SIZES), st.sampled_from(INPUTS), boxes(0.42, 0.58))
 def test_boxes_to_photo_inverts_a_crop_inside_it(name, size, input_size, box):
     sizes = np.array([size])
     view = VIEWS[name]
@@ -115,6 +118,8 @@ def test_boxes_to_photo_inverts_a_crop_inside_it(name, size, input_size, box):
     np.testing.assert_allclose(boxes_to_photo(name, seen, sizes, input_size, "crop"), box, atol=1e-9)
 
 
+RANDOM1 = (0.0960878343, 0.1474773630, 0.9443220931, 0.9957116217)
+"""Pinned: stores hold features under this name."""
 WIDE = np.array([[100, 400]])
 
 
@@ -197,13 +202,14 @@ def test_another_policy_is_the_callers_bug():
 def test_first_views():
     assert first_views(1) == ["identity"]
     assert first_views(2) == ["identity", "hflip"]
-    assert first_views(8) == list(VIEWS)
+    assert first_views(8) == list(SETS["upright"])
+    assert first_views(8, "square") == list(SYMMETRIES)
 
 
 @pytest.mark.parametrize("n_views", [0, 9, -1])
 def test_too_few_or_too_many_views_name_the_flag(n_views):
     with pytest.raises(FishError, match=f"^--tta {n_views}: expected 1 to 8 \\(identity, hflip, "):
-        first_views(n_views, "--tta")
+        first_views(n_views, flag="--tta")
 
 
 def test_named_views_are_in_the_fixed_order_and_each_once():
@@ -238,3 +244,49 @@ def test_all_views_from_one_scaling_are_the_views_scaled_one_by_one(size, input_
     for name, view in VIEWS.items():
         alone = resize(view.apply(photo), input_size, policy)
         assert np.abs(found[name].astype(int) - alone).max() <= 2
+
+
+@pytest.mark.parametrize("policy", RESIZE_POLICIES)
+@pytest.mark.parametrize("name", ["centre90", "top_left90_hflip", "bottom_right90", "random1", "random2"])
+def test_a_crop_is_the_cut_photo_resized(name, policy):
+    photo = noise((90, 160))
+    x_min, y_min, x_max, y_max = view_of(name).window
+    part = photo[round(y_min * 90) : round(y_max * 90), round(x_min * 160) : round(x_max * 160)]
+    part = part[:, ::-1] if view_of(name).flip_x else part
+    beside = inputs_of_views(photo, ["identity", name, "hflip"], (48, 64), policy)
+    expected = resize(part, (48, 64), policy)
+    assert np.abs(beside[name].astype(int) - expected).max() <= 1  # mirrored before or after
+    if not view_of(name).flip_x:
+        np.testing.assert_array_equal(beside[name], expected)
+
+
+@pytest.mark.parametrize("policy", RESIZE_POLICIES)
+def test_a_box_that_a_window_nearly_loses_is_nan_and_one_that_it_cuts_is_clipped(policy):
+    view, size = view_of("top_left90"), np.array([[100, 100]])
+    boxes_here = np.array([[0.89, 0.2, 1.0, 0.8], [0.5, 0.2, 0.99, 0.8], [0.92, 0.92, 1.0, 1.0]])
+    sizes = size.repeat(3, 0)
+    seen = boxes_to_input(view.apply_boxes(boxes_here), view.sizes(sizes), (64, 128), policy)
+    assert np.isnan(seen).all(axis=1).tolist() == [True, False, True]
+    back = boxes_to_photo("top_left90", seen, sizes, (64, 128), policy)[1]
+    kept = {"squash": (0.2, 0.8), "letterbox": (0.2, 0.8), "crop": (0.225, 0.675)}[policy]
+    np.testing.assert_allclose(back, [0.5, kept[0], 0.9, kept[1]], atol=0.01)
+
+
+def test_random_views_are_what_their_number_says():
+    drawn = [view_of(f"random{number}") for number in range(1, 200)]
+    sides = np.array([view.window[2] - view.window[0] for view in drawn])
+    assert ((sides >= 0.7) & (sides <= 1.0)).all() and sides.std() > 0.05
+    assert 0.3 < np.mean([view.flip_x for view in drawn]) < 0.7
+    assert all(min(view.window) >= 0 and max(view.window) <= 1 + 1e-12 for view in drawn)
+    np.testing.assert_allclose(view_of("random1").window, RANDOM1)
+
+
+@pytest.mark.parametrize("name", ["random0", "random01", "random", "centre", "centre70", "augment_1"])
+def test_names_that_are_no_views(name):
+    with pytest.raises(FishError, match=f"unknown view '{name}'"):
+        named_views([name])
+
+
+def test_random_views_come_last_by_number():
+    names = ["random10", "centre90", "random2", "rot90", "identity"]
+    assert named_views(names) == ["identity", "centre90", "rot90", "random2", "random10"]

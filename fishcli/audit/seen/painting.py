@@ -15,7 +15,7 @@ from fishcli.features.ahead import in_pieces, map_ahead
 from fishcli.features.backbones.backbone import Backbone
 from fishcli.features.backbones.engines import Engine
 from fishcli.features.photos.decode import UnreadableImageError, decode
-from fishcli.features.photos.views import LETTERBOX_COLOUR, resize
+from fishcli.features.photos.resizing import LETTERBOX_COLOUR, resize
 from fishcli.heads.inputs import pool_maps
 from fishcli.options.reading import MAX_PIXELS
 

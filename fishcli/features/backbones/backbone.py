@@ -58,7 +58,7 @@ class BackboneChoice:
         image_size: (height, width), pixels.
         layer: a layer's name, one of STAGES, or None for the last.
         pool: "none", "avg" or "max".
-        resize: one of `views.RESIZE_POLICIES`.
+        resize: one of `resizing.RESIZE_POLICIES`.
         transparency: as `Reading` has it, and part of the recipe.
         truncated: likewise.
     """

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fishcli.features.photos.views import edges_to_photo
+from fishcli.features.photos.resizing import edges_to_photo
 
 
 @dataclass(frozen=True)

@@ -1,48 +1,81 @@
-"""Views of a photo with their inverses, and how a photo of any size becomes the backbone's input.
+"""Views of a photo with their inverses: windows and symmetries of the square.
 
-A view (one of the eight symmetries of the square) transforms the photo; the result is then resized to the
-recipe's size. Boxes are fractions `x_min, y_min, x_max, y_max`, of the photo or of the input.
+Boxes are fractions `x_min, y_min, x_max, y_max`, of the photo or of the view.
 """
 
-from collections.abc import Sequence
+import math
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
-from fishcli.basics.errors import FishError, choose
-from fishcli.basics.quiet import load_cv2
-from fishcli.dataset.boxes import box_area
+from fishcli.basics.files import digest
+from fishcli.options.views import CROP_PERCENT, MIRRORED, RANDOM
 
-RESIZE_POLICIES = ("squash", "letterbox", "crop")
-LETTERBOX_COLOUR = (124, 116, 104)
-"""The mean colour of ImageNet, RGB."""
-MIN_BOX_LEFT = 0.1
-"""A box of which less than this share of its area stays in the frame is lost."""
+WHOLE = (0.0, 0.0, 1.0, 1.0)
+CORNERS = {
+    "centre": (0.5, 0.5),
+    "top_left": (0, 0),
+    "top_right": (1, 0),
+    "bottom_left": (0, 1),
+    "bottom_right": (1, 1),
+}
+"""Where a crop lies: the share of what it leaves out that lies left of it, and above."""
+RANDOM_SIDE = (0.7, 1.0)
+"""The side of a random view's window, as a share of the photo's: least and most."""
 
 
 @dataclass(frozen=True)
 class View:
-    """A symmetry of the square: an optional transposition, then optional flips."""
+    """A window of the photo and a symmetry of the square: an optional transposition, then optional flips.
+
+    Attributes:
+        name: in the store, in runs and on the command line.
+        transpose: whether rows become columns.
+        flip_x: whether left and right change places, after that.
+        flip_y: whether top and bottom do.
+        window: `x_min, y_min, x_max, y_max`, fractions of the photo's sides.
+    """
 
     name: str
     transpose: bool = False
     flip_x: bool = False
     flip_y: bool = False
+    window: tuple[float, float, float, float] = WHOLE
 
-    def apply(self, image: np.ndarray) -> np.ndarray:
-        """Transform an image (h, w, channels); returns (h, w, c) or, transposed, (w, h, c)."""
+    def cut(self, image: np.ndarray) -> np.ndarray:
+        """The window of an image (h, w, channels), to whole pixels, one at least: no copy."""
+        x_min, y_min, x_max, y_max = self.window
+        top, bottom = _ends(image.shape[0], y_min, y_max)
+        left, right = _ends(image.shape[1], x_min, x_max)
+        return image[top:bottom, left:right]
+
+    def turn(self, image: np.ndarray) -> np.ndarray:
+        """What is done to the window (h, w, channels): (h, w, c) or, transposed, (w, h, c)."""
         if self.transpose:
             image = image.transpose(1, 0, 2)
         return image[:: -1 if self.flip_y else 1, :: -1 if self.flip_x else 1]
 
+    def apply(self, image: np.ndarray) -> np.ndarray:
+        """Transform an image (h, w, channels); returns one of the size that `sizes` says."""
+        return self.turn(self.cut(image))
+
     def apply_boxes(self, boxes: np.ndarray) -> np.ndarray:
-        """Where boxes (n, 4) of the photo lie in the view."""
+        """Where boxes (n, 4) of the photo lie in the view: beyond 0 and 1 where its window cuts them."""
+        start, side = self._place()
+        boxes = (boxes - start) / side
         return self._flip(boxes[:, [1, 0, 3, 2]] if self.transpose else boxes)
 
     def invert_boxes(self, boxes: np.ndarray) -> np.ndarray:
         """Where boxes (n, 4) of the view lie in the photo."""
         flipped = self._flip(boxes)
-        return flipped[:, [1, 0, 3, 2]] if self.transpose else flipped
+        start, side = self._place()
+        return (flipped[:, [1, 0, 3, 2]] if self.transpose else flipped) * side + start
+
+    def _place(self) -> tuple[np.ndarray, np.ndarray]:
+        """The window's corner and sides as boxes (4,) have them."""
+        x_min, y_min, x_max, y_max = self.window
+        return np.array([x_min, y_min] * 2), np.array([x_max - x_min, y_max - y_min] * 2)
 
     def _flip(self, boxes: np.ndarray) -> np.ndarray:
         x_min, y_min, x_max, y_max = boxes.T
@@ -54,10 +87,26 @@ class View:
 
     def sizes(self, image_sizes: np.ndarray) -> np.ndarray:
         """The sizes (n, 2: height, width) that photos of these sizes have in the view."""
+        x_min, y_min, x_max, y_max = self.window
+        if self.window != WHOLE:
+            ends = [[_ends(int(h), y_min, y_max), _ends(int(w), x_min, x_max)] for h, w in image_sizes]
+            image_sizes = np.array(ends, np.int64).reshape(-1, 2, 2) @ [-1, 1]
         return image_sizes[:, ::-1] if self.transpose else image_sizes
 
+    def needed_side(self, input_side: int) -> int:
+        """Pixels that a photo's shorter side needs for the window to have `input_side`, however it is cut."""
+        x_min, y_min, x_max, y_max = self.window
+        least = min(x_max - x_min, y_max - y_min)
+        return input_side if self.window == WHOLE else math.ceil((input_side + 1) / least)
 
-VIEWS = {
+
+def _ends(side: int, start: float, end: float) -> tuple[int, int]:
+    """The first pixel of a window along one side, and the one behind its last."""
+    first = min(round(start * side), side - 1)
+    return first, max(round(end * side), first + 1)
+
+
+_SYMMETRIES = {
     view.name: view
     for view in (
         View("identity"),
@@ -70,155 +119,25 @@ VIEWS = {
         View("transverse", transpose=True, flip_x=True, flip_y=True),
     )
 }
-"""All views in their fixed order: identity, horizontal flip, ..., the 90-degree ones last."""
 
 
-def first_views(n_views: int, flag: str = "--views") -> list[str]:
-    """The names of the first `n_views` views.
-
-    Raises:
-        FishError: fewer than 1 or more than there are.
-    """
-    if not 1 <= n_views <= len(VIEWS):
-        raise FishError(f"{flag} {n_views}: expected 1 to {len(VIEWS)} ({', '.join(VIEWS)}).")
-    return list(VIEWS)[:n_views]
-
-
-def named_views(names: Sequence[str]) -> list[str]:
-    """The views of these names, each once, in the fixed order; FishError for an unknown one."""
-    chosen = {choose(name.strip(), VIEWS, "view") for name in names}
-    return [name for name in VIEWS if name in chosen]
+@cache
+def view_of(name: str) -> View:
+    """The view that a name of `options.views` stands for: a symmetry, a crop, or a random one."""
+    if name in _SYMMETRIES:
+        return _SYMMETRIES[name]
+    if number := RANDOM.fullmatch(name):
+        return _random_view(name, int(number[1]))
+    bare = name.removesuffix(MIRRORED)
+    place, side = bare.removesuffix(str(CROP_PERCENT)), CROP_PERCENT / 100
+    x, y = CORNERS[place]
+    window = x * (1 - side), y * (1 - side), x * (1 - side) + side, y * (1 - side) + side
+    return View(name, flip_x=bare != name, window=window)
 
 
-def view_prefixes(n_views: int) -> list[int]:
-    """The numbers of views to score: 1, 2, 4, ... below `n_views`, and `n_views`."""
-    powers = [2**power for power in range(4) if 2**power < n_views]
-    return [*powers, n_views]
-
-
-def resize(image: np.ndarray, input_size: tuple[int, int], policy: str) -> np.ndarray:
-    """Bring an image (h, w, 3) uint8 to `input_size` (height, width).
-
-    "squash" ignores the aspect, "letterbox" keeps it and pads, "crop" keeps it and cuts the middle out.
-    """
-    return next(iter(inputs_of_views(image, ["identity"], input_size, policy).values()))
-
-
-def inputs_of_views(
-    photo: np.ndarray, views: Sequence[str], input_size: tuple[int, int], policy: str
-) -> dict[str, np.ndarray]:
-    """A photo's inputs to the backbone by view, as `resize` makes them of the transformed photo.
-
-    The photo is scaled once, or twice where the input is no square and views lie on their side; what is
-    turned is small.
-
-    Args:
-        photo: (h, w, 3) uint8.
-        views: names of VIEWS.
-        input_size: (height, width), pixels.
-        policy: one of RESIZE_POLICIES.
-
-    Returns:
-        (*input_size, 3) uint8 each.
-    """
-    scaled: dict[tuple[int, int], np.ndarray] = {}
-    inputs = {}
-    for name in views:
-        view = VIEWS[name]
-        turned = photo.shape[1::-1] if view.transpose else photo.shape[:2]
-        size = _scaled_size(turned[0], turned[1], input_size, policy)
-        size = size[::-1] if view.transpose else size
-        if size not in scaled:
-            scaled[size] = _scale(np.ascontiguousarray(photo), *size)
-        inputs[name] = _place(view.apply(scaled[size]), input_size, policy)
-    return inputs
-
-
-def _place(scaled: np.ndarray, input_size: tuple[int, int], policy: str) -> np.ndarray:
-    """Pad or cut a scaled image to the input's size."""
-    new_height, new_width = scaled.shape[:2]
-    top, left = (input_size[0] - new_height) // 2, (input_size[1] - new_width) // 2
-    if policy == "letterbox":
-        padded = np.empty((*input_size, 3), np.uint8)
-        padded[:] = LETTERBOX_COLOUR
-        padded[top : top + new_height, left : left + new_width] = scaled
-        return padded
-    return scaled[-top : -top + input_size[0], -left : -left + input_size[1]]
-
-
-def _scale(image: np.ndarray, new_height: int, new_width: int) -> np.ndarray:
-    """Resample by area where a side shrinks (no aliasing), linearly where it grows."""
-    cv2 = load_cv2()
-    height, width = image.shape[:2]
-    if new_height < height or new_width < width:
-        shrunk = min(width, new_width), min(height, new_height)
-        image = cv2.resize(image, shrunk, interpolation=cv2.INTER_AREA)
-    return cv2.resize(image, (new_width, new_height), interpolation=cv2.INTER_LINEAR)
-
-
-def _scaled_size(height: int, width: int, input_size: tuple[int, int], policy: str) -> tuple[int, int]:
-    if policy == "squash":
-        return input_size
-    if policy not in RESIZE_POLICIES:
-        raise ValueError(f"unknown resize policy {policy!r}, expected one of {RESIZE_POLICIES}")
-    ratios = input_size[0] / height, input_size[1] / width
-    scale = min(ratios) if policy == "letterbox" else max(ratios)
-    return max(1, round(height * scale)), max(1, round(width * scale))
-
-
-def _scale_and_offset(
-    image_sizes: np.ndarray, input_size: tuple[int, int], policy: str
-) -> tuple[np.ndarray, np.ndarray]:
-    """Scale and offset (n, 4) that turn a box of the photo into one of the input."""
-    new_sizes = np.array([_scaled_size(int(h), int(w), input_size, policy) for h, w in image_sizes])
-    new_sizes = new_sizes.reshape(-1, 2)
-    starts = (np.array(input_size) - new_sizes) // 2
-    scale, offset = new_sizes / input_size, starts / input_size
-    return scale[:, [1, 0, 1, 0]], offset[:, [1, 0, 1, 0]]
-
-
-def boxes_to_input(
-    boxes: np.ndarray, image_sizes: np.ndarray, input_size: tuple[int, int], policy: str
-) -> np.ndarray:
-    """Boxes (n, 4) of photos of `image_sizes` (n, 2: height, width) as fractions of the resized input.
-
-    A box that a crop cuts is clipped; one that it nearly loses becomes NaN.
-    """
-    scale, offset = _scale_and_offset(image_sizes, input_size, policy)
-    moved = boxes * scale + offset
-    clipped = np.clip(moved, 0.0, 1.0)
-    lost = box_area(clipped) < MIN_BOX_LEFT * box_area(moved)
-    clipped[lost] = np.nan
-    return clipped
-
-
-def boxes_from_input(
-    boxes: np.ndarray, image_sizes: np.ndarray, input_size: tuple[int, int], policy: str
-) -> np.ndarray:
-    """The inverse of `boxes_to_input`: boxes (n, 4) of the input as fractions of the photo, clipped to it."""
-    scale, offset = _scale_and_offset(image_sizes, input_size, policy)
-    return np.clip((boxes - offset) / scale, 0.0, 1.0)
-
-
-def boxes_to_photo(
-    view: str, boxes: np.ndarray, image_sizes: np.ndarray, input_size: tuple[int, int], policy: str
-) -> np.ndarray:
-    """Boxes (n, 4) of the resized `view` of photos of `image_sizes` (n, 2) as fractions of the photo."""
-    seen = boxes_from_input(boxes, VIEWS[view].sizes(image_sizes), input_size, policy)
-    return VIEWS[view].invert_boxes(seen)
-
-
-def edges_to_photo(
-    rows: np.ndarray,
-    columns: np.ndarray,
-    image_size: tuple[int, int],
-    input_size: tuple[int, int],
-    policy: str,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Where horizontal lines (h,) and vertical lines (w,) of the input lie in a photo of `image_size`.
-
-    All are fractions. Not clipped: a letterbox's padding lies below 0 and above 1, and under a crop the
-    photo's own edges lie outside of the input's.
-    """
-    scale, offset = _scale_and_offset(np.array([image_size]), input_size, policy)
-    return (rows - offset[0, 1]) / scale[0, 1], (columns - offset[0, 0]) / scale[0, 0]
+def _random_view(name: str, number: int) -> View:
+    """A window of RANDOM_SIDE anywhere in the photo, mirrored or not, from a digest: alike everywhere."""
+    drawn = [int(digest(f"view {number}", what)[:8], 16) / 16**8 for what in ("side", "x", "y", "flip")]
+    side = RANDOM_SIDE[0] + (RANDOM_SIDE[1] - RANDOM_SIDE[0]) * drawn[0]
+    x, y = drawn[1] * (1 - side), drawn[2] * (1 - side)
+    return View(name, flip_x=drawn[3] < 0.5, window=(x, y, x + side, y + side))

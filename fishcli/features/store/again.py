@@ -7,10 +7,10 @@ from typing import Any
 from fishcli.basics.errors import FishError
 from fishcli.basics.files import read_json
 from fishcli.features.photos.augment import PREFIX
-from fishcli.features.photos.views import VIEWS
 from fishcli.features.store.recipe import Recipe
 from fishcli.options.command_lines import advised, with_shared
 from fishcli.options.features import FeaturesConfig
+from fishcli.options.views import is_view, named_views
 
 OF_RECIPE = ("backbone", "layer", "pool", "resize", "transparency", "truncated")
 """What a recipe says in the words of the options."""
@@ -38,7 +38,7 @@ def line_for(store_dir: Path, split: str, names: Iterable[str], **changes: Any) 
     """What computes some arrays of a split, or of one that is not there yet."""
     bare = {name.removesuffix("_boxes") for name in names}
     copies = [int(name.removeprefix(PREFIX)) for name in bare if name.startswith(PREFIX)]
-    views = ",".join(view for view in VIEWS if view in bare) or "identity"
+    views = ",".join(named_views([name for name in bare if is_view(name)])) or "identity"
     return features_line(store_dir, splits=split, view_names=views, augment=max(copies, default=0), **changes)
 
 

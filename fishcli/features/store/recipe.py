@@ -19,7 +19,7 @@ class Recipe:
         layer: the layer whose output is kept.
         weights_sha256: of the weights' values, wherever they came from.
         image_size: (height, width) of the backbone's input, pixels.
-        resize: how a photo gets to that size, one of `views.RESIZE_POLICIES`.
+        resize: how a photo gets to that size, one of `resizing.RESIZE_POLICIES`.
         pool: "none" (maps), "avg" or "max" over the map.
         preprocessing: how pixels are scaled for the backbone.
         decoder: what reads image files.
