@@ -20,6 +20,7 @@ from fishcli.features.upkeep import Upkeep, bring_up_to_date
 from fishcli.features.verify import verify_stores
 from fishcli.options.features import FeaturesConfig
 from fishcli.options.views import chosen_views
+from fishcli.runs.crops import find_crops, keep_crops, with_regions
 
 
 def run(config: FeaturesConfig) -> str:
@@ -34,11 +35,16 @@ def run(config: FeaturesConfig) -> str:
     path = weights_file(config.backbone, weights)
     weights = str(path.resolve()) if path else weights
     how = (config.layer, config.pool, config.resize, config.transparency, config.truncated)
-    choice = BackboneChoice(config.backbone, weights, size, *how)
+    found = None if config.crop is None else find_crops(config)
+    choice = BackboneChoice(config.backbone, weights, size, *how, crop=None if found is None else found.crop)
     if weights == "random":
         say("weights random: features without any training, for trying things out; expect weak scores")
     backbone = load_backbone(choice)
-    store = FeatureStore.create(config.stores_dir, backbone.recipe, weights)
+    sources = {} if found is None else {"detections": found.source}
+    store = FeatureStore.create(config.stores_dir, backbone.recipe, weights, **sources)
+    if found is not None:
+        keep_crops(store, found)
+        tables = with_regions(config, store, tables)
     copies = augment_names(config.augment)
     wanted = {
         split: (images, [*views, *copies] if split == "train" else views) for split, images in tables.items()

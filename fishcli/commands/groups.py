@@ -28,6 +28,7 @@ from fishcli.options.features import FeaturesConfig
 from fishcli.options.reading import Reading
 from fishcli.options.train import TrainConfig
 from fishcli.report.contact_sheets import MAX_PHOTOS, Shot, contact_sheet, write_sheet
+from fishcli.runs.crops import with_regions
 
 SHEET = re.compile(r"(camera|sequence|alone)_\d+\.png")
 N_LISTED = 10
@@ -98,6 +99,7 @@ def _read_features(config: GroupsConfig, train: pd.DataFrame, images: pd.DataFra
         )
         return None
     store = pick_store(config.stores_dir, config.features)
+    train = with_regions(config, store, {"train": train})["train"]
     bring_up_to_date(store, {"train": (train, ["identity"])}, Upkeep(config.data_dir, config.reading))
     rows = store_rows(store, "train", list(images["image"]))
     found = read_features(store, {"train": rows}, ["identity"], pool=True)

@@ -19,6 +19,7 @@ from fishcli.dataset.names import NameIndex
 from fishcli.features.upkeep import Upkeep, bring_up_to_date
 from fishcli.options.seeing import HeatmapConfig
 from fishcli.report.contact_sheets import MAX_PHOTOS, Shot, pair_sheet, write_sheet
+from fishcli.runs.crops import with_regions
 from fishcli.runs.picking import pick_run
 from fishcli.runs.seeing.class_map_mass import MEANS, mass_of, summarise
 from fishcli.runs.seeing.map_drawings import draw_images, prediction_said
@@ -34,9 +35,10 @@ def run(config: HeatmapConfig) -> str:
         raise FishError("IMAGES are drawn whatever they are: leave out --worst and --class, or the images.")
     this_run = pick_run(config.models_dir, config.run)
     inputs = load_map_inputs(this_run, config)
+    train = load_train(config.data_dir, config.reading)
     bring_up_to_date(
         inputs.store,
-        {"train": (load_train(config.data_dir, config.reading), [VIEW])},
+        {"train": (with_regions(config, inputs.store, {"train": train})["train"], [VIEW])},
         Upkeep(config.data_dir, config.reading),
     )
     images = _chosen(config, inputs)

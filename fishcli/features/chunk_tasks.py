@@ -120,6 +120,7 @@ def _tasks(
                 path.absolute() if path is not None and _seen(path) else None for path in plan.paths[rows]
             ],
             boxes=None if plan.boxes is None else plan.boxes[rows],
+            regions=None if plan.regions is None else plan.regions[rows],
         )
         yield ChunkTask(store.store_dir.absolute(), rows.start, part, how[0], "", how[1], known)
 

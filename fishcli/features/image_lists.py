@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from fishcli.features.photos.crops import REGION, WHOLE
 from fishcli.features.store.contents import is_of_content, is_other
 
 
@@ -14,7 +15,7 @@ class Renewed:
     """A split's list brought up to date.
 
     Attributes:
-        table: `image`, `n_bytes`, perhaps `content`: a line a row of the arrays, new images last.
+        table: `image`, `n_bytes`, perhaps `content` and `region`: a line a row, new images last.
         stale: the images whose row holds the features of another photo than theirs.
         added: the images that had no row.
         missing: the images of the old list that are gone, but for those that had no features.
@@ -32,7 +33,8 @@ def renew_list(known: pd.DataFrame, images: pd.DataFrame, unreadable: Container[
     """Bring a list up to date. A photo that was moved, or changed names with another, keeps its row.
 
     Args:
-        known: the list: `image`, `n_bytes`, and `content`, a digest, where it is known.
+        known: the list: `image`, `n_bytes`, `content`, a digest, where it is known, and in a crop store
+            `region`, as text.
         images: the same of the images now.
         unreadable: images of the list whose rows hold no features.
     """
@@ -41,12 +43,16 @@ def renew_list(known: pd.DataFrame, images: pd.DataFrame, unreadable: Container[
     old_contents, contents = _contents_of(known), _contents_of(images)
     added = [image for image in now if image not in then]
     stale = {image for image in now.keys() & then.keys() if now[image] != then[image]}
+    old_regions, regions = _regions_of(known), _regions_of(images)
+    stale |= {image for image, region in regions.items() if old_regions.get(image, region) != region}
     stale |= {image for image, old in old_contents.items() if is_other(old, contents.get(image, old))}
     listed = [*then, *added]
     table = pd.DataFrame({"image": listed, "n_bytes": [now.get(image, then.get(image)) for image in listed]})
     if contents or old_contents:
         merged = {**old_contents, **contents}
         table["content"] = [merged.get(image, "") for image in listed]
+    if regions:
+        table[REGION] = [regions.get(image, old_regions.get(image, WHOLE)) for image in listed]
     missing = {image for image in then.keys() - now.keys() if image not in unreadable}
     return Renewed(table, stale, added, missing, len((now.keys() & then.keys()) - stale))
 
@@ -54,6 +60,11 @@ def renew_list(known: pd.DataFrame, images: pd.DataFrame, unreadable: Container[
 def _contents_of(images: pd.DataFrame) -> dict[str, str]:
     """The content by image; nothing where none is known, as in lists of before."""
     return dict(zip(images["image"], images["content"], strict=True)) if "content" in images else {}
+
+
+def _regions_of(images: pd.DataFrame) -> dict[str, str]:
+    """The region of the photo by image; nothing in stores of whole photos."""
+    return dict(zip(images["image"], images[REGION], strict=True)) if REGION in images else {}
 
 
 def _moved(known: pd.DataFrame, images: pd.DataFrame, unreadable: Container[str]) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """What the backbone gets of a photo: decoded once, then brought to its size under each view."""
 
+import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 from fishcli.dataset.photos import UnreadableImageError, read_photo
 from fishcli.features.backbones.backbone import Backbone
 from fishcli.features.photos.augment import PREFIX, augment, augmentation_digest
+from fishcli.features.photos.crops import cut_out, least_share
 from fishcli.features.photos.resizing import boxes_to_input, inputs_of_views, resize
 from fishcli.features.photos.views import view_of
 from fishcli.options.reading import USUAL, Reading
@@ -30,6 +32,7 @@ class SplitPlan:
         boxes: for augmented copies, the boxes (n, m, 4) that move with the pixels, fractions of the photo;
             None where the data set has none.
         boxes_sha256: identifies them.
+        regions: (n, 4) the part of each photo that takes its place; None for whole photos.
     """
 
     split: str
@@ -39,10 +42,20 @@ class SplitPlan:
     reading: Reading = USUAL
     boxes: np.ndarray | None = None
     boxes_sha256: str = ""
+    regions: np.ndarray | None = None
+
+    def region_of(self, row: int) -> np.ndarray:
+        """The part (4,) of an image that takes its place."""
+        return np.array([0.0, 0.0, 1.0, 1.0]) if self.regions is None else self.regions[row]
 
     def boxes_of(self, row: int) -> np.ndarray:
-        """The boxes (m, 4) of an image, m = 0 where the data set has none."""
-        return np.zeros((0, 4), np.float32) if self.boxes is None else self.boxes[row]
+        """The boxes (m, 4) of an image, fractions of its region, m = 0 where the data set has none."""
+        if self.boxes is None:
+            return np.zeros((0, 4), np.float32)
+        if self.regions is None:
+            return self.boxes[row]
+        start, end = np.split(self.regions[row], 2)
+        return (self.boxes[row] - np.tile(start, 2)) / np.tile(end - start, 2)
 
 
 def boxes_name(copy: str) -> str:
@@ -78,7 +91,8 @@ def read_inputs(plan: SplitPlan, row: int, views: list[str], backbone: Backbone)
     boxes: dict[str, np.ndarray] = {}
     decode_s = views_s = 0.0
     photo, is_truncated, decoded_for = np.empty((0, 0, 3), np.uint8), False, 0
-    for side, here in sorted(_by_needed_side(views, max(recipe.image_size)).items()):
+    region = plan.region_of(row)
+    for side, here in sorted(_by_needed_side(views, max(recipe.image_size), least_share(region)).items()):
         started = time.perf_counter()
         # A JPEG file that was decoded smaller than a crop needs is decoded again, so that no view's pixels
         # depend on which others are computed beside it; one of fewer pixels than were asked for is whole.
@@ -89,13 +103,14 @@ def read_inputs(plan: SplitPlan, row: int, views: list[str], backbone: Backbone)
                 return str(error)
             photo, decoded_for = np.asarray(found), side
         decoded = time.perf_counter()
+        seen = cut_out(photo, region)
         plain = [view for view in here if not view.startswith(PREFIX)]
-        pixels |= inputs_of_views(photo, plain, recipe.image_size, recipe.resize)
+        pixels |= inputs_of_views(seen, plain, recipe.image_size, recipe.resize)
         copies = [view for view in here if view.startswith(PREFIX)]
         if copies:
-            upright = resize(photo, recipe.image_size, recipe.resize)
+            upright = resize(seen, recipe.image_size, recipe.resize)
             boxes_here = plan.boxes_of(row)
-            sizes = np.repeat([photo.shape[:2]], len(boxes_here), axis=0)
+            sizes = np.repeat([seen.shape[:2]], len(boxes_here), axis=0)
             placed = boxes_to_input(boxes_here, sizes, recipe.image_size, recipe.resize)
             for copy in copies:
                 pixels[copy], boxes[copy] = augment(upright, placed, plan.images[row], copy)
@@ -103,12 +118,15 @@ def read_inputs(plan: SplitPlan, row: int, views: list[str], backbone: Backbone)
     return Inputs(pixels, boxes, decode_s, views_s, is_truncated)
 
 
-def _by_needed_side(views: list[str], input_side: int) -> dict[int, list[str]]:
-    """Views and copies by the pixels that a photo's shorter side needs for them."""
+def _by_needed_side(views: list[str], input_side: int, share: float) -> dict[int, list[str]]:
+    """Views and copies of a region by the pixels that a photo's shorter side needs for them.
+
+    `share` is the smaller of the region's sides, as a share of the photo's.
+    """
     found: dict[int, list[str]] = {}
     for view in views:
         side = input_side if view.startswith(PREFIX) else view_of(view).needed_side(input_side)
-        found.setdefault(side, []).append(view)
+        found.setdefault(side if share == 1 else math.ceil((side + 1) / share), []).append(view)
     return found
 
 

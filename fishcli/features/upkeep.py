@@ -25,6 +25,7 @@ from fishcli.features.chunk_tasks import extract_on
 from fishcli.features.extract import extract
 from fishcli.features.photo_inputs import SplitPlan, boxes_name, copies_made_by, first_inputs
 from fishcli.features.photos.augment import PREFIX
+from fishcli.features.photos.crops import REGION, regions_of
 from fishcli.features.store.contents import add_contents, is_checked, set_checked
 from fishcli.features.store.store import FEATURE_BYTES, FeatureStore
 from fishcli.options.reading import USUAL, Reading
@@ -69,13 +70,16 @@ def bring_up_to_date(
 
     Args:
         store: the store.
-        wanted: split -> (its images, the names of views and augmented copies).
+        wanted: split -> (its images, the names of views and augmented copies); a crop store's images with
+            their `region`.
         upkeep: how.
         backbone: the one that made the store, where it is at hand; else loaded if something is missing.
 
     Raises:
         FishError: images that can't be read, another data set, a backbone that can't be loaded.
     """
+    if any((REGION in images) != (store.recipe.crop is not None) for images, _ in wanted.values()):
+        raise ValueError("a crop store's images need their regions, and whole photos have none")
     _check_reading(store, upkeep.reading)
     if _lacks_nothing(store, wanted, upkeep):
         return
@@ -109,6 +113,12 @@ def _lacks_nothing(
         known = dict(zip(listed["image"], listed["n_bytes"], strict=True))
         if any(known.get(image) != n for image, n in zip(images["image"], images["n_bytes"], strict=True)):
             return False
+        if REGION in images:
+            regions = dict(zip(listed["image"], listed[REGION], strict=True))
+            if any(
+                regions[image] != each for image, each in zip(images["image"], images[REGION], strict=True)
+            ):
+                return False
         if not _is_complete(store, _make_plan(store, split, images, views, upkeep)):
             return False
     return True
@@ -169,6 +179,8 @@ def _plan(
     reading = store.recipe.reading(upkeep.reading.max_pixels)
     mended = {image for image in unreadable if image in paths and _is_readable(paths[image], reading)}
     with_contents, checked_ns = add_contents(images, store.list_path(split))
+    if REGION in images:
+        with_contents[REGION] = list(images[REGION])
     store.update_images(split, with_contents, mended)
     if checked_ns is not None:
         set_checked(store.list_path(split), checked_ns)
@@ -187,7 +199,8 @@ def _make_plan(
     assert listed is not None
     ids = list(listed["image"])
     reading = store.recipe.reading(upkeep.reading.max_pixels)
-    plan = SplitPlan(split, views, ids, [paths.get(image) for image in ids], reading)
+    regions = regions_of(listed)
+    plan = SplitPlan(split, views, ids, [paths.get(image) for image in ids], reading, regions=regions)
     if not any(view.startswith(PREFIX) for view in views):
         return plan
     boxes = read_boxes(upkeep.data_dir / "boxes", images, upkeep.box_categories)

@@ -11,6 +11,7 @@ from fishcli.basics.errors import FishError, examples
 from fishcli.dataset.boxes import BOX_RULES
 from fishcli.features.extract import boxes_name
 from fishcli.features.photos.augment import PREFIX
+from fishcli.features.photos.crops import boxes_into_regions, seen_sizes
 from fishcli.features.photos.resizing import boxes_to_input
 from fishcli.features.photos.views import view_of
 from fishcli.features.store.again import line_for
@@ -87,12 +88,12 @@ def view_boxes(
 
     Args:
         store: its recipe says how photos were resized; it holds the boxes of augmented copies.
-        images: the training images (`image`, `height`, `width`).
+        images: the training images (`image`, `height`, `width`; of a crop store `region`).
         views: names of views and augmented copies.
         boxes: (n, 4) targets, fractions of the photo, NaN where there is none.
         rule: "largest" or "union"; which of the copies' boxes is meant.
     """
-    sizes = images[["height", "width"]].to_numpy()
+    sizes, boxes = seen_sizes(images), boxes_into_regions(boxes, images)
     placed = np.full((len(views), len(images), 4), np.nan, np.float32)
     if np.isnan(boxes).all():
         return placed

@@ -36,6 +36,20 @@ class FeaturesConfig(StoreConfig):
             show_default="the last",
         ),
     ] = None
+    crop: Annotated[
+        str | None,
+        Option(
+            help="Of each photo's surest box alone: locate, for models/locate, a run's path, or a file as "
+            "MegaDetector writes it.",
+            show_default="whole photos",
+        ),
+    ] = None
+    crop_margin: Annotated[
+        float, Option(help="Widen a box by this share of its longer side, on each side.", min=0.0, max=2.0)
+    ] = 0.15
+    crop_min: Annotated[
+        float, Option(help="Least side of a crop, as a share of the photo's shorter one.", min=0.0, max=1.0)
+    ] = 0.2
     pool: Annotated[Literal["none", "avg", "max"], Option(help="Keep maps, or pool them.")] = "none"
     views: Annotated[int, Option(help="The first N of the view set, of training and test images.")] = 1
     view_set: ViewSet = "upright"

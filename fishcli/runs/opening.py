@@ -15,6 +15,7 @@ from fishcli.dataset.folds import make_folds
 from fishcli.dataset.images import dataset_digest
 from fishcli.options.command_lines import flag
 from fishcli.options.train import TrainConfig
+from fishcli.runs.crops import check_folds
 from fishcli.runs.picking import list_runs, pick_run
 from fishcli.runs.run import METRICS, Run, settings_of
 from fishcli.runs.train_inputs import TrainData
@@ -57,6 +58,7 @@ def open_run(config: TrainConfig, data: TrainData) -> tuple[Run, pd.DataFrame]:
     groups = [""] * len(data.images) if data.groups is None else list(data.groups)
     dealt = pd.DataFrame({"image": data.images["image"], "fold": fold, "group": groups})
     this_run, folds = _open_run(config, data, dealt)
+    check_folds(data.store, folds)
     _check_there_is_something_to_learn(data, folds["fold"].to_numpy())
     return this_run, folds
 

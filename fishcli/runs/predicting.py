@@ -10,6 +10,7 @@ from fishcli.basics.progress import bar, warn
 from fishcli.basics.unwritable import by_product
 from fishcli.dataset.annotations import BOX_COLUMNS
 from fishcli.dataset.classes import proba_columns, smoothed_prior
+from fishcli.features.photos.crops import boxes_out_of_regions, seen_sizes
 from fishcli.features.photos.resizing import boxes_to_photo
 from fishcli.features.store.picking import pick_store
 from fishcli.features.store.store import FeatureStore
@@ -17,6 +18,7 @@ from fishcli.features.upkeep import Upkeep, bring_up_to_date
 from fishcli.heads.inputs import pool_maps, store_rows
 from fishcli.heads.trained import FoldHead
 from fishcli.options.predict import SubmissionConfig
+from fishcli.runs.crops import with_regions
 from fishcli.runs.run import Run
 from fishcli.runs.tta import views_of
 from fishcli.scoring.calibration import with_temperature
@@ -46,6 +48,7 @@ def predict_run(
     """
     store = pick_store(config.stores_dir, this_run.store)
     views = views_of(this_run, n_views)
+    tests = with_regions(config, store, tests)
     wanted = {split: (table, views) for split, table in tests.items()}
     bring_up_to_date(store, wanted, Upkeep(config.data_dir, config.reading, workers=config.workers))
     with alone(this_run.run_dir):
@@ -108,7 +111,7 @@ def _predict_images(
     views, mean, temperature = how
     readable = images["is_readable"].to_numpy()
     seen, recipe = images[readable], store.recipe
-    rows, sizes = seen["row"].to_numpy(), seen[["height", "width"]].to_numpy()
+    rows, sizes = seen["row"].to_numpy(), seen_sizes(seen)
     n_classes = len(heads[0][0].counts)
     proba = np.zeros((len(heads), len(seen), n_classes))
     boxes = np.zeros((len(heads), len(seen), 4))
@@ -127,5 +130,5 @@ def _predict_images(
     all_proba = np.tile(smoothed_prior(counts), (len(images), 1))
     all_boxes = np.full((len(images), 4), np.nan)
     all_proba[readable] = average(np.stack([with_temperature(each, temperature) for each in proba]), mean)
-    all_boxes[readable] = boxes.mean(axis=0)
+    all_boxes[readable] = boxes_out_of_regions(boxes.mean(axis=0), seen)
     return all_proba, all_boxes

@@ -16,6 +16,7 @@ from fishcli.heads.examples import PseudoRows
 from fishcli.heads.inputs import Features, in_parts, store_rows
 from fishcli.heads.reading import read_features
 from fishcli.options.train import TrainConfig
+from fishcli.runs.crops import with_regions
 from fishcli.runs.picking import pick_run
 from fishcli.runs.run import METRICS, Run
 from fishcli.scoring.calibration import with_temperature
@@ -96,7 +97,8 @@ def load_pseudo(config: TrainConfig, this_run: Run, folds: pd.DataFrame, pooled:
     stores = [pick_store(config.stores_dir, each.store) for each in (teacher, this_run)]
     parts = []
     for store in stores:
-        wanted = {split: (table, [VIEW]) for split, table in tests.items()}
+        regioned = with_regions(config, store, tests)
+        wanted = {split: (table, [VIEW]) for split, table in regioned.items()}
         bring_up_to_date(store, wanted, Upkeep(config.data_dir, config.reading, scheduler=config.scheduler))
     for split, table in tests.items():
         bad = {image for store in stores for image in store.unreadable(split)}

@@ -23,6 +23,7 @@ from fishcli.heads.inputs import Features, HeadInputs, store_rows, view_boxes
 from fishcli.heads.reading import read_features
 from fishcli.options.train import TrainConfig
 from fishcli.options.views import as_options
+from fishcli.runs.crops import with_regions
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ def load_train_data(config: TrainConfig) -> TrainData:
     store = pick_store(config.stores_dir, config.features)
     maps_line = features_line(store.store_dir, pool="none", **as_options(views, config.view_set))
     check_store(config, store.recipe.pool == "none", store.recipe.name, maps_line)
+    train = with_regions(config, store, {"train": train})["train"]
     copies = store.copies("train")
     wanted = [*views, *copies]
     upkeep = Upkeep(

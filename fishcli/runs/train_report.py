@@ -12,6 +12,7 @@ from fishcli.basics.remote import content
 from fishcli.basics.tables import table_text
 from fishcli.dataset.annotations import BOX_COLUMNS
 from fishcli.dataset.classes import fold_priors, labels_of, proba_columns
+from fishcli.features.photos.crops import boxes_out_of_regions, seen_sizes
 from fishcli.features.photos.resizing import boxes_to_photo
 from fishcli.options.views import view_prefixes
 from fishcli.runs.run import METRICS, OOF_COLUMNS, Run, oof_name
@@ -115,13 +116,12 @@ class _Truth:
 
 def _boxes_in_photo(data: TrainData, boxes: np.ndarray) -> np.ndarray:
     """Boxes (v, n, 4) of the first views' inputs as fractions of the photo."""
-    sizes, recipe = data.images[["height", "width"]].to_numpy(), data.store.recipe
-    return np.stack(
-        [
-            boxes_to_photo(view, boxes[v], sizes, recipe.image_size, recipe.resize)
-            for v, view in enumerate(data.views[: len(boxes)])
-        ]
-    )
+    sizes, recipe = seen_sizes(data.images), data.store.recipe
+    found = [
+        boxes_to_photo(view, boxes[v], sizes, recipe.image_size, recipe.resize)
+        for v, view in enumerate(data.views[: len(boxes)])
+    ]
+    return np.stack([boxes_out_of_regions(each, data.images) for each in found])
 
 
 def _tables(

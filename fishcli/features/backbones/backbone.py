@@ -15,6 +15,7 @@ from fishcli.basics.remote import with_home
 from fishcli.features.backbones import fishnet
 from fishcli.features.backbones.applications import APPLICATIONS, build_application
 from fishcli.features.backbones.random_weights import SEED, calibrate
+from fishcli.features.photos.crops import Crop
 from fishcli.features.photos.decode import DECODER
 from fishcli.features.store.recipe import Recipe
 from fishcli.options.command_lines import advised
@@ -61,6 +62,7 @@ class BackboneChoice:
         resize: one of `resizing.RESIZE_POLICIES`.
         transparency: as `Reading` has it, and part of the recipe.
         truncated: likewise.
+        crop: of which regions of photos, None for whole ones; part of the recipe.
     """
 
     backbone: str
@@ -71,6 +73,7 @@ class BackboneChoice:
     resize: str = "squash"
     transparency: Transparency = "drop"
     truncated: bool = False
+    crop: Crop | None = None
 
 
 def default_weights(backbone: str) -> str:
@@ -117,6 +120,7 @@ def load_backbone(choice: BackboneChoice) -> Backbone:
         decoder=DECODER,
         transparency=choice.transparency,
         truncated=choice.truncated,
+        crop=choice.crop,
     )
     return Backbone(recipe, _pool(keras, cut, choice.pool), preprocess)
 

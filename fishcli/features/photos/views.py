@@ -46,8 +46,8 @@ class View:
     def cut(self, image: np.ndarray) -> np.ndarray:
         """The window of an image (h, w, channels), to whole pixels, one at least: no copy."""
         x_min, y_min, x_max, y_max = self.window
-        top, bottom = _ends(image.shape[0], y_min, y_max)
-        left, right = _ends(image.shape[1], x_min, x_max)
+        top, bottom = ends_of(image.shape[0], y_min, y_max)
+        left, right = ends_of(image.shape[1], x_min, x_max)
         return image[top:bottom, left:right]
 
     def turn(self, image: np.ndarray) -> np.ndarray:
@@ -89,7 +89,7 @@ class View:
         """The sizes (n, 2: height, width) that photos of these sizes have in the view."""
         x_min, y_min, x_max, y_max = self.window
         if self.window != WHOLE:
-            ends = [[_ends(int(h), y_min, y_max), _ends(int(w), x_min, x_max)] for h, w in image_sizes]
+            ends = [[ends_of(int(h), y_min, y_max), ends_of(int(w), x_min, x_max)] for h, w in image_sizes]
             image_sizes = np.array(ends, np.int64).reshape(-1, 2, 2) @ [-1, 1]
         return image_sizes[:, ::-1] if self.transpose else image_sizes
 
@@ -100,7 +100,7 @@ class View:
         return input_side if self.window == WHOLE else math.ceil((input_side + 1) / least)
 
 
-def _ends(side: int, start: float, end: float) -> tuple[int, int]:
+def ends_of(side: int, start: float, end: float) -> tuple[int, int]:
     """The first pixel of a window along one side, and the one behind its last."""
     first = min(round(start * side), side - 1)
     return first, max(round(end * side), first + 1)

@@ -31,6 +31,9 @@ def features_line(store_dir: Path, **changes: Any) -> str:
         "image_size": "{}x{}".format(*recipe.image_size),
         **{name: getattr(recipe, name) for name in OF_RECIPE},
     }
+    if recipe.crop is not None:
+        values |= {"crop": description.get("detections"), "crop_margin": recipe.crop.margin}
+        values |= {"crop_min": recipe.crop.least}
     return advised("features", FeaturesConfig, **{**values, **changes})
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 
 from fishcli.basics.errors import FishError, examples
 from fishcli.basics.files import read_csv, read_json
+from fishcli.features.photos.crops import REGION
 from fishcli.features.store.again import features_line
 
 N_REASONS = 2
@@ -14,9 +15,9 @@ N_REASONS = 2
 
 
 def read_images(path: Path) -> pd.DataFrame:
-    """Read images.csv: `image`, `n_bytes`, perhaps `content`; FishError where it is damaged."""
+    """Read images.csv: `image`, `n_bytes`, perhaps `content` and `region`; FishError where it is damaged."""
     try:
-        listed = read_csv(path, required=["image", "n_bytes"], text=["image", "content"])
+        listed = read_csv(path, required=["image", "n_bytes"], text=["image", "content", REGION])
     except FishError as error:
         raise damaged(path, str(error).rstrip(".")) from None
     twice = list(listed["image"][listed["image"].duplicated()])

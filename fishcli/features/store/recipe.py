@@ -7,6 +7,7 @@ from typing import Any
 
 from fishcli.basics.errors import FishError
 from fishcli.basics.files import digest
+from fishcli.features.photos.crops import Crop
 from fishcli.options.reading import Reading, Transparency
 
 
@@ -25,6 +26,7 @@ class Recipe:
         decoder: what reads image files.
         transparency: what lies behind transparent photos, as `Reading` has it.
         truncated: whether JPEG files that lack their last bytes are read.
+        crop: how regions of photos come from detections; None for whole photos.
     """
 
     backbone: str
@@ -37,6 +39,7 @@ class Recipe:
     decoder: str
     transparency: Transparency = "drop"
     truncated: bool = False
+    crop: Crop | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -61,6 +64,8 @@ class Recipe:
         """The fields less those at their default: older stores, which lack these, stay valid."""
         fields = dataclasses.fields(self)
         known = {field.name: getattr(self, field.name) for field in fields}
+        if self.crop is not None:
+            known["crop"] = dataclasses.asdict(self.crop)
         return {field.name: known[field.name] for field in fields if known[field.name] != field.default}
 
     @staticmethod
@@ -78,7 +83,11 @@ class Recipe:
                 "features with the options that made it."
             )
         known = {name: value.get(name, default) for name, default in fields.items()}
-        recipe = Recipe(**{**known, "image_size": tuple(known["image_size"])})
+        try:
+            crop = None if known["crop"] is None else Crop(**known["crop"])
+        except TypeError:
+            raise FishError(f"{source} has a crop that this version of fishcli doesn't know.") from None
+        recipe = Recipe(**{**known, "image_size": tuple(known["image_size"]), "crop": crop})
         if value.get("fingerprint") != recipe.fingerprint:
             raise FishError(
                 f"{source} was changed: its fingerprint is {value.get('fingerprint')}, its contents say "

@@ -16,6 +16,7 @@ from fishcli.basics.remote import UnreachableError, is_remote, names_in
 from fishcli.basics.unwritable import CANNOT_BE_WRITTEN, by_product
 from fishcli.features.image_lists import renew_list
 from fishcli.features.photos.augment import PREFIX
+from fishcli.features.photos.crops import REGION
 from fishcli.features.store.again import line_for, verify_line
 from fishcli.features.store.arrays import chunk_path, create_array, missing_chunks, open_array, read_rows
 from fishcli.features.store.lists import cannot_be_read, damaged, read_images, read_unreadable
@@ -39,18 +40,19 @@ class FeatureStore:
         self.recipe = Recipe.from_json(self._description, str(store_dir / "recipe.json"))
 
     @staticmethod
-    def create(features_dir: Path, recipe: Recipe, weights: str, made_for: str = "") -> "FeatureStore":
+    def create(features_dir: Path, recipe: Recipe, weights: str, **sources: str) -> "FeatureStore":
         """Open the store of `recipe` under `features_dir`, made where it is missing.
 
         Args:
             features_dir: the folder of all stores.
             recipe: what the store's numbers depend on.
             weights: where the weights came from; kept so that missing views can be computed later.
-            made_for: the command that needs it, where the user did not ask for the store itself: it is then
-                none that a command takes of its own accord.
+            sources: `detections`, where a crop store's regions come from; `made_for`, the command that needs
+                the store where the user did not ask for it: it is then none that others take by themselves.
         """
         store_dir = features_dir / recipe.name
-        description = {**recipe.to_json(), "weights": weights}
+        made_for = sources.pop("made_for", "")
+        description = {**recipe.to_json(), "weights": weights, **sources}
         path = store_dir / "recipe.json"
         known = read_json(path) if path.exists() else None
         if made_for and known != description:
@@ -70,6 +72,11 @@ class FeatureStore:
         """Whether the user asked for the store itself."""
         return "made_for" not in self._description
 
+    @property
+    def detections(self) -> str:
+        """Where a crop store's regions come from: a file, or a run of `locate`."""
+        return str(self._description["detections"])
+
     def images(self, split: str) -> pd.DataFrame | None:
         """The image list of a split (image, n_bytes, perhaps content), or None where it has none yet."""
         path = self.list_path(split)
@@ -86,7 +93,7 @@ class FeatureStore:
 
         Args:
             split: the split.
-            images: its images now (image, n_bytes, and content, a digest, where it is known).
+            images: its images now (image, n_bytes; content, a digest, where known; region in a crop store).
             mended: images that were unreadable and can be read now.
 
         Raises:
@@ -97,7 +104,7 @@ class FeatureStore:
         if any(self.array(split, name).shape[0] > n_known for name in self._names(split)):
             raise damaged(self.list_path(split), "it has fewer images than the features")
         if known is None:
-            write_csv(self.list_path(split), images.filter(["image", "n_bytes", "content"]))
+            write_csv(self.list_path(split), images.filter(["image", "n_bytes", "content", REGION]))
             return
         renewed = renew_list(known, images, self.unreadable(split))
         added, missing = renewed.added, renewed.missing

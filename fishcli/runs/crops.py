@@ -1,0 +1,187 @@
+"""The regions of a crop store's photos: from a localiser's run or another tool's detections."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from fishcli.basics.errors import FishError
+from fishcli.basics.files import digest, read_csv, write_csv
+from fishcli.basics.progress import say, warn
+from fishcli.basics.remote import parse_path
+from fishcli.dataset.annotations import BOX_COLUMNS
+from fishcli.dataset.detections import read_detections
+from fishcli.dataset.images import load_tests, load_train
+from fishcli.features.photos.crops import REGION, Crop, region_around
+from fishcli.features.store.again import features_line
+from fishcli.features.store.store import FeatureStore
+from fishcli.options.command_lines import advised
+from fishcli.options.data import DataConfig
+from fishcli.options.features import FeaturesConfig
+from fishcli.options.locate import LocateConfig, detections_path
+from fishcli.runs.listing import CONFIG
+from fishcli.runs.localiser import LocaliserRun
+
+CROPS = "crops.csv"
+COLUMNS = ["split", "image", "confidence", *BOX_COLUMNS, "fold"]
+
+
+@dataclass(frozen=True)
+class FoundCrops:
+    """What the regions of all photos come from.
+
+    Attributes:
+        source: the file or the run's folder.
+        crop: the rule.
+        table: COLUMNS: each photo's surest box, NaN where there is none, and which fold found it.
+    """
+
+    source: str
+    crop: Crop
+    table: pd.DataFrame
+
+
+def find_crops(config: FeaturesConfig) -> FoundCrops:
+    """Read what `--crop` names.
+
+    Raises:
+        FishError: no such run or file, a run that is not complete, or no detection in the training photos.
+    """
+    source = _source(str(config.crop))
+    table = _read(config, source)
+    train = table[table["split"] == "train"]
+    if train["x_min"].isna().all():
+        raise FishError(f"--crop {config.crop}: it has no detection in the training photos.")
+    boxes_sha256 = digest(train.sort_values("image").to_csv(index=False))[:12]
+    crop = Crop(config.crop_margin, config.crop_min, boxes_sha256)
+    for split, part in table.groupby("split", sort=False):
+        n_none = int(part["x_min"].isna().sum())
+        whole = f"; {n_none:,} without any stay whole" if n_none else ""
+        say(f"{split}: crops of {len(part) - n_none:,} photos at their surest box{whole}")
+    return FoundCrops(str(source), crop, table)
+
+
+def keep_crops(store: FeatureStore, found: FoundCrops) -> None:
+    """Write each photo's surest box beside the store's features."""
+    write_csv(store.store_dir / CROPS, found.table)
+
+
+def with_regions(
+    config: DataConfig, store: FeatureStore, tables: dict[str, pd.DataFrame]
+) -> dict[str, pd.DataFrame]:
+    """Tables of images with the `region` of each that a crop store has; as they are for whole photos.
+
+    Photos that came after the store was made are looked up where its boxes came from.
+
+    Args:
+        config: where the competition lies.
+        store: the store.
+        tables: `image`, `height`, `width` of each split.
+
+    Raises:
+        FishError: no box is known of some photos.
+    """
+    crop = store.recipe.crop
+    if crop is None:
+        return tables
+    known = read_crops(store)
+    if _lacks(known, tables):
+        known = _read(config, parse_path(store.detections))
+        if lacking := _lacks(known, tables):
+            raise FishError(
+                f"{store.detections} says nothing of {len(lacking):,} photos, such as {lacking[0]}. Let it "
+                f"look at them, then compute their features: {features_line(store.store_dir)}."
+            )
+        write_csv(store.store_dir / CROPS, known)
+    boxes = known.set_index(["split", "image"])[BOX_COLUMNS]
+    found = {}
+    for split, images in tables.items():
+        here = boxes.reindex(pd.MultiIndex.from_product([[split], images["image"]])).to_numpy(np.float64)
+        sizes = images[["height", "width"]].to_numpy()
+        regions = [region_around(box, (h, w), crop) for box, (h, w) in zip(here, sizes, strict=True)]
+        found[split] = images.assign(**{REGION: regions})
+    return found
+
+
+def read_crops(store: FeatureStore) -> pd.DataFrame:
+    """Each photo's surest box, as `FoundCrops.table`; FishError where the file is missing or damaged."""
+    path = store.store_dir / CROPS
+    try:
+        return read_csv(path, COLUMNS, ["split", "image"])
+    except FishError as error:
+        raise FishError(f"{error} Write it again: {features_line(store.store_dir)}.") from None
+
+
+def check_folds(store: FeatureStore, folds: pd.DataFrame) -> None:
+    """Raise FishError where a localiser has learned from photos that another one's crops are validated with.
+
+    Each training photo's crop was found by the localiser that had not seen it, nor its fold. With the same
+    folds no crop that a head is validated on, and no box behind it, has been seen by either.
+
+    Args:
+        store: whose crops they are; whole photos, and other tools' detections, have no folds.
+        folds: `image`, `fold` of the training photos.
+    """
+    if store.recipe.crop is None:
+        return
+    known = read_crops(store)
+    theirs = known[known["split"] == "train"].set_index("image")["fold"].reindex(folds["image"])
+    if theirs.isna().all():
+        return
+    pairs = pd.DataFrame({"ours": folds["fold"].to_numpy(), "theirs": theirs.to_numpy()}).drop_duplicates()
+    if pairs["ours"].duplicated().any() or pairs["theirs"].duplicated().any():
+        raise FishError(
+            f"the crops of {store.recipe.name} were found on other folds ({store.detections}), so localisers "
+            "have learned from photos that these heads are validated on. Pass the --folds, --groups and "
+            "--seed that it was made with, or locate on these folds under another --name."
+        )
+
+
+def _lacks(known: pd.DataFrame, tables: dict[str, pd.DataFrame]) -> list[str]:
+    """The photos of which no box is known, nor that there is none."""
+    listed = set(zip(known["split"], known["image"], strict=True))
+    return [
+        image for split, images in tables.items() for image in images["image"] if (split, image) not in listed
+    ]
+
+
+def _source(name: str) -> Path:
+    """The run's folder, or the file, that `--crop` names."""
+    path = parse_path(name)
+    run_dir = next((each for each in (path, Path("models") / name) if (each / CONFIG).exists()), None)
+    if run_dir is not None:
+        this_run = LocaliserRun.open(run_dir)
+        if not this_run.is_complete:
+            raise FishError(f"--crop {name}: the run is not complete. Go on: {this_run.locate_line()}.")
+        return run_dir.absolute()
+    if path.is_file():
+        return path.absolute()
+    raise FishError(
+        f"--crop {name}: no run of locate, and no such file. Make a run: {advised('locate', LocateConfig)}, "
+        "then pass its folder; or pass what MegaDetector wrote."
+    )
+
+
+def _read(config: DataConfig, source: Path) -> pd.DataFrame:
+    """Each photo's surest box, of all splits."""
+    has_tests = any(path.is_dir() for path in config.data_dir.glob("test*"))
+    tables = {"train": load_train(config.data_dir, config.reading)}
+    tables |= load_tests(config.data_dir, config.reading) if has_tests else {}
+    columns = ["split", "image", "height", "width", "path"]
+    photos = pd.concat([table.assign(split=split) for split, table in tables.items()])[columns]
+    is_run = source.is_dir()
+    path = detections_path(source) if is_run else source
+    surest = read_detections(path, photos, config.box_categories).drop_duplicates(["split", "image"])
+    table = photos[["split", "image"]].merge(surest, on=["split", "image"], how="left")
+    table["fold"] = np.nan
+    if is_run:
+        folds = read_csv(source / "folds.csv", ["image", "fold"], ["image", "group"])
+        fold = folds.set_index("image")["fold"].reindex(table["image"]).to_numpy()
+        table["fold"] = np.where(table["split"] == "train", fold, np.nan)
+    else:
+        warn(
+            f"{source} is another tool's: if it has learned from these photos, or photos of the same groups, "
+            "the figures of heads on its crops promise too much"
+        )
+    return table[COLUMNS]
