@@ -27,6 +27,7 @@ from fishcli.options.command_lines import advised, flag
 from fishcli.options.train import CompareConfig, FitConfig, TrainConfig
 from fishcli.report.plots.comparison import write_comparison_plot
 from fishcli.runs.compare_table import compare_cells, screen_table
+from fishcli.runs.crops import kind_of_folds
 from fishcli.runs.fold_fits import missing_folds, train_folds
 from fishcli.runs.fold_tasks import FitSource, train_on
 from fishcli.runs.opening import claimed_run, open_run
@@ -62,6 +63,9 @@ def run(config: CompareConfig) -> str:
     if groups is not None and config.balance == "group":
         say("--balance group needs folds by group: only grouped folds are compared")
         kinds = ["grouped"]
+    if kind := kind_of_folds(first.store):
+        say(f"the crops of {first.store.recipe.name} were found on {kind} folds: only those are compared")
+        kinds = [kind]
     cells = [_cell(config, entry, kind) for entry in entries for kind in kinds]
     ungrouped = {boxes: dataclasses.replace(known, groups=None) for boxes, known in data.items()}
     grid = [(cell, (data if cell.kind == "grouped" else ungrouped)[cell.configs[0].boxes]) for cell in cells]

@@ -1,7 +1,5 @@
 """`fishcli locate`: K-fold localisers on cached maps, and what they find in every photo."""
 
-from collections.abc import Iterator
-
 import pandas as pd
 
 from fishcli.basics.errors import FishError
@@ -12,16 +10,14 @@ from fishcli.dataset.annotations import read_boxes
 from fishcli.dataset.folds import make_folds
 from fishcli.dataset.groups import load_groups
 from fishcli.dataset.images import dataset_digest, load_tests, load_train
-from fishcli.features.store.store import FeatureStore
 from fishcli.features.upkeep import Upkeep, bring_up_to_date
-from fishcli.locating.decode import CellBoxes
 from fishcli.options.locate import LocateConfig
 from fishcli.options.views import first_views
 from fishcli.runs.listing import CONFIG
 from fishcli.runs.localiser import LocaliserRun, localiser_settings
 from fishcli.runs.localiser_store import store_of_maps
 from fishcli.runs.locate_report import write_found
-from fishcli.runs.locating import boxes_by_image, find_in, train_localisers
+from fishcli.runs.locating import boxes_by_image, find_in_tests, train_localisers
 from fishcli.runs.run import check_name
 
 
@@ -47,7 +43,7 @@ def run(config: LocateConfig) -> str:
         skip_unreadable=config.skip_unreadable or None,
     )
     bring_up_to_date(store, wanted, upkeep, backbone)
-    images = _readable(store, "train", train)
+    images = train[~train["image"].isin(list(store.unreadable("train")))].reset_index(drop=True)
     groups = load_groups(config.groups, config.data_dir, images)
     fold = make_folds(images["class_name"], groups, config.folds, config.seed)
     names = [""] * len(images) if groups is None else list(groups)
@@ -63,8 +59,7 @@ def run(config: LocateConfig) -> str:
     with alone(this_run.run_dir):
         _begin(this_run, folds)
         train_localisers(config, this_run, store, images, (true_boxes, fold))
-        readable = {split: _readable(store, split, table) for split, table in tests.items()}
-        return write_found(this_run, folds, true_boxes, _in_tests(this_run, store, readable))
+        return write_found(this_run, folds, true_boxes, find_in_tests(this_run, store, tests))
 
 
 def _begin(this_run: LocaliserRun, folds: pd.DataFrame) -> None:
@@ -80,17 +75,3 @@ def _begin(this_run: LocaliserRun, folds: pd.DataFrame) -> None:
         say(f"the run {this_run.name} exists with these settings; what it has is kept")
     write_json(path, this_run.to_json(), sealed=True)
     write_csv(this_run.run_dir / "folds.csv", folds)
-
-
-def _in_tests(
-    this_run: LocaliserRun, store: FeatureStore, tests: dict[str, pd.DataFrame]
-) -> Iterator[tuple[str, str, CellBoxes]]:
-    for split, images in tests.items():
-        for image, found in zip(images["image"], find_in(this_run, store, split, images), strict=True):
-            yield split, image, found
-
-
-def _readable(store: FeatureStore, split: str, images: pd.DataFrame) -> pd.DataFrame:
-    """The rows of a split's images that could be read."""
-    unreadable = images["image"].isin(list(store.unreadable(split)))
-    return images[~unreadable].reset_index(drop=True)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from fishcli.basics.errors import FishError
-from fishcli.basics.files import digest, read_csv, write_csv
+from fishcli.basics.files import digest, read_csv, read_json, write_csv
 from fishcli.basics.progress import say, warn
 from fishcli.basics.remote import parse_path
 from fishcli.dataset.annotations import BOX_COLUMNS
@@ -17,11 +17,12 @@ from fishcli.features.photos.crops import REGION, Crop, region_around
 from fishcli.features.store.again import features_line
 from fishcli.features.store.store import FeatureStore
 from fishcli.options.command_lines import advised
-from fishcli.options.data import DataConfig
+from fishcli.options.data import StoreConfig
 from fishcli.options.features import FeaturesConfig
 from fishcli.options.locate import LocateConfig, detections_path
-from fishcli.runs.listing import CONFIG
+from fishcli.runs.listing import CONFIG, METRICS
 from fishcli.runs.localiser import LocaliserRun
+from fishcli.runs.locating import look_again
 
 CROPS = "crops.csv"
 COLUMNS = ["split", "image", "confidence", *BOX_COLUMNS, "fold"]
@@ -68,7 +69,7 @@ def keep_crops(store: FeatureStore, found: FoundCrops) -> None:
 
 
 def with_regions(
-    config: DataConfig, store: FeatureStore, tables: dict[str, pd.DataFrame]
+    config: StoreConfig, store: FeatureStore, tables: dict[str, pd.DataFrame]
 ) -> dict[str, pd.DataFrame]:
     """Tables of images with the `region` of each that a crop store has; as they are for whole photos.
 
@@ -87,7 +88,10 @@ def with_regions(
         return tables
     known = read_crops(store)
     if _lacks(known, tables):
-        known = _read(config, parse_path(store.detections))
+        source = parse_path(store.detections)
+        if source.is_dir():
+            look_again(LocaliserRun.open(source), config, _photos(config))
+        known = _read(config, source)
         if lacking := _lacks(known, tables):
             raise FishError(
                 f"{store.detections} says nothing of {len(lacking):,} photos, such as {lacking[0]}. Let it "
@@ -138,6 +142,14 @@ def check_folds(store: FeatureStore, folds: pd.DataFrame) -> None:
         )
 
 
+def kind_of_folds(store: FeatureStore) -> str | None:
+    """On which folds a crop store's localisers were trained, "grouped" or "random"; None where untold."""
+    source = None if store.recipe.crop is None else parse_path(store.detections)
+    if source is None or not (source / METRICS).exists():
+        return None
+    return str(read_json(source / METRICS)["folds"])
+
+
 def _lacks(known: pd.DataFrame, tables: dict[str, pd.DataFrame]) -> list[str]:
     """The photos of which no box is known, nor that there is none."""
     listed = set(zip(known["split"], known["image"], strict=True))
@@ -163,13 +175,10 @@ def _source(name: str) -> Path:
     )
 
 
-def _read(config: DataConfig, source: Path) -> pd.DataFrame:
+def _read(config: StoreConfig, source: Path) -> pd.DataFrame:
     """Each photo's surest box, of all splits."""
-    has_tests = any(path.is_dir() for path in config.data_dir.glob("test*"))
-    tables = {"train": load_train(config.data_dir, config.reading)}
-    tables |= load_tests(config.data_dir, config.reading) if has_tests else {}
     columns = ["split", "image", "height", "width", "path"]
-    photos = pd.concat([table.assign(split=split) for split, table in tables.items()])[columns]
+    photos = pd.concat([table.assign(split=split) for split, table in _photos(config).items()])[columns]
     is_run = source.is_dir()
     path = detections_path(source) if is_run else source
     surest = read_detections(path, photos, config.box_categories).drop_duplicates(["split", "image"])
@@ -185,3 +194,10 @@ def _read(config: DataConfig, source: Path) -> pd.DataFrame:
             "the figures of heads on its crops promise too much"
         )
     return table[COLUMNS]
+
+
+def _photos(config: StoreConfig) -> dict[str, pd.DataFrame]:
+    """The photos of all splits."""
+    has_tests = any(path.is_dir() for path in config.data_dir.glob("test*"))
+    tables = {"train": load_train(config.data_dir, config.reading)}
+    return tables | (load_tests(config.data_dir, config.reading) if has_tests else {})

@@ -1,14 +1,15 @@
 """What a localiser is worth out of fold, and the files that say what it found."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from fishcli.basics.files import digests_of, write_json
+from fishcli.basics.files import digests_of, read_json, write_json
 from fishcli.basics.tables import table_text
 from fishcli.dataset.annotations import BOX_COLUMNS
-from fishcli.dataset.detections import write_detections
+from fishcli.dataset.detections import read_detections, write_detections
 from fishcli.locating.decode import CellBoxes
 from fishcli.locating.sureness import Sureness
 from fishcli.options.locate import detections_path
@@ -16,7 +17,7 @@ from fishcli.runs.listing import METRICS
 from fishcli.runs.localiser import LocaliserRun
 from fishcli.scoring.detecting import Detected, centres_inside, score_detections
 
-SCORES = ("box_iou", "box_iou_over_half", "centre_in_box", "average_precision", "auc_any")
+COLUMNS = ["split", "image", "confidence", *BOX_COLUMNS]
 OF_MEAN_BOX = ("box_iou", "box_iou_over_half", "centre_in_box", "average_precision")
 
 
@@ -47,25 +48,47 @@ def write_found(
         Detected(each.boxes, surenesses[k].of(each.scores)) for k, each in zip(fold, raw, strict=True)
     ]
     of_all = _sureness(raw, boxes, fold >= 0)
-    parts = [
-        *(_rows("train", image, each) for image, each in zip(folds["image"], detected, strict=True)),
-        *(
-            _rows(split, image, Detected(found.boxes, of_all.of(found.scores)))
-            for split, image, found in found_in_tests
-        ),
-    ]
-    path = detections_path(this_run.run_dir)
-    columns = ["split", "image", "confidence", *BOX_COLUMNS]
-    write_detections(
-        path,
-        pd.DataFrame([row for part in parts for row in part], columns=columns),
-        {"detector": f"fishcli locate {this_run.name}", "folds": n_folds},
-    )
+    parts = [_rows("train", image, each) for image, each in zip(folds["image"], detected, strict=True)]
+    in_train = pd.DataFrame([row for part in parts for row in part], columns=COLUMNS)
     metrics = _metrics(this_run, folds, boxes, detected)
     metrics["sureness"] = {"slope": of_all.slope, "offset": of_all.offset}
-    metrics["files"] = digests_of([path, this_run.run_dir / "folds.csv"])
-    write_json(this_run.run_dir / METRICS, metrics, sealed=True)
+    _write(this_run, metrics, in_train, found_in_tests)
     return _text(this_run, metrics)
+
+
+def renew_found(
+    this_run: LocaliserRun, photos: pd.DataFrame, found_in_tests: Iterator[tuple[str, str, CellBoxes]]
+) -> None:
+    """Write detections.json anew with what all folds found in test photos; training photos' stay.
+
+    Args:
+        this_run: a complete run.
+        photos: those of all splits, as `read_detections` takes them.
+        found_in_tests: as `write_found` takes it.
+    """
+    known = read_detections(detections_path(this_run.run_dir), photos)
+    metrics = read_json(this_run.run_dir / METRICS)
+    _write(this_run, metrics, known.loc[known["split"] == "train", COLUMNS], found_in_tests)
+
+
+def _write(
+    this_run: LocaliserRun,
+    metrics: dict[str, Any],
+    in_train: pd.DataFrame,
+    found_in_tests: Iterator[tuple[str, str, CellBoxes]],
+) -> None:
+    """Write detections.json, then metrics.json with its digest."""
+    sureness = Sureness(**metrics["sureness"])
+    parts = [
+        _rows(split, image, Detected(found.boxes, sureness.of(found.scores)))
+        for split, image, found in found_in_tests
+    ]
+    in_tests = pd.DataFrame([row for part in parts for row in part], columns=COLUMNS)
+    path = detections_path(this_run.run_dir)
+    info = {"detector": f"fishcli locate {this_run.name}", "folds": this_run.settings["folds"]}
+    write_detections(path, pd.concat([in_train, in_tests]) if len(in_tests) else in_train, info)
+    files = digests_of([path, this_run.run_dir / "folds.csv"])
+    write_json(this_run.run_dir / METRICS, {**metrics, "files": files}, sealed=True)
 
 
 def _rows(split: str, image: str, detected: Detected) -> list[tuple[object, ...]]:
@@ -82,7 +105,7 @@ def _sureness(found: list[CellBoxes], boxes: list[np.ndarray], chosen: np.ndarra
 
 def _metrics(
     this_run: LocaliserRun, folds: pd.DataFrame, boxes: list[np.ndarray], detected: list[Detected]
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """All figures, whole and by fold, the mean box's beside them."""
     fold = folds["fold"].to_numpy()
     largest = np.stack([_largest(each) for each in boxes])
@@ -108,10 +131,9 @@ def _largest(boxes: np.ndarray) -> np.ndarray:
     return boxes[int((boxes[:, 2:] - boxes[:, :2]).prod(axis=1).argmax())]
 
 
-def _text(this_run: LocaliserRun, metrics: dict[str, object]) -> str:
+def _text(this_run: LocaliserRun, metrics: dict[str, Any]) -> str:
     rows = []
-    by_fold: list[dict[str, object]] = metrics["by_fold"]  # type: ignore[assignment]
-    for each in [*by_fold, {"fold": "all", **metrics}]:
+    for each in [*metrics["by_fold"], {"fold": "all", **metrics}]:
         row = {
             "fold": each["fold"],
             "images": each["n_images"],

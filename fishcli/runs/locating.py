@@ -6,17 +6,22 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from fishcli.basics.locks import alone
 from fishcli.basics.progress import bar, say
 from fishcli.dataset.annotations import BOX_COLUMNS
 from fishcli.features.photos.resizing import boxes_to_input, boxes_to_photo
 from fishcli.features.photos.views import view_of
+from fishcli.features.store.picking import pick_store
 from fishcli.features.store.store import FeatureStore
+from fishcli.features.upkeep import Upkeep, bring_up_to_date
 from fishcli.heads.inputs import in_parts, store_rows
 from fishcli.heads.reading import read_features
 from fishcli.locating.decode import CellBoxes, cell_boxes, merge
 from fishcli.locating.fit import LocaliserInputs, fit_localiser
+from fishcli.options.data import StoreConfig
 from fishcli.options.locate import LocateConfig
 from fishcli.runs.localiser import LocaliserRun
+from fishcli.runs.locate_report import renew_found
 
 
 def boxes_by_image(boxes: pd.DataFrame, images: pd.DataFrame) -> list[np.ndarray]:
@@ -68,7 +73,34 @@ def train_localisers(
             this_run.save_fold(k, model, found, kept)
 
 
-def find_in(
+def find_in_tests(
+    this_run: LocaliserRun, store: FeatureStore, tests: dict[str, pd.DataFrame]
+) -> Iterator[tuple[str, str, CellBoxes]]:
+    """What all folds together find in test photos: split, image id, boxes; scores are raw."""
+    for split, images in tests.items():
+        readable = images[~images["image"].isin(list(store.unreadable(split)))]
+        for image, found in zip(readable["image"], _find_in(this_run, store, split, readable), strict=True):
+            yield split, image, found
+
+
+def look_again(this_run: LocaliserRun, config: StoreConfig, tables: dict[str, pd.DataFrame]) -> None:
+    """Bring a run's detections up to date with the test photos of today.
+
+    Args:
+        this_run: a complete run.
+        config: where the competition and the run's maps lie.
+        tables: the photos of all splits.
+    """
+    store = pick_store(config.stores_dir, this_run.store)
+    tests = {split: table for split, table in tables.items() if split != "train"}
+    wanted = {split: (table, this_run.view_names) for split, table in tests.items()}
+    bring_up_to_date(store, wanted, Upkeep(config.data_dir, config.reading))
+    photos = pd.concat([table.assign(split=split) for split, table in tables.items()])
+    with alone(this_run.run_dir):
+        renew_found(this_run, photos, find_in_tests(this_run, store, tests))
+
+
+def _find_in(
     this_run: LocaliserRun, store: FeatureStore, split: str, images: pd.DataFrame
 ) -> Iterator[CellBoxes]:
     """What all folds together find in photos of a split, in their order; scores are raw.

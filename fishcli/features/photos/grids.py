@@ -21,6 +21,11 @@ class PhotoGrid:
     rows: np.ndarray
     columns: np.ndarray
 
+    def within(self, region: np.ndarray) -> "PhotoGrid":
+        """The grid of a region (4,) of a photo as one of the photo."""
+        x_min, y_min, x_max, y_max = region
+        return PhotoGrid(y_min + self.rows * (y_max - y_min), x_min + self.columns * (x_max - x_min))
+
 
 def photo_grid(
     map_size: tuple[int, int],

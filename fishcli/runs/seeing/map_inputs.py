@@ -12,6 +12,7 @@ from fishcli.dataset.annotations import BOX_COLUMNS, read_boxes
 from fishcli.dataset.classes import fold_priors, labels_of, proba_columns
 from fishcli.dataset.groups import load_groups
 from fishcli.dataset.images import load_train
+from fishcli.features.photos.crops import REGION, regions_of, seen_sizes
 from fishcli.features.photos.grids import PhotoGrid, photo_grid
 from fishcli.features.store.again import features_line
 from fishcli.features.store.picking import pick_store
@@ -20,6 +21,7 @@ from fishcli.heads.class_maps import class_maps, map_method
 from fishcli.heads.inputs import in_parts, store_rows
 from fishcli.options.reading import Reading
 from fishcli.options.train import RunConfig
+from fishcli.runs.crops import with_regions
 from fishcli.runs.run import Run
 
 VIEW = "identity"
@@ -66,10 +68,13 @@ class MapInputs:
 
     def grid(self, image: str, values: np.ndarray) -> PhotoGrid:
         """Where the cells of a map lie in the image's photo."""
-        height, width = self.images[["height", "width"]].to_numpy()[self.rows([image])[0]]
+        seen = self.images.iloc[self.rows([image])]
+        ((height, width),) = seen_sizes(seen)
         recipe, sides = self.store.recipe, self.store.array("train", VIEW).shape[1:3]
         rows, columns = values.shape
-        return photo_grid((rows, columns), sides, (height, width), recipe.image_size, recipe.resize)
+        grid = photo_grid((rows, columns), sides, (height, width), recipe.image_size, recipe.resize)
+        regions = regions_of(seen)
+        return grid if regions is None else grid.within(regions[0])
 
 
 def load_map_inputs(run: Run, config: RunConfig) -> MapInputs:
@@ -90,8 +95,9 @@ def load_map_inputs(run: Run, config: RunConfig) -> MapInputs:
     oof = run.read_oof(1)
     if oof is None:
         raise FishError(f"{run.run_dir / 'oof.csv'} is missing. Write it: {run.train_line()}.")
+    regioned = with_regions(config, store, {"train": train})["train"]
     images = oof[["image", "class_name", "fold", "group"]].merge(
-        train[["image", "path", "height", "width"]], on="image", validate="one_to_one"
+        regioned.filter(["image", "path", "height", "width", REGION]), on="image", validate="one_to_one"
     )
     if (images["group"] == "").all() and ("group" in train or (config.data_dir / "groups.csv").exists()):
         groups = load_groups("auto", config.data_dir, train)

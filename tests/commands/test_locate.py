@@ -1,0 +1,253 @@
+"""locate, and features, train and predict on the crops that it finds."""
+
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import write_competition
+from pipeline import compute, features_config, fit, submit, tree_hash
+
+from fishcli.basics.errors import FishError
+from fishcli.commands import compare, leaderboard, locate
+from fishcli.commands import features as features_command
+from fishcli.dataset.detections import read_detections
+from fishcli.dataset.images import load_tests, load_train
+from fishcli.features.photos.crops import parse_regions
+from fishcli.features.store.lists import list_stores
+from fishcli.features.store.picking import pick_store
+from fishcli.features.store.store import FeatureStore
+from fishcli.options.locate import LocateConfig
+from fishcli.options.seeing import HeatmapConfig, RunsConfig
+from fishcli.options.train import CompareConfig
+from fishcli.runs import locating
+from fishcli.runs.crops import read_crops
+from fishcli.runs.picking import pick_run
+from fishcli.runs.seeing.map_inputs import load_map_inputs
+
+LINEAR = {"head": "linear", "epochs": 60, "metadata": "none", "boxes": "none"}
+
+pytestmark = [
+    pytest.mark.tensorflow,
+    pytest.mark.usefixtures("untraced"),
+    pytest.mark.filterwarnings("ignore:Even though the `tf.config"),  # said of untraced examples
+]
+
+
+def locate_config(root, **changes):
+    places = {"data_dir": root / "data", "models_dir": root / "models"}
+    small = {"backbone": "fishnet", "image_size": "64x64", "layer": "stage3", "folds": 2, "epochs": 3}
+    return LocateConfig(**{**places, **small, **changes})
+
+
+@pytest.fixture(scope="module")
+def located(tmp_path_factory):
+    """The run `locate` on two grouped folds, and the features of whole photos, computed before it."""
+    root = tmp_path_factory.mktemp("located")
+    write_competition(root / "data")
+    compute(root)
+    locate.run(locate_config(root))
+    return root
+
+
+@pytest.fixture
+def root(located, tmp_path):
+    shutil.copytree(located, tmp_path, dirs_exist_ok=True)
+    return tmp_path
+
+
+def photos(root):
+    tables = {"train": load_train(root / "data"), **load_tests(root / "data")}
+    return pd.concat([table.assign(split=split) for split, table in tables.items()])
+
+
+def crop(root, **changes):
+    return compute(root, crop=str(root / "models" / "locate"), **changes)
+
+
+def test_detections_are_of_every_photo_and_sure_as_they_are_right(located):
+    found = read_detections(located / "models" / "locate" / "detections.json", photos(located))
+    surest = found.drop_duplicates(["split", "image"])
+    assert len(surest) == len(photos(located)) == 30
+    assert found["confidence"].between(0, 1).all()
+    metrics = json.loads((located / "models" / "locate" / "metrics.json").read_text())
+    assert metrics["folds"] == "grouped"
+    assert {"box_iou", "mean_box_iou", "centre_in_box", "average_precision", "auc_any"} <= metrics.keys()
+    assert [each["n_images"] for each in metrics["by_fold"]] == [12, 12]
+
+
+def test_each_training_photos_boxes_are_of_the_fold_that_had_not_seen_it(root, monkeypatch):
+    seen = {}
+    fit_localiser = locating.fit_localiser
+
+    def noted(inputs, rows, *others):
+        model, losses = fit_localiser(inputs, rows, *others)
+        seen[id(model)] = set(rows)
+        return model, losses
+
+    def checked(store, models, maps, images):
+        for model in models if len(models) == 1 else []:
+            assert not seen[id(model)] & set(images.index)
+        return find(store, models, maps, images)
+
+    find = locating._found
+    monkeypatch.setattr(locating, "fit_localiser", noted)
+    monkeypatch.setattr(locating, "_found", checked)
+    locate.run(locate_config(root, name="other", epochs=1))
+    assert len(seen) == 2
+
+
+def test_a_killed_run_goes_on_and_ends_with_the_same_detections(root):
+    run_dir = root / "models" / "locate"
+    before = tree_hash(run_dir, "*.json")
+    kept = (run_dir / "fold_0.keras").stat().st_mtime_ns
+    for name in ("metrics.json", "detections.json", "fold_1.json", "fold_1.npz"):
+        (run_dir / name).unlink()
+    locate.run(locate_config(root))
+    assert (run_dir / "fold_0.keras").stat().st_mtime_ns == kept
+    after = tree_hash(run_dir, "*.json")
+    assert {name for name in before if before[name] != after[name]} <= {"fold_1.json", "metrics.json"}
+
+
+def test_a_run_of_that_name_with_other_settings_is_not_overwritten(root):
+    before = tree_hash(root / "models")
+    with pytest.raises(FishError, match="exists with other settings"):
+        locate.run(locate_config(root, epochs=4))
+    assert tree_hash(root / "models") == before
+
+
+def test_a_damaged_fold_is_named_with_what_mends_it(root):
+    path = root / "models" / "locate" / "fold_1.npz"
+    path.write_bytes(path.read_bytes()[:-10])
+    with pytest.raises(FishError, match=r"fold 1 of the run locate is missing or damaged.*fishcli locate"):
+        locate.run(locate_config(root))
+
+
+def test_without_boxes_there_is_nothing_to_learn(root):
+    shutil.rmtree(root / "data" / "boxes")
+    with pytest.raises(FishError, match="no boxes in .*boxes: nothing to learn"):
+        locate.run(locate_config(root, name="other"))
+
+
+def test_a_localisers_maps_and_run_are_none_that_commands_take_by_themselves(root):
+    (own,) = [path for path in list_stores(root / "data" / "features") if not FeatureStore(path).is_users]
+    assert list_stores(root / "data" / "features")[0] == own
+    assert pick_store(root / "data" / "features", None).store_dir != own
+    with pytest.raises(FishError, match="no runs"):
+        pick_run(root / "models", None)
+    fit(root, **LINEAR, name="heads")
+    assert pick_run(root / "models", None).name == "heads"
+    table = leaderboard.run(RunsConfig(models_dir=root / "models"))
+    assert "locate" in table and "heads" in table
+    features_command.run(features_config(root, layer=FeatureStore(own).recipe.layer))
+    assert pick_store(root / "data" / "features", None).store_dir == own
+
+
+def test_crops_become_a_store_of_their_own_heads_on_it_and_a_submission(root):
+    store = FeatureStore(crop(root))
+    assert store.recipe.crop is not None
+    regions = store.images("train")["region"]
+    assert regions.nunique() > 10
+    fit(root, **LINEAR, folds=2, name="crops")
+    assert pick_run(root / "models", "crops").store == store.recipe.name
+    assert len(submit(root, run="crops")) == 6
+
+
+def test_boxes_of_heads_on_crops_are_told_in_the_photo(root):
+    crop(root)
+    run_dir = fit(root, folds=2, epochs=1, name="crops")
+    found = pd.read_csv(run_dir / "oof_boxes.csv").set_index("image")
+    crops = read_crops(pick_store(root / "data" / "features", None)).set_index("image")
+    inside = crops.loc[found.index]
+    # A head that was hardly trained says about the middle of the crop, wherever that is in the photo.
+    for low, high in (("x_min", "x_max"), ("y_min", "y_max")):
+        middle, there = (found[low] + found[high]) / 2, (inside[low] + inside[high]) / 2
+        assert np.corrcoef(middle, there)[0, 1] > 0.8
+
+
+def test_heads_on_other_folds_than_the_localisers_are_refused(root):
+    crop(root)
+    with pytest.raises(FishError, match="were found on other folds"):
+        fit(root, **LINEAR, folds=3, name="crops")
+    with pytest.raises(FishError, match="were found on other folds"):
+        fit(root, **LINEAR, folds=2, groups="none", name="crops")
+
+
+def test_another_tools_detections_take_the_localisers_place(root, capsys):
+    path = shutil.copy(root / "models" / "locate" / "detections.json", root / "theirs.json")
+    store = FeatureStore(compute(root, crop=str(path)))
+    assert "another tool's" in capsys.readouterr().err
+    fit(root, **LINEAR, folds=3, name="theirs")
+    own = FeatureStore(crop(root))
+    np.testing.assert_array_equal(store.read("train", "identity"), own.read("train", "identity"))
+
+
+def test_other_regions_are_other_features_and_the_same_the_same_store(root):
+    first = crop(root)
+    assert crop(root) == first
+    wider = crop(root, crop_margin=0.5)
+    assert wider != first
+    assert FeatureStore(wider).recipe.fingerprint != FeatureStore(first).recipe.fingerprint
+    assert crop(root) == first
+
+
+def test_photos_that_came_later_are_looked_at_before_they_are_predicted(root):
+    run_dir = root / "models" / "locate"
+    before = read_detections(run_dir / "detections.json", photos(root))
+    crop(root)
+    fit(root, **LINEAR, folds=2, name="crops")
+    test = root / "data" / "test"
+    shutil.copy(test / "test_000.jpg", test / "test_new.jpg")
+    sample = pd.read_csv(root / "data" / "sample_submission.csv")
+    sample.loc[len(sample)] = ["test_new.jpg", *sample.iloc[0, 1:]]
+    sample.to_csv(root / "data" / "sample_submission.csv", index=False)
+    assert len(submit(root, run="crops")) == 7
+    after = read_detections(run_dir / "detections.json", photos(root))
+    pd.testing.assert_frame_equal(
+        after[after["image"] != "test_new.jpg"].reset_index(drop=True), before, atol=2e-5
+    )
+    twins = [
+        after[after["image"] == name][["confidence", "x_min"]] for name in ("test_000.jpg", "test_new.jpg")
+    ]
+    np.testing.assert_allclose(*twins, atol=2e-4)
+    locate.run(locate_config(root))  # it is whole
+
+
+@pytest.mark.parametrize("source", ["nothing", "models/heads"])
+def test_what_is_no_localisers_run_is_refused_with_what_helps(root, source):
+    fit(root, **LINEAR, name="heads")
+    named = str(root / source) if "/" in source else source
+    with pytest.raises(FishError, match="fishcli locate"):
+        compute(root, crop=named)
+
+
+def test_compare_on_crops_keeps_to_the_localisers_folds(root, capsys):
+    crop(root)
+    config = CompareConfig(
+        data_dir=root / "data",
+        models_dir=root / "models",
+        heads="linear",
+        metadata="none",
+        boxes="none",
+        folds=2,
+    )
+    table = compare.run(config)
+    assert "grouped folds: out-of-fold log loss" in table
+    assert "random folds: out-of-fold" not in table
+    assert "only those are compared" in capsys.readouterr().err
+
+
+def test_a_heatmap_of_heads_on_crops_lies_in_the_crop(root):
+    crop(root)
+    fit(root, folds=2, epochs=1, boxes="none", name="crops")
+    config = HeatmapConfig(data_dir=root / "data", models_dir=root / "models", run="crops")
+    inputs = load_map_inputs(pick_run(root / "models", "crops"), config)
+    crops = read_crops(inputs.store).set_index("image")
+    for image in inputs.images.index[:5]:
+        grid, region = (
+            inputs.grid(image, np.ones((2, 2))),
+            parse_regions([inputs.images.loc[image, "region"]])[0],
+        )
+        np.testing.assert_allclose([grid.columns[0], grid.rows[0], grid.columns[-1], grid.rows[-1]], region)
+        assert region[0] <= crops.loc[image, "x_min"] + 1e-4
