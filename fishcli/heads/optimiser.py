@@ -25,11 +25,20 @@ class HeadAdamW(keras.optimizers.AdamW):
             0.0, max(1, n_steps - warm_up), warmup_target=lr, warmup_steps=warm_up
         )
         super().__init__(schedule, weight_decay=WEIGHT_DECAY)
+        self._rate: Any = None
         self._slow = {self._var_key(variable) for variable in slow}
         variables = model.trainable_variables
         undecayed = [each for each in variables if len(each.shape) < 2 or self._is_slow(each)]
         self.exclude_from_weight_decay(var_list=undecayed)
         self.build(variables)
+
+    def apply(self, grads: Any, trainable_variables: Any = None) -> None:
+        """A step; the schedule is a conditional, and Keras would ask it again for every decayed variable."""
+        self._rate = super()._get_current_learning_rate()
+        try:
+            super().apply(grads, trainable_variables)
+        finally:
+            self._rate = None  # a tensor of this graph means nothing in another
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """One variable's step."""
@@ -39,6 +48,9 @@ class HeadAdamW(keras.optimizers.AdamW):
     def _all_reduce_sum_gradients(self, grads_and_vars: Any) -> Any:
         """Gradients as they are: one device has nothing to sum, and Keras' way never lets go of a graph."""
         return [(gradient, variable) for gradient, variable in grads_and_vars if gradient is not None]
+
+    def _get_current_learning_rate(self) -> Any:
+        return super()._get_current_learning_rate() if self._rate is None else self._rate
 
     def _is_slow(self, variable: Any) -> bool:
         # Steps are given TensorFlow's variables rather than Keras'; the key is the same for both.

@@ -71,3 +71,16 @@ def test_the_rate_warms_up_then_falls_as_a_cosine():
     np.testing.assert_allclose(rates[:warm_up], LR * np.arange(warm_up) / warm_up, rtol=1e-4, atol=1e-9)
     np.testing.assert_allclose(rates[warm_up:N_STEPS], cosine, rtol=1e-3, atol=1e-7)
     np.testing.assert_allclose(rates[N_STEPS:], 0, atol=1e-7)
+
+
+def test_the_schedule_is_asked_once_a_step(monkeypatch):
+    model, _ = two_layers()
+    optimizer = HeadAdamW(model, [], LR, N_STEPS)
+    asked, rate = [], type(optimizer._learning_rate).__call__
+    monkeypatch.setattr(
+        type(optimizer._learning_rate), "__call__", lambda *how: asked.append(1) or rate(*how)
+    )
+    variables = model.trainable_variables
+    optimizer.apply([keras.ops.ones_like(each) for each in variables], variables)
+    assert len(asked) == 1
+    assert float(optimizer.learning_rate) > 0
