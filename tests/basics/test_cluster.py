@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 
+import dask
 import numpy as np
 import pandas as pd
 import pytest
@@ -40,6 +41,13 @@ def here():
     options = {"processes": False, "protocol": "tcp", "dashboard_address": ":0", "host": "127.0.0.1"}
     with LocalCluster(n_workers=1, threads_per_worker=2, **options) as local:
         yield local.scheduler_address
+
+
+@pytest.fixture
+def soon_given_up():
+    """A task that kills two workers is not tried on a third: each costs seconds to start."""
+    with dask.config.set({"distributed.scheduler.allowed-failures": 1}):
+        yield
 
 
 @pytest.fixture
@@ -127,10 +135,10 @@ def test_a_comparison_is_the_same(competition, here):
     found = []
     for name, address in (("alone", None), ("shared", here)):
         models_dir = competition / name
-        compare.run(CompareConfig(models_dir=models_dir, metadata="none,size", scheduler=address, **options))
+        compare.run(CompareConfig(models_dir=models_dir, metadata="none", scheduler=address, **options))
         runs = models_dir.glob("compare/*/oof.csv")
         found.append({path.parent.name: path.read_bytes() for path in runs})
-    assert len(found[0]) == 4
+    assert len(found[0]) == 2
     assert found[0] == found[1]
 
 
@@ -140,7 +148,7 @@ def test_an_audit_is_the_same(tmp_path, here):
     table.to_csv(tmp_path / "table.csv", index=False)
     found = []
     for name, address in (("alone", None), ("shared", here)):
-        options = {"table": tmp_path / "table.csv", "group_column": "boat", "folds": 2, "permutations": 99}
+        options = {"table": tmp_path / "table.csv", "group_column": "boat", "folds": 2, "permutations": 29}
         audit.run(AuditConfig(out=tmp_path / name, scheduler=address, **options))
         found.append((tmp_path / name / "audit.json").read_text())
     assert found[0] == found[1]
@@ -240,7 +248,7 @@ def test_a_killed_worker_costs_one_task(apart, tmp_path):
         assert sorted(connection.run(call, ((number,) for number in range(8)))) == list(range(8))
 
 
-def test_a_task_that_kills_every_worker_ends_in_a_clear_error(apart):
+def test_a_task_that_kills_every_worker_ends_in_a_clear_error(soon_given_up, apart):
     with connected(apart) as connection, pytest.raises(FishError, match="died again and again"):
         list(connection.run(_die, [(1,)]))
 
@@ -262,15 +270,19 @@ def test_other_versions_are_refused(here, monkeypatch):
         pass
 
 
-def test_without_the_flag_nothing_of_dask_is_imported(tmp_path):
-    write_competition(tmp_path / "data", n_per_class=6)
+def test_without_the_flag_nothing_of_dask_is_imported(competition, tmp_path):
     code = (
         "import sys; from pathlib import Path; from fishcli.commands import features;"
         "from fishcli.options.features import FeaturesConfig;"
-        "features.run(FeaturesConfig(data_dir=Path('data'), backbone='fishnet', image_size='64x64'));"
+        "data = {'data_dir': Path(sys.argv[1]), 'batch_size': 8};"
+        "features.run(FeaturesConfig(**data, backbone='fishnet', image_size='64x64'));"
         "print([name for name in sys.modules if name.split('.')[0] in ('dask', 'distributed')])"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code, competition / "data"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert done.stdout.strip() == "[]"

@@ -114,16 +114,20 @@ def test_a_full_disk_is_no_reason_to_go_on(tmp_path, monkeypatch):
         pytest.fail("entered")
 
 
-def test_two_processes_on_one_store_make_what_one_makes(tmp_path):
+def test_two_processes_on_one_store_make_what_one_makes(tmp_path, capsys):
     roots = [tmp_path / "alone", tmp_path / "both"]
     for root in roots:
         write_competition(root / "data")
     compute(roots[0])
     command = ["features", "--backbone", "fishnet", "--image-size", "64x64", "--batch-size", "8"]
     options = {"cwd": roots[1], "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    pair = [subprocess.Popen([*FISHCLI, *command], **options) for _ in range(2)]
-    said = [each.communicate() for each in pair]
-    assert [each.returncode for each in pair] == [0, 0], said
+    with subprocess.Popen([*FISHCLI, *command], **options) as other:
+        while not list(roots[1].glob("**/*.lock")) and other.poll() is None:
+            time.sleep(0.01)
+        compute(roots[1])
+        said = other.communicate()
+    assert other.returncode == 0, said
+    assert "waiting" in capsys.readouterr().err
     assert tree_hash(roots[1] / "data") == tree_hash(roots[0] / "data")  # no lock or half a file is left
 
 

@@ -53,7 +53,7 @@ def bucket():
 def both(tmp_path_factory, bucket):
     """The same competition here and there, with features, a run and a submission."""
     here = tmp_path_factory.mktemp("here")
-    write_competition(here / "data")
+    write_competition(here / "data", n_per_class=4)
     s3fs.S3FileSystem().put(f"{here}/data/", "fish/data", recursive=True)
     there = parse_path(bucket)
     for root in (here, there):

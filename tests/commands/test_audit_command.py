@@ -44,7 +44,7 @@ def sheet(tmp_path_factory):
 
 
 def config(sheet, out, **changes):
-    known = {"table": sheet, "group_column": "boat", "id_column": "photo", "folds": 4, "permutations": 49}
+    known = {"table": sheet, "group_column": "boat", "id_column": "photo", "folds": 4, "permutations": 19}
     return AuditConfig(**{**known, "out": out, **changes})
 
 
@@ -66,7 +66,7 @@ def test_a_table_is_audited_without_photos(audited):
     assert random["bits_low"] > 0.4
     assert grouped["bits"] > 0.4  # the camera tells the label on any boat
     assert [null["null"] for null in found["nulls"]] == ["images", "groups"]
-    assert [null["p_value"] for null in found["nulls"]] == [pytest.approx(0.02)] * 2
+    assert [null["p_value"] for null in found["nulls"]] == [pytest.approx(0.05)] * 2
     assert found["data"]["n_images"] == 192
     assert found["data"]["n_groups"] == 24
     assert text.splitlines()[-1] == found["sentence"]
@@ -77,7 +77,7 @@ def test_fields_stand_by_what_they_tell_with_their_own_p_values(audited):
     found = json.loads((audited[0] / "audit.json").read_text())
     camera, depth = found["per_field"]
     assert (camera["field"], depth["field"]) == ("camera", "depth")
-    assert camera["p_images"] == camera["p_groups"] == pytest.approx(0.02)
+    assert camera["p_images"] == camera["p_groups"] == pytest.approx(0.05)
     assert depth["p_images"] > 0.05
     assert camera["bits_without_family"] > 0.4 > 0.1 > depth["bits_without_family"]
     assert camera["cramers_v"] > 0.6 > 0.2 > depth["cramers_v"]
@@ -159,7 +159,7 @@ def test_bad_options_are_named(sheet, tmp_path, changes, message):
 
 def test_photos_are_audited_by_what_their_files_say(tiny_competition, tmp_path):
     data_dir = tiny_competition()
-    text = audit.run(AuditConfig(data_dir=data_dir, folds=3, permutations=19, out=tmp_path / "audit"))
+    text = audit.run(AuditConfig(data_dir=data_dir, folds=3, permutations=9, out=tmp_path / "audit"))
     found = json.loads((tmp_path / "audit" / "audit.json").read_text())
     assert [gain["fields"] for gain in found["gains"]][:2] == ["file", "file"]
     assert {gain["fields"] for gain in found["gains"]} == {"file", "layout", "pixels"}

@@ -22,7 +22,7 @@ CELL = ["head", "metadata", "boxes"]
 
 def compare_config(root, **changes):
     places = {"data_dir": root / "data", "models_dir": root / "models"}
-    settings = {"heads": "gap,linear", "metadata": "none,size", "folds": 3, "epochs": 2}
+    settings = {"heads": "gap,linear", "metadata": "none,size", "folds": 2, "epochs": 2}
     return CompareConfig(**{**places, **settings, **changes})
 
 
@@ -211,24 +211,23 @@ def test_an_option_that_one_head_has_no_use_for_goes_to_the_others(compared):
     assert settings["linear"]["settings"]["epochs"] == 60
 
 
-def test_repeats_on_the_same_folds_are_named(tmp_path, capsys):
-    write_competition(tmp_path / "data")  # 4 groups of equal size leave little choice
-    compute(tmp_path)
-    compare.run(compare_config(tmp_path, heads="linear", metadata="none", epochs=60, folds=4, repeats=3))
+def test_repeats_on_the_same_folds_are_named(compared, tmp_path, capsys):
+    """4 groups of equal size leave little choice."""
+    options = {"heads": "linear", "metadata": "none", "epochs": 60, "folds": 4, "repeats": 2}
+    compare.run(compare_config(compared[0], models_dir=tmp_path / "models", **options))
     folds = {path.read_text() for path in (tmp_path / "models" / "compare").glob("*-grouped-*/folds.csv")}
-    assert ("have the same grouped folds" in capsys.readouterr().err) == (len(folds) < 3)
+    assert ("have the same grouped folds" in capsys.readouterr().err) == (len(folds) < 2)
 
 
-def test_runs_on_folds_of_another_version_are_not_mixed_with_new_ones(tmp_path, monkeypatch):
-    write_competition(tmp_path / "data")
-    compute(tmp_path)
-    old = compare_config(tmp_path, heads="linear", metadata="none", epochs=60)
+def test_runs_on_folds_of_another_version_are_not_mixed_with_new_ones(compared, tmp_path, monkeypatch):
+    places = {"models_dir": tmp_path / "models", "heads": "linear", "epochs": 60}
+    old = compare_config(compared[0], metadata="none", **places)
     with monkeypatch.context() as then:
-        then.setattr(opening, "make_folds", lambda *how: (make_folds(*how) + 1) % 3)
+        then.setattr(opening, "make_folds", lambda *how: (make_folds(*how) + 1) % 2)
         text = compare.run(old)
     assert compare.run(old) == text  # all on the same folds
     before = tree_hash(tmp_path / "models")
-    more = compare_config(tmp_path, heads="linear", metadata="none,size", epochs=60)
+    more = compare_config(compared[0], metadata="none,size", **places)
     with pytest.raises(FishError, match=r"folds that another version of fishcli dealt .* another --name"):
         compare.run(more)
     assert tree_hash(tmp_path / "models") == before

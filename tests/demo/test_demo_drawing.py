@@ -13,6 +13,7 @@ from sklearn.preprocessing import StandardScaler
 
 from fishcli.basics.files import digest
 from fishcli.dataset.annotations import read_boxes, read_points
+from fishcli.demo import competition
 from fishcli.demo.camera import Camera
 from fishcli.demo.competition import draw_competition
 from fishcli.demo.deck import draw_deck
@@ -65,7 +66,9 @@ def read(path: Path) -> np.ndarray:
     return cv2.imread(str(path), cv2.IMREAD_COLOR)
 
 
-def test_same_arguments_give_the_same_bytes(tmp_path):
+def test_same_arguments_give_the_same_bytes(tmp_path, monkeypatch):
+    # Some of the photos, of every split, are as good as all.
+    monkeypatch.setattr(competition, "plan_competition", lambda *how: plan_competition(*how)[::3])
     for name in ("a", "b"):
         draw_competition(tmp_path / name, 40, 3, seed=5)
     assert tree_digest(tmp_path / "a") == tree_digest(tmp_path / "b")

@@ -81,7 +81,7 @@ def at_layer(model, name, inputs):
     return np.asarray(keras.Model(model.input, model.get_layer(name).output)(inputs, training=False))
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 8), (1, 5, 8), (3, 4, 8), (7, 7, 8), (8, 14, 8)], ids=str)
+@pytest.mark.parametrize("shape", [(1, 1, 8), (1, 5, 8), (7, 7, 8), (8, 14, 8)], ids=str)
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_a_head_of_any_map_size_starts_at_the_prior_and_the_mean_box(variant, shape):
     check_start(variant, shape)

@@ -17,10 +17,21 @@ pytestmark = pytest.mark.tensorflow
 KERAS_HEADS = ["gap", "dense", "fcn", "allconv", "inception", "residual", "attention"]
 
 
+@pytest.fixture
+def step_by_step():
+    """Without a graph, which takes a second to trace; it trains to the same, as is held below."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
 @pytest.mark.parametrize("head", KERAS_HEADS)
 def test_a_head_learns_classes_and_boxes_and_survives_saving(head, tmp_path):
     inputs = some_inputs()
-    trained, losses = fit_fold(dataclasses.replace(CONFIG, head=head), inputs, np.arange(36), seed=1)
+    config = dataclasses.replace(CONFIG, head=head, epochs=15)
+    trained, losses = fit_fold(config, inputs, np.arange(36), seed=1)
     assert losses["loss"][-1] < losses["loss"][0]
     images = inputs.images.iloc[36:]
     proba, boxes = trained.predict(inputs.features[0, 36:], images)
@@ -32,6 +43,7 @@ def test_a_head_learns_classes_and_boxes_and_survives_saving(head, tmp_path):
     np.testing.assert_allclose(loaded.predict(inputs.features[0, 36:], images)[0], proba, atol=1e-6)
 
 
+@pytest.mark.usefixtures("step_by_step")
 def test_training_is_reproducible_and_sees_training_rows_only():
     inputs = some_inputs(n_views=2)
     rows = np.arange(36)
@@ -50,6 +62,7 @@ def test_training_is_reproducible_and_sees_training_rows_only():
     )
 
 
+@pytest.mark.usefixtures("step_by_step")
 def test_training_draws_from_every_view():
     inputs = some_inputs(n_views=2, with_boxes=False)
     inputs.features[1] *= 0
@@ -64,6 +77,7 @@ def test_training_draws_from_every_view():
     )
 
 
+@pytest.mark.usefixtures("step_by_step")
 def test_without_boxes_there_is_no_box_output():
     trained, _ = fit_fold(
         dataclasses.replace(CONFIG, epochs=1), some_inputs(with_boxes=False), np.arange(36), 0
@@ -73,6 +87,7 @@ def test_without_boxes_there_is_no_box_output():
     assert np.isnan(boxes).all()
 
 
+@pytest.mark.usefixtures("step_by_step")
 def test_a_class_that_training_lacks_gets_its_smoothed_prior():
     inputs = some_inputs()
     rows = np.flatnonzero(inputs.labels != 1)
@@ -81,6 +96,7 @@ def test_a_class_that_training_lacks_gets_its_smoothed_prior():
     np.testing.assert_allclose(proba[:, 1], 0.5 / (len(rows) + 1.5))
 
 
+@pytest.mark.usefixtures("step_by_step")
 def test_one_class_only_learns_boxes():
     inputs = dataclasses.replace(some_inputs(), labels=np.zeros(48, np.int64))
     trained, losses = fit_fold(dataclasses.replace(CONFIG, epochs=3), inputs, np.arange(36), seed=0)
@@ -90,6 +106,7 @@ def test_one_class_only_learns_boxes():
     assert np.isfinite(losses["loss"]).all()
 
 
+@pytest.mark.usefixtures("step_by_step")
 def test_unseen_sizes_do_not_move_the_prediction():
     inputs = some_inputs()
     trained, _ = fit_fold(dataclasses.replace(CONFIG, epochs=5), inputs, np.arange(36), seed=0)
@@ -100,6 +117,7 @@ def test_unseen_sizes_do_not_move_the_prediction():
     np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.usefixtures("step_by_step")
 def test_a_loss_that_explodes_is_refused():
     inputs = some_inputs(with_boxes=False)
     inputs.features[:, 0] = np.nan
@@ -107,6 +125,7 @@ def test_a_loss_that_explodes_is_refused():
         fit_fold(dataclasses.replace(CONFIG, epochs=2), inputs, np.arange(36), seed=0)
 
 
+@pytest.mark.usefixtures("step_by_step")
 def test_a_damaged_model_file_is_named(tmp_path):
     path = tmp_path / "fold_0.keras"
     path.write_bytes(b"no model")
@@ -129,7 +148,8 @@ def test_training_leaves_no_graphs_behind():
 
     counts = []
     for seed in range(3):
-        fit_fold(dataclasses.replace(CONFIG, epochs=1), some_inputs(), np.arange(36), seed)
+        inputs = some_inputs(with_boxes=False)
+        fit_fold(dataclasses.replace(CONFIG, epochs=1, metadata="none"), inputs, np.arange(36), seed)
         gc.collect()
         counts.append(sum(isinstance(each, FuncGraph) for each in gc.get_objects()))
     assert counts[2] == counts[1]

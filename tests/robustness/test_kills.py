@@ -13,7 +13,7 @@ pytestmark = pytest.mark.tensorflow
 KILLED = Path(__file__).parents[1] / "shared" / "killed.py"
 FEATURES = ["--backbone", "fishnet", "--image-size", "64x64"]
 FEATURES += ["--batch-size", "8", "--views", "2"]
-TRAIN = ["--folds", "3", "--epochs", "2", "--views", "2", "--name", "run"]
+TRAIN = ["--folds", "2", "--epochs", "2", "--views", "2", "--name", "run"]
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def whole(tmp_path_factory):
     root = tmp_path_factory.mktemp("whole")
     write_competition(root / "data")
     compute(root, views=2)
-    fit(root, views=2)
+    fit(root, views=2, folds=2)
     return root
 
 
@@ -45,7 +45,7 @@ def test_features_killed_within_a_chunk_and_train_within_a_fold(whole, tmp_path)
     run_and_kill("fold", 2, "train", "--data-dir", data, "--models-dir", models, *TRAIN)
     kept = (models / "run" / "fold_0.keras").read_bytes()
     assert not (models / "run" / "fold_1.json").exists()
-    fit(tmp_path, views=2)
+    fit(tmp_path, views=2, folds=2)
     assert (models / "run" / "fold_0.keras").read_bytes() == kept
     for name in ("oof.csv", "oof_tta2.csv", "oof_boxes.csv", "metrics.json", "config.json"):
         assert (models / "run" / name).read_bytes() == (whole / "models" / "run" / name).read_bytes(), name
