@@ -4,6 +4,7 @@ import json
 import pytest
 
 from fishcli.basics.errors import FishError
+from fishcli.features.photos.crops import Crop
 from fishcli.features.store.recipe import Recipe, parse_image_size
 
 RECIPE = Recipe(
@@ -16,6 +17,7 @@ RECIPE = Recipe(
     preprocessing="caffe",
     decoder="pillow",
 )
+CROP = Crop(margin=0.15, least=0.2, boxes_sha256="0123456789ab")
 
 
 def test_the_fingerprint_is_pinned():
@@ -25,19 +27,29 @@ def test_the_fingerprint_is_pinned():
 
 @pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(Recipe)])
 def test_every_field_changes_the_fingerprint(field):
-    known = {"image_size": (640, 360), "truncated": True}
+    known = {"image_size": (640, 360), "truncated": True, "crop": CROP}
     value = known.get(field) or getattr(RECIPE, field) + "x"
     assert dataclasses.replace(RECIPE, **{field: value}).fingerprint != RECIPE.fingerprint
 
 
-def test_json_round_trip():
-    assert Recipe.from_json(json.loads(json.dumps(RECIPE.to_json())), "recipe.json") == RECIPE
+@pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(Crop)])
+def test_every_field_of_a_crop_changes_the_fingerprint(field):
+    value = getattr(CROP, field) + ("x" if field == "boxes_sha256" else 0.1)
+    one, other = (
+        dataclasses.replace(RECIPE, crop=crop) for crop in (CROP, dataclasses.replace(CROP, **{field: value}))
+    )
+    assert one.fingerprint != other.fingerprint
+
+
+@pytest.mark.parametrize("recipe", [RECIPE, dataclasses.replace(RECIPE, crop=CROP)])
+def test_json_round_trip(recipe):
+    assert Recipe.from_json(json.loads(json.dumps(recipe.to_json())), "recipe.json") == recipe
 
 
 @pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(Recipe)])
 def test_a_changed_field_is_refused(field):
     value = RECIPE.to_json()
-    value[field] = [1, 2] if field == "image_size" else "other"
+    value[field] = {"image_size": [1, 2], "crop": dataclasses.asdict(CROP)}.get(field, "other")
     with pytest.raises(
         FishError, match=r"store/recipe\.json was changed: .*Remove that folder and run fishcli"
     ):
@@ -49,7 +61,17 @@ def test_a_changed_fingerprint_is_refused():
         Recipe.from_json({**RECIPE.to_json(), "fingerprint": "0123"}, "recipe.json")
 
 
-@pytest.mark.parametrize("value", [None, [], "text", {}, {"backbone": "vgg16"}])
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        [],
+        "text",
+        {},
+        {"backbone": "vgg16"},
+        *({**RECIPE.to_json(), "crop": each} for each in ("x", {}, [])),
+    ],
+)
 def test_what_is_no_recipe_is_refused(value):
     with pytest.raises(FishError, match=r"recipe\.json is no recipe of this version.*run fishcli features"):
         Recipe.from_json(value, "recipe.json")

@@ -77,16 +77,14 @@ class Recipe:
             not isinstance(value, dict)
             or not needed <= set(value)
             or not isinstance(value["image_size"], (list, tuple))
+            or not _is_crop(value.get("crop"))
         ):
             raise FishError(
                 f"{source} is no recipe of this version of fishcli. Remove that folder and run fishcli "
                 "features with the options that made it."
             )
         known = {name: value.get(name, default) for name, default in fields.items()}
-        try:
-            crop = None if known["crop"] is None else Crop(**known["crop"])
-        except TypeError:
-            raise FishError(f"{source} has a crop that this version of fishcli doesn't know.") from None
+        crop = None if known["crop"] is None else Crop(**known["crop"])
         recipe = Recipe(**{**known, "image_size": tuple(known["image_size"]), "crop": crop})
         if value.get("fingerprint") != recipe.fingerprint:
             raise FishError(
@@ -95,6 +93,12 @@ class Recipe:
                 "made it."
             )
         return recipe
+
+
+def _is_crop(value: Any) -> bool:
+    """Whether a recipe's crop is one as `Crop` has it, or none."""
+    names = {field.name for field in dataclasses.fields(Crop)}
+    return value is None or (isinstance(value, dict) and set(value) == names)
 
 
 def parse_image_size(text: str) -> tuple[int, int]:
