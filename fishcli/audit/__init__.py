@@ -1,1 +1,1 @@
-"""Floor 4: leakage statistics."""
+"""Leakage statistics."""

@@ -1,1 +1,1 @@
-"""Floor 0: errors, files, locks, progress, remote paths, clusters, intervals."""
+"""Errors, files, locks, progress, remote paths, clusters, intervals."""

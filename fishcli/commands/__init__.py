@@ -1,1 +1,1 @@
-"""Floor 5: one workflow a command."""
+"""One workflow a command."""

@@ -1,1 +1,1 @@
-"""Floor 1: images and ids, annotations, boxes, metadata, groups, folds."""
+"""Images and ids, annotations, boxes, metadata, groups, folds."""

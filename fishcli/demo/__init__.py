@@ -1,1 +1,1 @@
-"""Floor 1: the drawn competition of `fishcli demo`."""
+"""The drawn competition of `fishcli demo`."""

@@ -1,1 +1,1 @@
-"""Floor 2: views, backbones, the engine and the feature store."""
+"""Views, backbones, the engine and the feature store."""

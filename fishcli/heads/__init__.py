@@ -1,1 +1,1 @@
-"""Floor 3: model inputs, head architectures, losses, the training of one fold."""
+"""Model inputs, head architectures, losses, the training of one fold."""

@@ -39,7 +39,7 @@ class FeaturesConfig(StoreConfig):
     crop: Annotated[
         str | None,
         Option(
-            help="Of each photo's surest box alone: locate, for models/locate, a run's path, or a file as "
+            help="Of each photo's surest box alone: a run of locate (of models, or its folder), or a file as "
             "MegaDetector writes it.",
             show_default="whole photos",
         ),

@@ -1,1 +1,1 @@
-"""Floor 4: plots and pages."""
+"""Plots and pages."""

@@ -1,1 +1,1 @@
-"""Floor 5: what a run folder is and holds, and the steps that several commands share."""
+"""What a run folder is and holds, and the steps that several commands share."""

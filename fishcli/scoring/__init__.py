@@ -1,1 +1,1 @@
-"""Floor 4: metrics, ensembling, submission files."""
+"""Metrics, ensembling, submission files."""
