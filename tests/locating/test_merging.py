@@ -1,4 +1,4 @@
-"""From cells' boxes to a photo's."""
+"""The boxes of cells and views merged, and how sure they are."""
 
 import numpy as np
 import pytest
