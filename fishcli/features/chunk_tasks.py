@@ -19,6 +19,7 @@ from fishcli.features.backbones.stored import reload_backbone
 from fishcli.features.extract import Todo, features_of, find_todo, write_boxes
 from fishcli.features.photo_inputs import Inputs, SplitPlan, boxes_name, first_inputs, read_inputs
 from fishcli.features.photos.augment import PREFIX
+from fishcli.features.store.arrays import record_engine
 from fishcli.features.store.store import FeatureStore
 
 
@@ -84,7 +85,7 @@ def extract_on(
     found = "openvino" if engine.startswith("OpenVINO") else "tensorflow"
     choice = replace(how[0], engine=found)
     for view, chunks in todo.missing.items():
-        store.record_engine(plan.split, view, chunks, engine)
+        record_engine(store.store_dir / plan.split / view, chunks, engine)
     again: list[ChunkTask] = []
     truncated: list[str] = []
     total = sum(len(todo.rows(chunk)) for chunk in todo.chunks)

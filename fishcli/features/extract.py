@@ -16,6 +16,7 @@ from fishcli.features.backbones.backbone import Backbone
 from fishcli.features.backbones.engines import Engine
 from fishcli.features.photo_inputs import Inputs, SplitPlan, boxes_name, copies_made_by, read_inputs
 from fishcli.features.photos.augment import PREFIX
+from fishcli.features.store.arrays import record_engine
 from fishcli.features.store.store import FeatureStore
 
 
@@ -39,7 +40,7 @@ def extract(
     if not todo.chunks:
         return
     for view, chunks in todo.missing.items():
-        store.record_engine(plan.split, view, chunks, engine.name)
+        record_engine(store.store_dir / plan.split / view, chunks, engine.name)
     spent, truncated = _Seconds(), list[str]()
     started = time.perf_counter()
     total = sum(len(todo.rows(chunk)) for chunk in todo.chunks)

@@ -9,7 +9,7 @@ from zarr.codecs import BloscCodec, Crc32cCodec
 from zarr.storage import FsspecStore, MemoryStore
 
 from fishcli.basics.errors import FishError
-from fishcli.basics.files import whole_file
+from fishcli.basics.files import read_json, whole_file, write_json
 from fishcli.basics.remote import is_remote, names_in, parse_path
 
 CONFIG: Any = {"write_empty_chunks": True}
@@ -107,3 +107,12 @@ def read_rows(array: Any, rows: np.ndarray | slice, verify_line: str) -> np.ndar
 
 def _name_of(array: Any, chunk: int) -> str:
     return str(array.metadata.encode_chunk_key((chunk, *[0] * (array.ndim - 1))))
+
+
+def record_engine(array_dir: Path, chunks: set[int], engine: str) -> None:
+    """Note which engine makes some chunks of an array, in its engines.json, before they are computed."""
+    path = array_dir / "engines.json"
+    known = read_json(path) if path.exists() else {}
+    left = {name: [chunk for chunk in made if chunk not in chunks] for name, made in known.items()}
+    left[engine] = sorted([*left.get(engine, []), *chunks])
+    write_json(path, {name: made for name, made in sorted(left.items()) if made})

@@ -209,14 +209,6 @@ class FeatureStore:
         """The numbers of the chunks of an array that are not there yet."""
         return missing_chunks(self.array(split, view))
 
-    def record_engine(self, split: str, view: str, chunks: set[int], engine: str) -> None:
-        """Note which engine makes some chunks of an array, in its engines.json, before they are computed."""
-        path = self.store_dir / split / view / "engines.json"
-        known = read_json(path) if path.exists() else {}
-        left = {name: [chunk for chunk in made if chunk not in chunks] for name, made in known.items()}
-        left[engine] = sorted([*left.get(engine, []), *chunks])
-        write_json(path, {name: made for name, made in sorted(left.items()) if made})
-
     def copies(self, split: str) -> list[str]:
         """The names of a split's augmented copies in order, complete or not."""
         names = self._names(split)
