@@ -14,6 +14,7 @@ from fishcli.features.backbones.backbone import (
 )
 from fishcli.features.backbones.engines import EngineChoice
 from fishcli.features.photos.augment import augment_names
+from fishcli.features.store.picking import make_last
 from fishcli.features.store.recipe import parse_image_size
 from fishcli.features.store.store import FeatureStore
 from fishcli.features.upkeep import Upkeep, bring_up_to_date
@@ -61,7 +62,7 @@ def run(config: FeaturesConfig) -> str:
         box_categories=config.box_categories,
     )
     bring_up_to_date(store, wanted, upkeep, backbone)
-    store.touch()
+    make_last(store)
     return str(store.store_dir)
 
 

@@ -7,6 +7,7 @@ from pipeline import complete_arrays
 
 from fishcli.basics.errors import FishError
 from fishcli.features.store.lists import list_stores
+from fishcli.features.store.picking import make_last
 from fishcli.features.store.recipe import Recipe
 from fishcli.features.store.store import FeatureStore
 
@@ -125,7 +126,7 @@ def test_stores_are_listed_by_last_use(tmp_path):
         path = FeatureStore.create(tmp_path, recipe, "random").store_dir / "recipe.json"
         os.utime(path, (time, time))
     assert [path.name for path in list_stores(tmp_path)] == [RECIPE.name, other.name]
-    FeatureStore(tmp_path / other.name).touch()
+    make_last(FeatureStore(tmp_path / other.name))
     assert [path.name for path in list_stores(tmp_path)] == [other.name, RECIPE.name]
 
 

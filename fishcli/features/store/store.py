@@ -1,8 +1,7 @@
 """The feature store: one Zarr v3 array a (split, view), written chunk by chunk, read without loading all."""
 
-import os
 from collections.abc import Container, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,8 @@ import pandas as pd
 from fishcli.basics.errors import FishError, examples
 from fishcli.basics.files import read_json, write_csv, write_json
 from fishcli.basics.locks import alone
-from fishcli.basics.remote import UnreachableError, is_remote, names_in
-from fishcli.basics.unwritable import CANNOT_BE_WRITTEN, by_product
+from fishcli.basics.remote import is_remote, names_in
+from fishcli.basics.unwritable import by_product
 from fishcli.features.image_lists import renew_list
 from fishcli.features.photos.augment import PREFIX
 from fishcli.features.photos.crops import REGION
@@ -231,18 +230,6 @@ class FeatureStore:
         for name in self._names(split):
             array = self.array(split, name)
             chunk_path(array, row // array.chunks[0]).unlink(missing_ok=True)
-
-    def touch(self) -> None:
-        """Make this the store that was used last."""
-        if is_remote(self.store_dir):
-            with suppress(UnreachableError):  # a store that can only be read keeps its place in the order
-                write_json(self.store_dir / "recipe.json", self._description)
-            return
-        try:
-            os.utime(self.store_dir / "recipe.json")
-        except OSError as error:
-            if error.errno not in CANNOT_BE_WRITTEN:  # then it keeps its place in the order
-                raise
 
     def sweep(self) -> None:
         """Remove what a killed process left of half-written chunks; remote ones are never half-written."""
