@@ -16,7 +16,8 @@ from fishcli.dataset.images import dataset_digest
 from fishcli.options.command_lines import flag
 from fishcli.options.train import TrainConfig
 from fishcli.runs.crops import check_folds
-from fishcli.runs.picking import list_runs, pick_run
+from fishcli.runs.listing import CONFIG
+from fishcli.runs.picking import is_of_localiser, list_runs, pick_run
 from fishcli.runs.run import METRICS, Run, settings_of
 from fishcli.runs.train_inputs import TrainData
 
@@ -88,6 +89,8 @@ def _open_run(config: TrainConfig, data: TrainData, dealt: pd.DataFrame) -> tupl
         name = f"{prefix}{number + 1}"
     run_dir = config.models_dir / name
     if name not in known:
+        if is_of_localiser(run_dir / CONFIG):
+            raise FishError(f"--name {name}: {run_dir} is a localiser's run. Choose another --name.")
         return _fresh_run(config, data, run_dir, dealt), dealt
     again, folds, difference = _made_again(config, data, Run.open(run_dir), dealt)
     if difference:

@@ -13,7 +13,7 @@ from fishcli.runs.run import METRICS, Run
 
 def list_runs(models_dir: Path) -> list[Path]:
     """The folders of all runs that classify, the one finished or begun last first."""
-    dirs = [path.parent for path in models_dir.glob(f"*/{CONFIG}") if not _is_of_localiser(path)]
+    dirs = [path.parent for path in models_dir.glob(f"*/{CONFIG}") if not is_of_localiser(path)]
     newest = {
         each: max(path.stat().st_mtime for path in (each / "config.json", each / METRICS) if path.exists())
         for each in dirs
@@ -21,7 +21,8 @@ def list_runs(models_dir: Path) -> list[Path]:
     return sorted(dirs, key=lambda each: newest[each], reverse=True)
 
 
-def _is_of_localiser(path: Path) -> bool:
+def is_of_localiser(path: Path) -> bool:
+    """Whether a run's config.json is a localiser's; not where it is missing or damaged."""
     try:
         return is_localiser(read_json(path))
     except FishError:  # a damaged run says so where it is opened

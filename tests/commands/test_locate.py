@@ -251,3 +251,13 @@ def test_a_heatmap_of_heads_on_crops_lies_in_the_crop(root):
         )
         np.testing.assert_allclose([grid.columns[0], grid.rows[0], grid.columns[-1], grid.rows[-1]], region)
         assert region[0] <= crops.loc[image, "x_min"] + 1e-4
+
+
+def test_heads_do_not_take_the_place_of_a_localiser_nor_a_localiser_theirs(root):
+    fit(root, **LINEAR, name="heads")
+    before = tree_hash(root / "models")
+    with pytest.raises(FishError, match="--name locate: .* is a localiser's run"):
+        fit(root, **LINEAR, name="locate")
+    with pytest.raises(FishError, match="heads is no localiser's run"):
+        locate.run(locate_config(root, name="heads"))
+    assert tree_hash(root / "models") == before
