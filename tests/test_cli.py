@@ -202,16 +202,16 @@ def test_a_tilde_is_the_home_folder_in_every_path(monkeypatch, tmp_path, name, f
     _, module = COMMANDS[name]
     seen = []
     monkeypatch.setattr(f"fishcli.commands.{module}.run", lambda config: seen.append(config) or "")
-    needed = {"score": {"submission": "a.csv", "solution": "b.csv"}, "ensemble": {"runs": "a"}}
+    needed = {"score": {"submissions": "a.csv", "solution": "b.csv"}, "ensemble": {"runs": "a"}}
     needed |= {"runs rm": {"runs": "a"}, "demo": {"directory": "demo"}}
     values = {**needed.get(name, {}), field: "~/x"}
     arguments = [
-        value if each in ("submission", "runs", "directory") else f"--{each.replace('_', '-')}={value}"
+        value if each in ("submissions", "runs", "directory") else f"--{each.replace('_', '-')}={value}"
         for each, value in values.items()
     ]
     result = runner.invoke(app, [*name.split(), *arguments])
     assert result.exit_code == 0, result.stderr
-    assert getattr(seen[0], field) == tmp_path / "x"
+    assert getattr(seen[0], field) in (tmp_path / "x", [tmp_path / "x"])
 
 
 def test_a_tilde_that_is_nobodys_home_stays():

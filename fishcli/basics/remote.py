@@ -82,12 +82,13 @@ def is_remote(path: object) -> bool:
 
 @contextmanager
 def reaching(*places: object) -> Iterator[None]:
-    """Make sure that the URLs among `places` can be reached; name them where that fails later.
+    """Make sure that the URLs among `places`, or in lists there, are reached; name them if that fails later.
 
     Raises:
         FishError: a bucket that isn't there, wrong credentials, no connection.
     """
-    urls: list[Any] = [place for place in places if is_remote(place)]
+    listed = [each for place in places for each in (place if isinstance(place, list) else [place])]
+    urls: list[Any] = [place for place in listed if is_remote(place)]
     try:
         for url in urls:
             with naming(url):

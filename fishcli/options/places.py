@@ -18,8 +18,10 @@ class Config:
     def __post_init__(self) -> None:
         """Make paths of what stands for one."""
         for name, hint in get_type_hints(type(self)).items():
-            if Path in (hint, *get_args(hint)) and getattr(self, name) is not None:
-                object.__setattr__(self, name, parse_path(getattr(self, name)))
+            value = getattr(self, name)
+            if Path in (hint, *get_args(hint)) and value is not None:
+                paths = [parse_path(each) for each in value] if isinstance(value, list) else parse_path(value)
+                object.__setattr__(self, name, paths)
 
 
 def options_for(config: Config, path: Path) -> list[str]:

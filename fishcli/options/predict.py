@@ -47,7 +47,7 @@ class EnsembleConfig(SubmissionConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class ScoreConfig(DataConfig):
-    """The competition's multiclass log loss of a submission, offline, by stage and group."""
+    """The multiclass log loss of submissions, offline: one by stage and group, or several side by side."""
 
-    submission: Annotated[Path, Argument(metavar="SUBMISSION", help="A submission CSV.")]
+    submissions: Annotated[list[Path], Argument(metavar="SUBMISSION ...", help="Submission CSVs.")]
     solution: Annotated[Path, Option(help="CSV with image, class_name and perhaps stage and group.")]

@@ -397,7 +397,7 @@ def test_a_class_may_be_called_as_our_own_columns_are(odd, capsys):
         np.testing.assert_allclose(submission.iloc[1:, column].astype(float), expected)
     ensemble.run(ensemble_config(odd, "run", "dense"))
     solution = ScoreConfig(
-        submission=Path(shown), solution=odd / "data" / "solution.csv", data_dir=odd / "data"
+        submissions=[Path(shown)], solution=odd / "data" / "solution.csv", data_dir=odd / "data"
     )
     assert len(score.run(solution).splitlines()) == 6
 
@@ -445,7 +445,7 @@ def test_a_submission_can_be_scored(root):
     submit(root)
     config = ScoreConfig(
         data_dir=root / "data",
-        submission=root / "submissions" / "run.csv",
+        submissions=[root / "submissions" / "run.csv"],
         solution=root / "data" / "solution.csv",
     )
     shown = score.run(config)

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -25,7 +27,7 @@ def config(tmp_path):
         (tmp_path / "submission.csv").write_text(submission)
         (tmp_path / "solution.csv").write_text(solution)
         return ScoreConfig(
-            submission=tmp_path / "submission.csv",
+            submissions=[tmp_path / "submission.csv"],
             solution=tmp_path / "solution.csv",
             data_dir=tmp_path / "data",
         )
@@ -84,7 +86,7 @@ def test_the_sample_of_the_tiny_competition_scores_as_uniform(tiny_competition):
     data_dir = tiny_competition()
     found = score.run(
         ScoreConfig(
-            submission=data_dir / "sample_submission.csv",
+            submissions=[data_dir / "sample_submission.csv"],
             solution=data_dir / "solution.csv",
             data_dir=data_dir,
         )
@@ -149,7 +151,7 @@ def call(*arguments):
 
 def test_the_command_prints_the_table_alone_on_stdout(config):
     options = config()
-    result = call(options.submission, "--solution", options.solution, "--data-dir", options.data_dir)
+    result = call(options.submissions[0], "--solution", options.solution, "--data-dir", options.data_dir)
     assert result.exit_code == 0
     assert list(rows_of(result.stdout)) == ["all", "stage 1", "group x", "group y"]
     assert "prior: class shares in the solution itself" in result.stderr
@@ -157,10 +159,10 @@ def test_the_command_prints_the_table_alone_on_stdout(config):
 
 def test_what_the_user_can_mend_exits_with_1_and_without_a_traceback(config):
     options = config(submission="image,ALB,BET\na.jpg,1,0\n")
-    result = call(options.submission, "--solution", options.solution)
+    result = call(options.submissions[0], "--solution", options.solution)
     assert result.exit_code == 1
     assert result.stdout == ""
-    assert result.stderr.startswith(f"Error: {options.submission} lacks 1 images")
+    assert result.stderr.startswith(f"Error: {options.submissions[0]} lacks 1 images")
     assert "Traceback" not in result.stderr
 
 
@@ -183,3 +185,28 @@ def test_wrong_usage_exits_with_2(arguments):
     assert result.exit_code == 2
     assert result.stdout == ""
     assert "Usage: " in result.stderr
+
+
+def test_several_submissions_stand_side_by_side_stage_by_stage(config, tmp_path, capsys):
+    one = config()
+    both = tmp_path / "both.csv"
+    both.write_text("image,ALB,BET\na.jpg,1,0\nb.jpg,0,1\ntest_stg2/a.jpg,1,0\ntest_stg2/b.jpg,0.5,0.5\n")
+    text = score.run(dataclasses.replace(one, submissions=[*one.submissions, both]))
+    rows = [line.split() for line in text.splitlines()[1:]]
+    assert [row[:4] for row in rows] == [
+        ["stage", "1", "submission", "2"],
+        ["stage", "1", "both", "2"],
+        ["stage", "2", "both", "2"],
+    ]
+    alone = rows_of(score.run(one))
+    assert rows[0][4:] == alone["stage 1"][1:]
+    assert rows[2][4] == f"{np.log(2) / 2:.4f}"
+    assert capsys.readouterr().err.count("prior: class shares") == 2  # once a call
+
+
+def test_several_submissions_to_a_solution_without_stages_have_a_line_each(config, tmp_path):
+    one = config(solution="image,class_name\na.jpg,ALB\nb.jpg,BET\n")
+    other = tmp_path / "other.csv"
+    other.write_text(STAGE_1)
+    lines = score.run(dataclasses.replace(one, submissions=[*one.submissions, other])).splitlines()[1:]
+    assert [line.split()[:2] for line in lines] == [["all", "submission"], ["all", "other"]]

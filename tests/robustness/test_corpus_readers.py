@@ -187,10 +187,12 @@ def _score(solution, submission):
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         config = ScoreConfig(
-            submission=folder / "submission.csv", solution=folder / "solution.csv", data_dir=folder / "data"
+            submissions=[folder / "submission.csv"],
+            solution=folder / "solution.csv",
+            data_dir=folder / "data",
         )
         config.solution.write_bytes(solution)
-        config.submission.write_bytes(submission)
+        config.submissions[0].write_bytes(submission)
         try:
             score.run(config)
         except FishError as error:
