@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from conftest import write_competition
 from distributed import LocalCluster
-from pipeline import compute, features_config, fit, tree_hash
+from pipeline import compute, features_config, fit, tree_hash, write_found
 
 from fishcli.basics import cluster, progress
 from fishcli.basics.cluster import connected, stop_if_cancelled
@@ -60,10 +60,17 @@ def apart():
 
 @pytest.fixture(scope="module")
 def competition(tmp_path_factory):
+    """A store of crops, made here."""
     root = tmp_path_factory.mktemp("cluster")
     write_competition(root / "data")
-    compute(root, views=2, augment=1)
+    write_found(root)
+    compute(root, **made_of(root))
     return root
+
+
+def made_of(root):
+    """What the features are made of."""
+    return {"views": 2, "augment": 1, "crop": str(root / "found.json")}
 
 
 def stored(root, name="features"):
@@ -73,7 +80,10 @@ def stored(root, name="features"):
 def test_features_are_the_same_bytes(competition, here):
     features.run(
         features_config(
-            competition, views=2, augment=1, features_dir=competition / "data" / "other", scheduler=here
+            competition,
+            **made_of(competition),
+            features_dir=competition / "data" / "other",
+            scheduler=here,
         )
     )
     found, expected = stored(competition, "other"), stored(competition)
@@ -87,7 +97,7 @@ def test_only_missing_chunks_are_computed(competition, here):
     chunks = sorted((store.store_dir / "train" / "hflip").glob("*.0.0.0"))
     kept = chunks[1].stat().st_mtime_ns
     chunks[0].unlink()
-    features.run(features_config(competition, views=2, augment=1, scheduler=here))
+    features.run(features_config(competition, **made_of(competition), scheduler=here))
     assert stored(competition) == expected
     assert chunks[1].stat().st_mtime_ns == kept
 

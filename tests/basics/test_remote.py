@@ -1,4 +1,4 @@
-"""Data, store, runs and submissions on S3, served over HTTP on this machine."""
+"""Data, a store of crops, runs and submissions on S3, served over HTTP on this machine."""
 
 import logging
 import os
@@ -8,7 +8,7 @@ from urllib.request import Request, urlopen
 import pandas as pd
 import pytest
 from conftest import noise, write_competition
-from pipeline import compute, features_config, fit, predict_config, train_config, tree_hash
+from pipeline import compute, features_config, fit, predict_config, train_config, tree_hash, write_found
 from typer.testing import CliRunner
 
 from fishcli.basics import remote
@@ -51,16 +51,22 @@ def bucket():
 
 @pytest.fixture(scope="module")
 def both(tmp_path_factory, bucket):
-    """The same competition here and there, with features, a run and a submission."""
+    """The same competition here and there, with features of crops, a run and a submission."""
     here = tmp_path_factory.mktemp("here")
     write_competition(here / "data", n_per_class=4)
+    write_found(here)
     s3fs.S3FileSystem().put(f"{here}/data/", "fish/data", recursive=True)
     there = parse_path(bucket)
     for root in (here, there):
-        compute(root, views=2, augment=1)
+        compute(root, **made_of(here))
         fit(root, head="gap")
         predict.run(predict_config(root, tta=2))
     return here, there
+
+
+def made_of(here):
+    """What the features are made of."""
+    return {"views": 2, "augment": 1, "crop": str(here / "found.json")}
 
 
 def contents_below(folder):
@@ -74,7 +80,8 @@ def test_the_store_has_the_same_chunks(both):
     assert {name: found[name] for name in names} == {
         name: (here / "data" / "features" / name).read_bytes() for name in names
     }
-    assert set(found) - set(names) == {name for name in found if name.endswith("images.csv")}
+    assert set(found) - set(names) == {name for name in found if name.endswith(".csv")}
+    assert {name.rpartition("/")[2] for name in found if name.endswith(".csv")} == {"images.csv", "crops.csv"}
 
 
 def test_runs_and_submissions_are_the_same(both):
@@ -112,7 +119,7 @@ def test_a_lost_chunk_is_computed_again_and_others_are_kept(both):
         FishError, match=r"1 chunks of the features in s3://fish/data/features/\S+ are not there"
     ):
         store.read("train", "hflip")
-    compute(there, views=2, augment=1)
+    compute(there, **made_of(here))
     after = list_files(store.store_dir)
     assert read_bytes(store.store_dir / lost) == content
     assert {name for name in after if after[name] != before[name]} <= {lost, "recipe.json"}
@@ -126,7 +133,7 @@ def test_verify_names_a_damaged_chunk(both):
     path.write_bytes(content[:-3] + b"abc")
     with pytest.raises(FishError, match=r"damaged: s3://fish/\S+/test/identity/0\.0\.0\.0"):
         features.run(features_config(there, verify=True))
-    compute(there, views=2, augment=1)
+    compute(there, **made_of(here))
     assert read_bytes(path) == content
 
 
@@ -142,16 +149,16 @@ def test_a_replaced_photo_is_noticed(both):
     picture = here / "other.jpg"
     Image.fromarray(noise((48, 64), 7)).save(picture)
     (there / "data" / "train" / image).write_bytes(picture.read_bytes())
-    compute(there, views=2, augment=1)
+    compute(there, **made_of(here))
     assert (store.read("train", "identity", slice(0, 1)) != before).any()
     (there / "data" / "train" / image).write_bytes(old)
-    compute(there, views=2, augment=1)
+    compute(there, **made_of(here))
     assert (store.read("train", "identity", slice(0, 1)) == before).all()
 
 
 def test_local_photos_may_have_a_remote_store(both):
     here, there = both
-    options = {"features_dir": there / "mixed", "views": 2, "augment": 1}
+    options = {"features_dir": there / "mixed", **made_of(here)}
     compute(here, **options)
     tokens = list_files(there / "mixed")
     compute(here, **options)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from conftest import write_competition
-from pipeline import compute, fit, tree_hash
+from pipeline import compute, fit, tree_hash, write_found
 
 pytestmark = pytest.mark.tensorflow
 
@@ -18,10 +18,10 @@ TRAIN = ["--folds", "2", "--epochs", "2", "--views", "2", "--name", "run"]
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """An uninterrupted run."""
+    """An uninterrupted run, on crops that another tool found."""
     root = tmp_path_factory.mktemp("whole")
     write_competition(root / "data")
-    compute(root, views=2)
+    compute(root, views=2, crop=str(write_found(root)))
     fit(root, views=2, folds=2)
     return root
 
@@ -33,12 +33,12 @@ def run_and_kill(where: str, n: int, *command: object) -> None:
     assert done.returncode == -9, done.stderr
 
 
-def test_features_killed_within_a_chunk_and_train_within_a_fold(whole, tmp_path):
-    data = write_competition(tmp_path / "data")
-    run_and_kill("chunk", 4, "features", "--data-dir", data, *FEATURES)
+def test_features_of_crops_killed_within_a_chunk_and_train_within_a_fold(whole, tmp_path):
+    data, found = write_competition(tmp_path / "data"), str(whole / "found.json")
+    run_and_kill("chunk", 4, "features", "--data-dir", data, "--crop", found, *FEATURES)
     partials = list((data / "features").glob("**/*.partial"))
     assert partials, "the kill was to leave half a chunk behind"
-    compute(tmp_path, views=2)
+    compute(tmp_path, views=2, crop=found)
     assert tree_hash(data / "features") == tree_hash(whole / "data" / "features")
 
     models = tmp_path / "models"
