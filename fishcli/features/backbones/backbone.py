@@ -1,4 +1,4 @@
-"""Frozen backbones, keras.applications' and fishnet, cut at a layer, with their own preprocessing."""
+"""Frozen backbones, cut at a layer, with their own preprocessing."""
 
 import math
 from collections.abc import Callable
@@ -12,8 +12,9 @@ from fishcli.basics.errors import FishError, choose
 from fishcli.basics.files import digest
 from fishcli.basics.quiet import load_keras, seeded_keras
 from fishcli.basics.remote import with_home
-from fishcli.features.backbones import fishnet
+from fishcli.features.backbones import efficientnet_lite, fishnet
 from fishcli.features.backbones.applications import APPLICATIONS, build_application
+from fishcli.features.backbones.efficientnet_lite import LITE
 from fishcli.features.backbones.random_weights import SEED, calibrate
 from fishcli.features.photos.crops import Crop
 from fishcli.features.photos.decode import DECODER
@@ -23,7 +24,7 @@ from fishcli.options.features import FeaturesConfig
 from fishcli.options.reading import Transparency
 
 FISHNET = "fishnet"
-BACKBONES = (FISHNET, *APPLICATIONS)
+BACKBONES = (FISHNET, *LITE, *APPLICATIONS)
 STAGES = ("stage1", "stage2", "stage3", "stage4", "stage5")
 """Layers by the size of their maps: stageN is the last whose map has 1/2^N of the input's sides."""
 
@@ -54,8 +55,8 @@ class BackboneChoice:
 
     Attributes:
         backbone: a name of BACKBONES.
-        weights: "imagenet" for those of keras.applications, "formula" for fishnet; "random"; or the path of a
-            file: .h5, or fishnet's .npz.
+        weights: "imagenet", or "formula" for fishnet; "random"; or the path of a file: .h5 for keras.applications',
+            fishnet's .npz, an EfficientNet-Lite's .pth.
         image_size: (height, width), pixels.
         layer: a layer's name, one of STAGES, or None for the last.
         pool: "none", "avg" or "max".
@@ -161,6 +162,11 @@ def _build(keras: Any, choice: BackboneChoice) -> tuple[Any, Callable[[Any], Any
             preprocess, preprocessing = fishnet.preprocess, "fishnet"
             if weights != "random":
                 fishnet.load_weights(model, path)
+        elif name in LITE:
+            model = efficientnet_lite.build_lite(keras, name, (*choice.image_size, 3))
+            preprocess, preprocessing = efficientnet_lite.preprocess, "efficientnet_lite"
+            if weights != "random":
+                efficientnet_lite.load_weights(model, path)
         else:
             model = build_application(keras, name, weights, choice.image_size)
             module = APPLICATIONS[name].module

@@ -1,16 +1,12 @@
 """Fishnet, the backbone in the box: a small residual network pre-trained on images drawn by formula."""
 
 import hashlib
-import io
-import zipfile
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from fishcli.basics.errors import FishError
-from fishcli.basics.files import whole_file
+from fishcli.features.backbones.npz import load_npz, save_npz
 
 WEIGHTS_FILE = "fishnet.npz"
 WEIGHTS_SHA256 = "60bb6a5f9b124c5fa9b97b9beb2aac2970626bbcb21927c5e12f26e6a167a63f"
@@ -19,7 +15,6 @@ STEM_WIDTH = 32
 # Of each stage: the width, the number of blocks, and whether they are bottlenecks. Each stage halves the map.
 STAGES = ((32, 1, False), (64, 2, False), (256, 3, True), (512, 2, True))
 BOTTLENECK = 4
-HEADER_BYTES = 1024  # of an array in an .npz file, at most
 
 
 def build_fishnet(keras: Any, input_shape: tuple[int | None, int | None, int] = (None, None, 3)) -> Any:
@@ -93,20 +88,7 @@ def load_weights(model: Any, path: Path | None = None) -> None:
         raise FishError(
             f"{source} are damaged. Install fishcli again: pip install --force-reinstall fishcli."
         )
-    wanted = {variable.path: variable for variable in model.variables}
-    n_bytes = HEADER_BYTES * len(wanted) + 8 * model.count_params()
-    try:
-        with np.lib.npyio.NpzFile(io.BytesIO(content), allow_pickle=False) as arrays:
-            if sum(member.file_size for member in zipfile.ZipFile(io.BytesIO(content)).infolist()) > n_bytes:
-                raise ValueError("it unpacks to more than fishnet's weights")
-            held = {name: arrays[name].astype(np.float32) for name in arrays.files}
-    except Exception as error:  # what a damaged zip raises has no common base
-        reason = str(error) or type(error).__name__
-        raise FishError(f"{source} can't be read as an .npz file: {reason}") from None
-    if {name: array.shape for name, array in held.items()} != {n: v.shape for n, v in wanted.items()}:
-        raise FishError(f"{source} don't fit fishnet: other names or shapes than its variables have.")
-    for name, variable in wanted.items():
-        variable.assign(held[name])
+    load_npz(model, content, source)
 
 
 def _read(path: Path) -> bytes:
@@ -118,7 +100,5 @@ def _read(path: Path) -> bytes:
 
 def save_weights(model: Any, path: Path) -> str:
     """Write a fishnet's weights as float16 .npz, an array a variable, and return the file's sha256."""
-    arrays = {variable.path: np.asarray(variable, np.float16) for variable in model.variables}
-    with whole_file(path) as partial:
-        np.savez_compressed(partial, allow_pickle=False, **arrays)
+    save_npz(model, path, "float16")
     return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,47 @@
+"""Weights in an .npz file: an array a variable, under the variable's path."""
+
+import io
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fishcli.basics.errors import FishError
+from fishcli.basics.files import whole_file
+
+HEADER_BYTES = 1024  # of an array in an .npz file, at most
+
+
+def load_npz(model: Any, content: bytes, source: str) -> None:
+    """Give a model the weights of an .npz file.
+
+    Args:
+        model: a Keras model; changed in place.
+        content: of the file.
+        source: what the file is called in errors, in the plural: "the weights PATH".
+
+    Raises:
+        FishError: the file is damaged, holds anything but arrays, or not just this model's weights.
+    """
+    wanted = {variable.path: variable for variable in model.variables}
+    n_bytes = HEADER_BYTES * len(wanted) + 8 * model.count_params()
+    try:
+        with np.lib.npyio.NpzFile(io.BytesIO(content), allow_pickle=False) as arrays:
+            if sum(member.file_size for member in zipfile.ZipFile(io.BytesIO(content)).infolist()) > n_bytes:
+                raise ValueError(f"it unpacks to more than {model.name}'s weights")
+            held = {name: arrays[name].astype(np.float32) for name in arrays.files}
+    except Exception as error:  # what a damaged zip raises has no common base
+        reason = str(error) or type(error).__name__
+        raise FishError(f"{source} can't be read as an .npz file: {reason}") from None
+    if {name: array.shape for name, array in held.items()} != {n: v.shape for n, v in wanted.items()}:
+        raise FishError(f"{source} don't fit {model.name}: other names or shapes than its variables have.")
+    for name, variable in wanted.items():
+        variable.assign(held[name])
+
+
+def save_npz(model: Any, path: Path, dtype: str) -> None:
+    """Write a model's weights as `dtype`, compressed, whole or not at all."""
+    arrays = {variable.path: np.asarray(variable, dtype) for variable in model.variables}
+    with whole_file(path) as partial:
+        np.savez_compressed(partial, allow_pickle=False, **arrays)
