@@ -13,6 +13,7 @@ from fishcli.features.backbones.backbone import (
     weights_file,
 )
 from fishcli.features.backbones.engines import EngineChoice
+from fishcli.features.backbones.usual import usual_backbone, usual_size
 from fishcli.features.photos.augment import augment_names
 from fishcli.features.store.picking import make_last
 from fishcli.features.store.recipe import parse_image_size
@@ -28,16 +29,16 @@ def run(config: FeaturesConfig) -> str:
     """Compute what the store lacks, or verify what there is; returns the store's folder, or a line each."""
     if config.verify:
         return verify_stores(config)
-    choose(config.backbone, BACKBONES, "backbone")  # before anything slow
-    size = parse_image_size(config.image_size)
+    name = choose(config.backbone or usual_backbone(), BACKBONES, "backbone")  # before anything slow
+    size = usual_size(name) if config.image_size is None else parse_image_size(config.image_size)
     views = chosen_views(config.views, config.view_set, config.view_names)
     tables = _load_splits(config)
-    weights = config.weights or default_weights(config.backbone)
-    path = weights_file(config.backbone, weights)
+    weights = config.weights or default_weights(name)
+    path = weights_file(name, weights)
     weights = str(path.resolve()) if path else weights
     how = (config.layer, config.pool, config.resize, config.transparency, config.truncated)
     found = None if config.crop is None else find_crops(config)
-    choice = BackboneChoice(config.backbone, weights, size, *how, crop=None if found is None else found.crop)
+    choice = BackboneChoice(name, weights, size, *how, crop=None if found is None else found.crop)
     if weights == "random":
         say("weights random: features without any training, for trying things out; expect weak scores")
     backbone = load_backbone(choice)

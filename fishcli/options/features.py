@@ -18,14 +18,27 @@ Scheduler = Annotated[
 class FeaturesConfig(StoreConfig):
     """Compute frozen-conv features of every image and view once, and keep them."""
 
-    backbone: Annotated[str, Option(help="One of keras.applications, such as vgg16, or fishnet.")] = (
-        "mobilenet_v2"
-    )
+    backbone: Annotated[
+        str | None,
+        Option(
+            help="One of keras.applications, such as vgg16; efficientnet_lite0, 1 or 2; fishnet.",
+            show_default="efficientnet_lite0 where installed, else mobilenet_v2",
+        ),
+    ] = None
     weights: Annotated[
         str | None,
-        Option(help="random, or a file (.h5; .npz of fishnet).", show_default="imagenet, or fishnet's own"),
+        Option(
+            help="random, or a file (.h5; .npz of fishnet; .pth of efficientnet_lite0, 1 or 2).",
+            show_default="imagenet, or fishnet's own",
+        ),
     ] = None
-    image_size: Annotated[str, Option(help="The backbone's input, HEIGHTxWIDTH.")] = "224x224"
+    image_size: Annotated[
+        str | None,
+        Option(
+            help="The backbone's input, HEIGHTxWIDTH.",
+            show_default="224x224; efficientnet_lite1: 240x240, 2: 260x260",
+        ),
+    ] = None
     resize: Annotated[Literal["squash", "letterbox", "crop"], Option(help="How photos get to that size.")] = (
         "squash"
     )

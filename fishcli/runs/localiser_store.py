@@ -13,11 +13,11 @@ from fishcli.features.backbones.backbone import (
     load_backbone,
     weights_file,
 )
+from fishcli.features.backbones.usual import usual_backbone
 from fishcli.features.store.lists import list_stores
 from fishcli.features.store.picking import pick_store
 from fishcli.features.store.recipe import parse_image_size
 from fishcli.features.store.store import FeatureStore
-from fishcli.options.features import FeaturesConfig
 from fishcli.options.locate import AUTO, LocateConfig
 from fishcli.runs.listing import LOCATE
 
@@ -57,7 +57,7 @@ def _backbone(config: LocateConfig) -> tuple[str, str]:
     if config.backbone is None and (store_dirs := list_stores(config.stores_dir)):
         store = FeatureStore(store_dirs[0])
         return store.recipe.backbone, config.weights or store.weights
-    name = choose(config.backbone or FeaturesConfig().backbone, BACKBONES, "backbone")
+    name = choose(config.backbone or usual_backbone(), BACKBONES, "backbone")
     return name, config.weights or default_weights(name)
 
 

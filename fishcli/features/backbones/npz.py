@@ -1,14 +1,12 @@
-"""Weights in an .npz file: an array a variable, under the variable's path."""
+"""Weights from an .npz file: an array a variable, under the variable's path."""
 
 import io
 import zipfile
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from fishcli.basics.errors import FishError
-from fishcli.basics.files import whole_file
 
 HEADER_BYTES = 1024  # of an array in an .npz file, at most
 
@@ -38,10 +36,3 @@ def load_npz(model: Any, content: bytes, source: str) -> None:
         raise FishError(f"{source} don't fit {model.name}: other names or shapes than its variables have.")
     for name, variable in wanted.items():
         variable.assign(held[name])
-
-
-def save_npz(model: Any, path: Path, dtype: str) -> None:
-    """Write a model's weights as `dtype`, compressed, whole or not at all."""
-    arrays = {variable.path: np.asarray(variable, dtype) for variable in model.variables}
-    with whole_file(path) as partial:
-        np.savez_compressed(partial, allow_pickle=False, **arrays)

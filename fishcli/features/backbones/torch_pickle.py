@@ -1,8 +1,8 @@
-"""Torch checkpoints of before 2020, read without torch: a row of pickles, then the numbers as they lie in memory.
+"""Torch checkpoints of before 2020, read without torch: a row of pickles, then numbers as they lie in memory.
 
-The row is what `torch.save` wrote up to release 1.5: a magic number, a version, the machine's sizes, the object
-and the keys of its storages. Pickles run what they name, so only a file that is known by its digest is read, and
-by an unpickler that knows nothing but tensors.
+The row is what `torch.save` wrote up to release 1.5: a magic number, a version, the machine's sizes, the
+object and the keys of its storages. Pickles run what they name, so only a file that is known by its digest is
+read, and by an unpickler that knows nothing but tensors.
 """
 
 import hashlib

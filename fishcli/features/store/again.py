@@ -6,6 +6,7 @@ from typing import Any
 
 from fishcli.basics.errors import FishError
 from fishcli.basics.files import read_json
+from fishcli.features.backbones.usual import usual_size
 from fishcli.features.photos.augment import PREFIX
 from fishcli.features.store.recipe import Recipe
 from fishcli.options.command_lines import advised, with_shared
@@ -25,10 +26,11 @@ def features_line(store_dir: Path, **changes: Any) -> str:
         weights = str(description["weights"])
     except (FishError, KeyError):  # then what made it is not known
         return advised("features", FeaturesConfig, **{**_folders(store_dir), **changes})
+    size = recipe.image_size
     values = {
         **_folders(store_dir),
         "weights": None if weights in ("formula", "imagenet") else weights,
-        "image_size": "{}x{}".format(*recipe.image_size),
+        "image_size": None if size == usual_size(recipe.backbone) else "{}x{}".format(*size),
         **{name: getattr(recipe, name) for name in OF_RECIPE},
     }
     if recipe.crop is not None:
