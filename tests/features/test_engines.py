@@ -54,6 +54,7 @@ def in_engine(engine, images):
     [
         ("fishnet", (48, 80), "none"),
         ("mobilenet_v2_035", (96, 64), "avg"),
+        ("efficientnet_lite0", (64, 96), "none"),
         ("resnet50", (64, 64), "none"),
         ("efficientnet_v2_b0", (64, 64), "none"),
     ],
