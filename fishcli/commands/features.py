@@ -29,7 +29,9 @@ def run(config: FeaturesConfig) -> str:
     """Compute what the store lacks, or verify what there is; returns the store's folder, or a line each."""
     if config.verify:
         return verify_stores(config)
-    name = choose(config.backbone or usual_backbone(), BACKBONES, "backbone")  # before anything slow
+    name = choose(
+        config.backbone or usual_backbone(config.weights), BACKBONES, "backbone"
+    )  # before anything slow
     size = usual_size(name) if config.image_size is None else parse_image_size(config.image_size)
     views = chosen_views(config.views, config.view_set, config.view_names)
     tables = _load_splits(config)

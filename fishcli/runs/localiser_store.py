@@ -57,7 +57,7 @@ def _backbone(config: LocateConfig) -> tuple[str, str]:
     if config.backbone is None and (store_dirs := list_stores(config.stores_dir)):
         store = FeatureStore(store_dirs[0])
         return store.recipe.backbone, config.weights or store.weights
-    name = choose(config.backbone or usual_backbone(), BACKBONES, "backbone")
+    name = choose(config.backbone or usual_backbone(config.weights), BACKBONES, "backbone")
     return name, config.weights or default_weights(name)
 
 

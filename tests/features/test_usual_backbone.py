@@ -39,6 +39,13 @@ def test_the_network_whose_weights_are_installed_is_taken_and_said(
     assert reason in line
 
 
+def test_weights_alone_are_those_of_before(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(usual, "is_installed", lambda name: True)
+    data_dir = write_competition(tmp_path)
+    assert chosen(monkeypatch, data_dir, weights="random") == "mobilenet_v2 random (224, 224)"
+    assert "backbone: mobilenet_v2, whose --weights are" in capsys.readouterr().err
+
+
 def test_a_named_backbone_is_taken_in_silence_at_the_size_it_was_trained_on(tmp_path, monkeypatch, capsys):
     data_dir = write_competition(tmp_path)
     for name, options, size in (

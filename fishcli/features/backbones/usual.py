@@ -6,8 +6,15 @@ from fishcli.features.backbones.efficientnet_lite import INSTALL, LITE, is_insta
 FIRST, SECOND = "efficientnet_lite0", "mobilenet_v2"
 
 
-def usual_backbone() -> str:
-    """FIRST where its weights are installed, else SECOND, whose are downloaded; says which, and why."""
+def usual_backbone(weights: str | None) -> str:
+    """FIRST where its weights are installed, else SECOND, whose are downloaded; says which, and why.
+
+    Args:
+        weights: what the user asks for; SECOND's where it is not None, as before there was a FIRST.
+    """
+    if weights is not None:
+        say(f"backbone: {SECOND}, whose --weights are where no --backbone is named")
+        return SECOND
     if is_installed(FIRST):
         say(f"backbone: {FIRST}, whose ImageNet weights are installed (--backbone takes others)")
         return FIRST
