@@ -87,8 +87,12 @@ def take_picture(scene: Image, deck: Deck, light: Light, lens: Lens, rng: np.ran
         away = (deck.x - light.lamp[0]) ** 2 + (deck.y - light.lamp[1]) ** 2
         level = level + light.lamp_gain * np.exp(-away / 0.9)
     level = level * np.float32(1 + rng.normal(0, 0.015))
-    picture = scene.astype(np.float32) * level[..., None]
-    picture *= np.asarray(light.gain, np.float32) * np.asarray(lens.white_balance, np.float32)
+    picture = scene.astype(np.float32)
+    gains = np.asarray(light.gain, np.float32) * np.asarray(lens.white_balance, np.float32)
+    # Channel by channel: NumPy broadcasts along a last axis of 3 less than half as fast.
+    for channel, gain in enumerate(gains):
+        picture[..., channel] *= level
+        picture[..., channel] *= gain
     saturation = lens.saturation * (1 - light.grey)
     if saturation != 1:
         picture = cv2.transform(picture, _saturation_matrix(saturation))
@@ -96,10 +100,12 @@ def take_picture(scene: Image, deck: Deck, light: Light, lens: Lens, rng: np.ran
     picture = _expose(picture, lens.gamma)
     sigma = np.float32(lens.noise * light.noise)
     # Sensor noise is grain in brightness with coarser blotches of colour.
-    grain = rng.standard_normal((height, width, 1), np.float32)
+    grain = 0.8 * rng.standard_normal((height, width), np.float32)
     blotch = rng.standard_normal((height // 2 + 1, width // 2 + 1, 3), np.float32)
     blotch = cv2.resize(blotch, (width, height), interpolation=cv2.INTER_LINEAR)
-    picture += sigma * (0.8 * grain + 0.7 * (1 - light.grey) * blotch)
+    blotch *= 0.7 * (1 - light.grey)
+    for channel in range(3):
+        picture[..., channel] += sigma * (grain + blotch[..., channel])
     return np.clip(picture + 0.5, 0, 255).astype(np.uint8)
 
 

@@ -92,7 +92,13 @@ def smoothstep(low: float, high: float, value: Floats) -> Floats:
 
 def mix(image: Floats, colour: ArrayLike, share: Floats) -> Floats:
     """Blend `colour` (an RGB or an image) into `image` (h, w, 3) by `share` (h, w) in 0-1."""
-    return image + (np.asarray(colour, np.float32) - image) * share[..., None]
+    paint = np.broadcast_to(np.asarray(colour, np.float32), image.shape)
+    mixed = np.empty(image.shape, np.result_type(image, np.float32, share))
+    # Channel by channel: NumPy broadcasts along a last axis of 3 less than half as fast.
+    for channel in range(image.shape[2]):
+        below = image[..., channel]
+        mixed[..., channel] = below + (paint[..., channel] - below) * share
+    return mixed
 
 
 def lay_over(image: Image, patch: Floats, corner: tuple[int, int]) -> None:

@@ -68,7 +68,7 @@ def read(path: Path) -> np.ndarray:
 
 def test_same_arguments_give_the_same_bytes(tmp_path, monkeypatch):
     # Some of the photos, of every split, are as good as all.
-    monkeypatch.setattr(competition, "plan_competition", lambda *how: plan_competition(*how)[::3])
+    monkeypatch.setattr(competition, "plan_competition", lambda *how: plan_competition(*how)[::9])
     for name in ("a", "b"):
         draw_competition(tmp_path / name, 40, 3, seed=5)
     assert tree_digest(tmp_path / "a") == tree_digest(tmp_path / "b")
