@@ -68,9 +68,13 @@ def trained(variant):
         optimizer.apply(gradients, weights)
         return loss, tf.stack([tf.reduce_max(tf.abs(gradient)) for gradient in gradients])
 
-    losses, largest = zip(*(step() for _ in range(80)), strict=True)
-    paths = [weight.path for weight in weights]
-    return model, float(losses[-1]), dict(zip(paths, np.max(largest, axis=0), strict=True))
+    largest, loss = np.zeros(len(weights)), np.inf
+    for number in range(80):
+        if number >= 20 and loss < 0.02:  # some learn it in 20 steps, and some take all
+            break
+        loss, gradients = (each.numpy() for each in step())
+        largest = np.maximum(largest, gradients)
+    return model, float(loss), dict(zip([weight.path for weight in weights], largest, strict=True))
 
 
 def call(model, inputs, training=False):
@@ -81,7 +85,7 @@ def at_layer(model, name, inputs):
     return np.asarray(keras.Model(model.input, model.get_layer(name).output)(inputs, training=False))
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 8), (1, 5, 8), (7, 7, 8), (8, 14, 8)], ids=str)
+@pytest.mark.parametrize("shape", [(1, 1, 8), (1, 5, 8), (7, 14, 8)], ids=str)
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_a_head_of_any_map_size_starts_at_the_prior_and_the_mean_box(variant, shape):
     check_start(variant, shape)
