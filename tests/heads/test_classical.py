@@ -25,7 +25,7 @@ N_TRAIN = 72
 
 @pytest.fixture(autouse=True)
 def small_forests(monkeypatch):
-    monkeypatch.setattr(estimators, "TREES", 60)
+    monkeypatch.setattr(estimators, "TREES", 30)
 
 
 def some_inputs(n=96, n_views=1, n_groups=0, labels=None, with_boxes=True):

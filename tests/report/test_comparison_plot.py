@@ -80,9 +80,9 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("table", CASES.values(), ids=CASES)
-def test_a_whole_png_is_written(tmp_path, table):
-    write_comparison_plot(tmp_path / "report" / "comparison.png", table)
+@pytest.mark.parametrize("case", ["one", "gaps", "no intervals", "long names"])
+def test_a_whole_png_is_written(tmp_path, case):  # all cases are drawn below
+    write_comparison_plot(tmp_path / "report" / "comparison.png", CASES[case])
     with Image.open(tmp_path / "report" / "comparison.png") as image:
         assert image.format == "PNG"
         assert "Software" not in image.info
