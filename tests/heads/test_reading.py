@@ -187,6 +187,7 @@ def test_a_disk_without_room_is_said_before_anything_is_read(stores, tmp_path, m
     assert sorted(folder.rglob("*")) == before
 
 
+@pytest.mark.usefixtures("untraced")
 @pytest.mark.parametrize(
     "options", [{"head": "gap"}, {"head": "fcn"}, {"head": "gap", "smote": True}], ids=str
 )

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from fishcli.basics.errors import FishError
 from fishcli.cli import app
+from fishcli.heads import estimators
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("untraced")]
 
@@ -59,7 +60,8 @@ def command(root, *words):
     ],
     ids=lambda words: words[0],
 )
-def test_a_command_says_nothing_of_libraries_and_nothing_long(root, recwarn, words):
+def test_a_command_says_nothing_of_libraries_and_nothing_long(root, recwarn, monkeypatch, words):
+    monkeypatch.setattr(estimators, "TREES", 20)
     if words[0] in ("predict", "report") and not (root / "models" / "run").exists():
         command(root, "train", "+data", "+models", "--head=linear", "--folds=2", "--name=run")
     said = command(root, *words)
