@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from types import ModuleType
 
 from fishcli.basics.errors import FishError
+from fishcli.basics.memory import keep_freed_memory
 
 ADVICE = (
     "The number of unique classes is greater than 50%",  # of few images a class; it is no regression
@@ -49,6 +50,7 @@ def load_keras() -> ModuleType:
 
     Some lines get through `TF_CPP_MIN_LOG_LEVEL=3` at import, hence the redirection.
     """
+    keep_freed_memory()
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     os.environ["KERAS_BACKEND"] = "tensorflow"
     with silenced_stderr():

@@ -12,7 +12,7 @@ from fishcli.basics.errors import FishError
 from fishcli.basics.quiet import load_keras, seeded_keras
 from fishcli.heads.inputs import Features, in_parts
 from fishcli.locating.network import SCORE_WEIGHT, build_localiser, losses
-from fishcli.locating.targets import cell_targets, stacked
+from fishcli.locating.targets import cell_targets, stacked, window_of
 
 BATCH = 16
 RATE = 3e-3
@@ -45,7 +45,7 @@ def fit_localiser(
 ) -> tuple[Any, list[float]]:
     """Train a localiser on a fixed schedule: AdamW, warm-up, cosine; the last epoch is kept.
 
-    Each photo and epoch draws one of the views.
+    Each photo and epoch draws one of the views, and a window of its map with one of its things in it.
 
     Args:
         inputs: what it learns from.
@@ -63,7 +63,7 @@ def fit_localiser(
     keras = load_keras()
     examples = _examples(keras, inputs, train_rows, seed)
     with seeded_keras(seed):
-        model = build_localiser(inputs.map_shape, _moments(inputs, train_rows), _start(inputs, train_rows))
+        model = build_localiser(inputs.map_shape[2], _moments(inputs, train_rows), _start(inputs, train_rows))
     n_steps = epochs * len(examples)
     rate = keras.optimizers.schedules.CosineDecay(
         RATE / 100, n_steps, warmup_target=RATE, warmup_steps=max(1, int(WARM_UP * n_steps))
@@ -107,15 +107,19 @@ def _examples(keras: Any, inputs: LocaliserInputs, rows: np.ndarray, seed: int) 
 
         def on_epoch_end(self) -> None:
             self.order, self.views = rng.permutation(rows), rng.integers(n_views, size=len(rows))
+            self.drawn = rng.random((len(rows), 3))
 
         def __getitem__(self, step: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
             part = slice(step * BATCH, (step + 1) * BATCH)
             photos, views = self.order[part], self.views[part]
-            targets = [
-                cell_targets(inputs.boxes[view][row], map_size)
-                for view, row in zip(views, photos, strict=True)
-            ]
-            return inputs.features[views, photos].astype(np.float32), stacked(targets)
+            maps, targets = [], []
+            whole = inputs.features[views, photos]
+            for view, row, map_, drawn in zip(views, photos, whole, self.drawn[part], strict=True):
+                boxes = inputs.boxes[view][row]
+                window = window_of(boxes, map_size, drawn)
+                maps.append(map_[window])
+                targets.append({name: each[window] for name, each in cell_targets(boxes, map_size).items()})
+            return np.stack(maps).astype(np.float32), stacked(targets)
 
     return Examples()
 

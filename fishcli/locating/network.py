@@ -14,14 +14,14 @@ SCORE_WEIGHT = 3.0
 
 
 def build_localiser(
-    map_shape: tuple[int, int, int],
+    n_channels: int,
     moments: tuple[np.ndarray, np.ndarray],
     start: tuple[float, np.ndarray],
 ) -> Any:
     """Build a localiser in the manner of FCOS (Tian 2019), with one scale.
 
     Args:
-        map_shape: (h, w, channels) of the features.
+        n_channels: of the features; maps may be of any size.
         moments: mean and variance (channels,) of the training rows' features, which are standardised by them.
         start: where its outputs start: the share of cells in a thing's middle, in (0, 1), and their mean
             distances (4,) to the box's sides.
@@ -33,7 +33,7 @@ def build_localiser(
     """
     keras = load_keras()
     layers, constant = keras.layers, keras.initializers.Constant
-    features = keras.Input(map_shape, name="features")
+    features = keras.Input((None, None, n_channels), name="features")
     mean, variance = moments
     hidden = layers.Normalization(mean=mean, variance=variance, name="standardised")(features)
     hidden = layers.Conv2D(WIDTH, 1, activation="relu", name="narrowed")(hidden)
