@@ -13,6 +13,7 @@ from fishcli.features.store.store import FeatureStore
 from fishcli.heads.choices import default_of
 from fishcli.options.command_lines import flag
 from fishcli.options.seeing import ReportConfig
+from fishcli.options.train import split_stores
 from fishcli.options.views import as_options
 from fishcli.report.pages.run import run_page
 from fishcli.report.run_facts import Gap, RunFacts
@@ -123,23 +124,29 @@ def _reproduce(this_run: Run, config: ReportConfig) -> tuple[dict[str, str], lis
     shared = {name: getattr(config, name) for name in ("data_dir", "features_dir", "max_pixels")}
     train = this_run.train_line(**shared)
     try:
-        store = FeatureStore(config.stores_dir / this_run.store)
+        stores = [FeatureStore(config.stores_dir / name) for name in split_stores(this_run.store)]
     except FishError:
         note = (
             f"The features are not in {config.stores_dir}, so what made them is known by their name only. "
             "Name their folder with --features-dir."
         )
         return facts, [train], note
-    recipe = dataclasses.asdict(store.recipe)
-    height, width = recipe.pop("image_size")
-    recipe = {"image_size": f"{height}x{width} (height x width)", "weights": store.weights, **recipe}
-    facts |= {name.replace("_", " ").capitalize(): str(value) for name, value in recipe.items()}
-    features = features_line(
-        store.store_dir,
-        **shared,
-        **as_options(this_run.views, this_run.settings["view_set"]),
-        augment=this_run.settings["copies"],
-        box_categories=this_run.settings["box_categories"] if this_run.settings["copies"] else None,
-        skip_unreadable=bool(store.unreadable("train")),
-    )
-    return facts, [features, train], ""
+    for number, store in enumerate(stores, 1):
+        recipe = dataclasses.asdict(store.recipe)
+        height, width = recipe.pop("image_size")
+        recipe = {"image_size": f"{height}x{width} (height x width)", "weights": store.weights, **recipe}
+        which = f" ({number})" if len(stores) > 1 else ""
+        named = {f"{name.replace('_', ' ').capitalize()}{which}": value for name, value in recipe.items()}
+        facts |= {name: str(value) for name, value in named.items()}
+    features = [
+        features_line(
+            store.store_dir,
+            **shared,
+            **as_options(this_run.views, this_run.settings["view_set"]),
+            augment=this_run.settings["copies"],
+            box_categories=this_run.settings["box_categories"] if this_run.settings["copies"] else None,
+            skip_unreadable=bool(store.unreadable("train")),
+        )
+        for store in stores
+    ]
+    return facts, [*features, train], ""

@@ -1,7 +1,8 @@
 """`fishcli train`: K heads on cached features, out-of-fold predictions, and what they are worth."""
 
+from fishcli.basics.progress import say
 from fishcli.dataset.folds import warn_of_missing_classes
-from fishcli.heads.choices import check_options
+from fishcli.heads.choices import check_options, without_boxes
 from fishcli.options.train import TrainConfig
 from fishcli.runs.fold_fits import missing_folds, train_folds
 from fishcli.runs.fold_tasks import FitSource, train_on
@@ -13,6 +14,9 @@ from fishcli.runs.train_report import write_report
 
 def run(config: TrainConfig) -> str:
     """Train a run, or go on with an interrupted one; returns its tables and its folder."""
+    asked, config = config, without_boxes(config)
+    if config != asked:
+        say("several stores are joined, so no box is learned (--boxes none)")
     check_options(config)
     if config.name is not None:
         check_name(config.name)

@@ -119,16 +119,41 @@ def check_store(config: TrainConfig, has_maps: bool, store_name: str, mending: s
     Raises:
         FishError: see above.
     """
-    if has_maps:
-        return
-    needed = f"--head {config.head}" if HEADS[config.head].looks_at == "maps" else ""
-    if config.pooling != "auto":
-        needed = f"--pooling {config.pooling}"
-    if needed:
+    if not has_maps and (needed := _what_needs_maps(config)):
         raise FishError(
             f"{needed} needs maps, but the store {store_name} holds pooled features. Compute maps: "
             f"{mending}, then name that store with --features."
         )
+
+
+def check_joined(config: TrainConfig) -> None:
+    """Refuse a head, or a way of pooling, that needs maps where the features of several stores are joined.
+
+    Raises:
+        FishError: see above.
+    """
+    if needed := _what_needs_maps(config):
+        pooled = ", ".join(name for name, kind in HEADS.items() if kind.looks_at != "maps")
+        raise FishError(
+            f"{needed} needs maps, but what is joined of several stores are pooled features. Name one store "
+            f"with --features, or pass --head {pooled} without --pooling."
+        )
+
+
+def without_boxes(config: TrainConfig) -> TrainConfig:
+    """The same config, but where the features of several stores are joined no box is learned.
+
+    A box lies in the input of one store: a crop's is not the photo's.
+    """
+    joined = config.store_names is not None and len(config.store_names) > 1
+    return dataclasses.replace(config, boxes="none") if joined else config
+
+
+def _what_needs_maps(config: TrainConfig) -> str:
+    """The option that needs maps, "" where none does."""
+    if config.pooling != "auto":
+        return f"--pooling {config.pooling}"
+    return f"--head {config.head}" if HEADS[config.head].looks_at == "maps" else ""
 
 
 def default_of(name: str) -> Any:

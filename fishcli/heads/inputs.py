@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -54,7 +55,18 @@ class HeadInputs:
     tail: Any = None
 
 
-def store_rows(store: FeatureStore, split: str, images: Sequence[str]) -> np.ndarray:
+class Listed(Protocol):
+    """A store, or several joined, that knows in which row an image is."""
+
+    @property
+    def store_dir(self) -> Path:
+        """Its folder."""
+
+    def images(self, split: str) -> pd.DataFrame | None:
+        """The image list of a split."""
+
+
+def store_rows(store: Listed, split: str, images: Sequence[str]) -> np.ndarray:
     """The rows (n,) of `images` in the store's arrays of a split.
 
     Raises:
@@ -69,6 +81,20 @@ def store_rows(store: FeatureStore, split: str, images: Sequence[str]) -> np.nda
             f"{examples(lacking)}. Compute them: {line_for(store.store_dir, split, [])}."
         )
     return np.array([known[image] for image in images], np.int64)
+
+
+def check_finite(store: FeatureStore, split: str, rows: np.ndarray, features: np.ndarray) -> None:
+    """Raise FishError where the features (n, ...) of some `rows` of a split are not finite numbers."""
+    bad = ~np.isfinite(features.reshape(len(features), -1)).all(axis=1)
+    if not bad.any():
+        return
+    listed = store.images(split)
+    ids: Sequence[str] = [] if listed is None else list(listed["image"].iloc[rows[bad]])
+    raise FishError(
+        f"the features of {examples(ids)} in {store.store_dir / split} are not finite numbers. Remove "
+        f"that folder and compute it again: {line_for(store.store_dir, split, [])}; if it stays so, float16 "
+        "is too narrow for this layer: choose another --layer."
+    )
 
 
 def in_parts(rows: np.ndarray) -> list[np.ndarray]:

@@ -3,18 +3,17 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fishcli.basics.errors import FishError, examples
+from fishcli.basics.errors import FishError
 from fishcli.basics.progress import say, track
 from fishcli.basics.remote import is_remote
-from fishcli.features.store.again import line_for
-from fishcli.features.store.store import FEATURE_BYTES, FeatureStore
-from fishcli.heads.inputs import Features, pool_maps
+from fishcli.features.store.store import FEATURE_BYTES
+from fishcli.heads.inputs import Features, check_finite, pool_maps
+from fishcli.heads.joined import HeadStore, JoinedStore, feature_shape
 
 ROWS_A_READ = 256
 
@@ -61,7 +60,7 @@ class FileFeatures:
 
 
 def read_features(
-    store: FeatureStore,
+    store: HeadStore,
     sources: dict[str, np.ndarray],
     views: list[str],
     pool: bool,
@@ -70,7 +69,7 @@ def read_features(
     """Features (v, n, ...) float16 of some rows for each view; maps are average-pooled on the way if `pool`.
 
     Args:
-        store: where they are.
+        store: where they are; of several that are joined the features are pooled in any case.
         sources: rows of the store's arrays by split; all together they are the n rows, in this order.
         views: names of views and augmented copies.
         pool: average maps over their places while reading, some rows at a time.
@@ -80,7 +79,7 @@ def read_features(
     Raises:
         FishError: features that are not finite, or no room for the file.
     """
-    shape = store.array(next(iter(sources)), views[0]).shape[1:]
+    shape = feature_shape(store, next(iter(sources)), views[0])
     is_map = len(shape) == 3
     n = sum(len(rows) for rows in sources.values())
     kept = (len(views), n, *(shape[-1:] if pool and is_map else shape))
@@ -98,20 +97,8 @@ def read_features(
             for start in range(0, len(rows), ROWS_A_READ):
                 here = rows[start : start + ROWS_A_READ]
                 part = store.read(split, view, here)
-                _check_finite(store, split, here, part)
+                if not isinstance(store, JoinedStore):  # else each part is checked by itself
+                    check_finite(store, split, here, part)
                 features[v, filled : filled + len(here)] = pool_maps(part) if pool and is_map else part
                 filled += len(here)
     return features
-
-
-def _check_finite(store: FeatureStore, split: str, rows: np.ndarray, part: np.ndarray) -> None:
-    bad = ~np.isfinite(part.reshape(len(part), -1)).all(axis=1)
-    if not bad.any():
-        return
-    listed = store.images(split)
-    ids: Sequence[str] = [] if listed is None else list(listed["image"].iloc[rows[bad]])
-    raise FishError(
-        f"the features of {examples(ids)} in {store.store_dir / split} are not finite numbers. Remove "
-        f"that folder and compute it again: {line_for(store.store_dir, split, [])}; if it stays so, float16 "
-        "is too narrow for this layer: choose another --layer."
-    )

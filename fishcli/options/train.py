@@ -12,6 +12,14 @@ from fishcli.options.features import Scheduler
 from fishcli.options.views import ViewNames, ViewSet, chosen_views
 
 
+def split_stores(text: str) -> list[str]:
+    """The names of stores that `text` joins with "+" or commas; FishError: one is empty or comes twice."""
+    names = [name.strip() for name in text.replace(",", "+").split("+")]
+    if not all(names) or len(set(names)) < len(names):
+        raise FishError(f"--features {text}: expected a store's name, or different ones with + between them.")
+    return names
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunConfig(StoreConfig):
     """Where the competition, its feature stores and its runs lie."""
@@ -23,7 +31,13 @@ class RunConfig(StoreConfig):
 class FitConfig(RunConfig):
     """What train and compare share: how heads are built and trained, on which folds."""
 
-    features: Annotated[str | None, Option(help="The store's name.", show_default="the newest")] = None
+    features: Annotated[
+        str | None,
+        Option(
+            help="The store's name; several with + (train: or commas) are joined, with commas compared.",
+            show_default="the one used last",
+        ),
+    ] = None
     folds: Annotated[int, Option(help="Folds.")] = 5
     groups: Annotated[
         str, Option(help="What must not straddle a fold: auto (groups.csv), none, size, or a CSV.")
@@ -92,7 +106,10 @@ class TrainConfig(FitConfig):
     ] = "gap"
     metadata: Annotated[
         str,
-        Option(help="Image size: size (one-hot), size-embedding, size-numeric, several with +, or none."),
+        Option(
+            help="Image size: size (one-hot), size-embedding, size-numeric; of crops, how sure the detection "
+            "is: detection; several with +, or none."
+        ),
     ] = "size"
     boxes: Annotated[
         Literal["largest", "union", "none"], Option(help="An image's target among its boxes.")
@@ -108,6 +125,11 @@ class TrainConfig(FitConfig):
         float, Option(help="Least probability of a --pseudo row.", min=0.0, max=1.0)
     ] = 0.9
     name: Annotated[str | None, Option(help="The run's name.", show_default="BACKBONE-HEAD-COUNTER")] = None
+
+    @property
+    def store_names(self) -> list[str] | None:
+        """The stores whose features are joined, in order; None for the one used last."""
+        return None if self.features is None else split_stores(self.features)
 
     @property
     def chosen_views(self) -> list[str]:
@@ -128,7 +150,7 @@ class TrainConfig(FitConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class CompareConfig(FitConfig):
-    """Train heads x metadata x boxes on the same folds: one table of losses with paired intervals."""
+    """Train features x heads x metadata x boxes on the same folds: one table, with paired intervals."""
 
     heads: Annotated[str, Option(help="Heads, with commas.")] = (
         "linear,svm,forest,gap,dense,fcn,allconv,inception,residual,attention"

@@ -16,7 +16,7 @@ from fishcli.options.views import view_prefixes
 from fishcli.runs.run import Run
 from fishcli.scoring.metrics import log_losses
 
-CELL = ["head", "metadata", "boxes"]
+CELL = ["features", "head", "metadata", "boxes"]
 
 
 def compare_cells(kinds: list[str], runs: list[list[Run]], groups: pd.Series | None) -> pd.DataFrame:
@@ -28,9 +28,9 @@ def compare_cells(kinds: list[str], runs: list[list[Run]], groups: pd.Series | N
         groups: the group of each image, by image id; differences are resampled by group. None: by image.
 
     Returns:
-        `head`, `metadata`, `boxes`, `folds`, `log_loss`, `prior_log_loss`, `difference`, `low`, `high`,
-        `within_noise`, `box_iou` and the constant mean box's `mean_box_iou`, `seconds_a_fold`, `parameters`;
-        each kind of folds from best to worst.
+        `features`, `head`, `metadata`, `boxes`, `folds`, `log_loss`, `prior_log_loss`, `difference`, `low`,
+        `high`, `within_noise`, `box_iou` and the constant mean box's `mean_box_iou`, `seconds_a_fold`,
+        `parameters`; each kind of folds from best to worst.
     """
     rows, losses = [], []
     for kind, members in zip(kinds, runs, strict=True):
@@ -70,7 +70,7 @@ def _describe(kind: str, members: list[Run], losses: pd.Series) -> dict[str, obj
     folds = [read_json(each.fold_path(k, ".json")) for each in members for k in range(settings["folds"])]
     boxes = pd.DataFrame(metrics).reindex(columns=["box_iou", "mean_box_iou"]).mean()
     return {
-        **{name: settings[name] for name in CELL},
+        **{name: members[0].store if name == "features" else settings[name] for name in CELL},
         "folds": kind,
         "log_loss": losses.mean(),
         "prior_log_loss": np.mean([each["prior_log_loss"] for each in metrics]),
@@ -86,7 +86,10 @@ def _describe(kind: str, members: list[Run], losses: pd.Series) -> dict[str, obj
 
 
 def screen_table(table: pd.DataFrame, config: CompareConfig) -> str:
-    """The comparison for the screen: a row an entry of the grid, best first, and what the marks mean."""
+    """The comparison for the screen: a row an entry of the grid, best first, and what the marks mean.
+
+    `table` is that of `compare_cells`, its features under short labels.
+    """
     kinds = list(dict.fromkeys(table["folds"]))
     shown = [name for name in CELL if name == "head" or len(set(table[name])) > 1]
     rows = []

@@ -13,6 +13,7 @@ from fishcli.basics.remote import parse_path
 from fishcli.dataset.annotations import BOX_COLUMNS
 from fishcli.dataset.detections import read_detections
 from fishcli.dataset.images import load_tests, load_train
+from fishcli.dataset.metadata import SURENESS
 from fishcli.features.photos.crops import REGION, Crop, region_around
 from fishcli.features.store.again import features_line
 from fishcli.features.store.store import FeatureStore
@@ -71,7 +72,9 @@ def keep_crops(store: FeatureStore, found: FoundCrops) -> None:
 def with_regions(
     config: StoreConfig, store: FeatureStore, tables: dict[str, pd.DataFrame]
 ) -> dict[str, pd.DataFrame]:
-    """Tables of images with the `region` of each that a crop store has; as they are for whole photos.
+    """Tables of images with the `region` of each that a crop store has, and the `sureness` of its detection.
+
+    Of a store of whole photos they are as they were.
 
     Photos that came after the store was made are looked up where its boxes came from.
 
@@ -98,13 +101,13 @@ def with_regions(
                 f"look at them, then compute their features: {features_line(store.store_dir)}."
             )
         write_csv(store.store_dir / CROPS, known)
-    boxes = known.set_index(["split", "image"])[BOX_COLUMNS]
+    surest = known.set_index(["split", "image"])[["confidence", *BOX_COLUMNS]]
     found = {}
     for split, images in tables.items():
-        here = boxes.reindex(pd.MultiIndex.from_product([[split], images["image"]])).to_numpy(np.float64)
+        here = surest.reindex(pd.MultiIndex.from_product([[split], images["image"]])).to_numpy(np.float64)
         sizes = images[["height", "width"]].to_numpy()
-        regions = [region_around(box, (h, w), crop) for box, (h, w) in zip(here, sizes, strict=True)]
-        found[split] = images.assign(**{REGION: regions})
+        regions = [region_around(box, (h, w), crop) for box, (h, w) in zip(here[:, 1:], sizes, strict=True)]
+        found[split] = images.assign(**{REGION: regions}).assign(**{SURENESS: here[:, 0]})
     return found
 
 

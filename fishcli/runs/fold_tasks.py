@@ -14,6 +14,7 @@ from fishcli.basics.progress import track
 from fishcli.features.store.store import FeatureStore
 from fishcli.heads.choices import needs_maps
 from fishcli.heads.inputs import Features
+from fishcli.heads.joined import joined, name_of, parts_of
 from fishcli.options.train import TrainConfig
 from fishcli.runs.fold_fits import FitDone, begin_run, finish_fold, fit_member, missing_folds
 from fishcli.runs.pseudo import PseudoSource, load_pseudo
@@ -76,12 +77,17 @@ def _calls(
         begin_run(sources[number].run, sources[number].folds)
         folds[number] = cluster.share(sources[number].folds)
     calls: list[tuple[Any, ...]] = []
-    for number, k in sorted(missing, key=lambda one: _takes_maps(sources[one[0]])):
+    for number, k in sorted(missing, key=lambda one: _read_alike(sources[one[0]])):
         each = sources[number]
         config, run = _with_absolute_paths(each.config), _with_absolute_paths(each.run)
         for member in range(config.seeds):
             calls.append((config, run, (token, number, k, member), data[id(each.data)], folds[number]))
     return calls
+
+
+def _read_alike(source: FitSource) -> tuple[str, bool]:
+    """What runs have in common that read the same features."""
+    return name_of(source.data.store), _takes_maps(source)
 
 
 def _takes_maps(source: FitSource) -> bool:
@@ -90,7 +96,8 @@ def _takes_maps(source: FitSource) -> bool:
 
 def _seen_from_anywhere(data: TrainData) -> TrainData:
     """The same data as workers see it, whatever folder they were started in."""
-    return replace(data, store=FeatureStore(data.store.store_dir.absolute()))
+    parts = [FeatureStore(part.store_dir.absolute()) for part in parts_of(data.store)]
+    return replace(data, store=joined(parts))
 
 
 def _with_absolute_paths(value: Any) -> Any:
@@ -124,9 +131,10 @@ def fit_task(
     token, number, k, member = part
     with _lock:
         takes_maps = needs_maps(config, data.has_boxes)
-        _forget_all_but(_features, (token, takes_maps))
-        inputs = read_inputs(config, data, _features.get((token, takes_maps)))
-        _features[token, takes_maps] = inputs.features
+        key = (token, name_of(data.store), takes_maps)
+        _forget_all_but(_features, key)
+        inputs = read_inputs(config, data, _features.get(key))
+        _features[key] = inputs.features
         teacher = None
         if config.pseudo is not None:
             _forget_all_but(_teachers, (token, number))

@@ -158,7 +158,7 @@ def _read(run_dir: Path, name: str) -> RunLine:
     common = {each: value for each, value in settings.items() if each != "groups"}
     known: dict[str, Any] = {
         **{each: str(settings[each]) for each in ("head", "metadata", "boxes")},
-        "backbone": store.rsplit("-", 2)[0],
+        "backbone": "+".join(dict.fromkeys(each.rsplit("-", 2)[0] for each in store.split("+"))),
         "store": store,
         "views": int(settings["views"]),
         "n_folds": int(settings["folds"]),

@@ -13,6 +13,7 @@ from fishcli.basics.locks import alone
 from fishcli.basics.progress import say
 from fishcli.dataset.folds import make_folds
 from fishcli.dataset.images import dataset_digest
+from fishcli.heads.joined import name_of, parts_of
 from fishcli.options.command_lines import flag
 from fishcli.options.train import TrainConfig
 from fishcli.runs.crops import check_folds
@@ -59,7 +60,8 @@ def open_run(config: TrainConfig, data: TrainData) -> tuple[Run, pd.DataFrame]:
     groups = [""] * len(data.images) if data.groups is None else list(data.groups)
     dealt = pd.DataFrame({"image": data.images["image"], "fold": fold, "group": groups})
     this_run, folds = _open_run(config, data, dealt)
-    check_folds(data.store, folds)
+    for part in parts_of(data.store):
+        check_folds(part, folds)
     _check_there_is_something_to_learn(data, folds["fold"].to_numpy())
     return this_run, folds
 
@@ -79,7 +81,8 @@ def _open_run(config: TrainConfig, data: TrainData, dealt: pd.DataFrame) -> tupl
     known = [path.name for path in list_runs(config.models_dir)]
     name = config.name
     if name is None:
-        prefix = f"{data.store.recipe.backbone}-{config.head}-"
+        backbones = dict.fromkeys(part.recipe.backbone for part in parts_of(data.store))
+        prefix = f"{'+'.join(backbones)}-{config.head}-"
         counters = [each.removeprefix(prefix) for each in known if each.startswith(prefix)]
         number = max((int(counter) for counter in counters if counter.isdecimal()), default=0)
         if number and (
@@ -105,7 +108,7 @@ def _fresh_run(config: TrainConfig, data: TrainData, run_dir: Path, folds: pd.Da
     return Run(
         run_dir=run_dir,
         class_names=data.class_names,
-        store=data.store.recipe.name,
+        store=name_of(data.store),
         dataset=dataset_digest(data.train),
         targets=digest(folds.to_csv(index=False), data.boxes.tobytes(), *_teacher(config)),
         settings=settings_of(config, len(data.views) - len(config.chosen_views)),

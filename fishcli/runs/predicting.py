@@ -12,14 +12,13 @@ from fishcli.dataset.annotations import BOX_COLUMNS
 from fishcli.dataset.classes import proba_columns, smoothed_prior
 from fishcli.features.photos.crops import boxes_out_of_regions, seen_sizes
 from fishcli.features.photos.resizing import boxes_to_photo
-from fishcli.features.store.picking import pick_store
-from fishcli.features.store.store import FeatureStore
-from fishcli.features.upkeep import Upkeep, bring_up_to_date
+from fishcli.features.upkeep import Upkeep
 from fishcli.heads.inputs import pool_maps, store_rows
+from fishcli.heads.joined import HeadStore, parts_of
 from fishcli.heads.trained import FoldHead
 from fishcli.options.predict import SubmissionConfig
-from fishcli.runs.crops import with_regions
 from fishcli.runs.run import Run
+from fishcli.runs.stores import bring_up, pick_stores
 from fishcli.runs.tta import views_of
 from fishcli.scoring.calibration import with_temperature
 from fishcli.scoring.ensembling import average
@@ -46,11 +45,11 @@ def predict_run(
     Returns:
         `split`, `image`, the classes' `proba_columns`, and the box as fractions of the photo.
     """
-    store = pick_store(config.stores_dir, this_run.store)
+    store = pick_stores(config.stores_dir, this_run.store)
     views = views_of(this_run, n_views)
-    tests = with_regions(config, store, tests)
     wanted = {split: (table, views) for split, table in tests.items()}
-    bring_up_to_date(store, wanted, Upkeep(config.data_dir, config.reading, workers=config.workers))
+    upkeep = Upkeep(config.data_dir, config.reading, workers=config.workers)
+    tests = bring_up(config, store, wanted, upkeep)
     with alone(this_run.run_dir):
         predictions = _predict(this_run, store, tests, views, mean)
         path = this_run.run_dir / f"test_tta{n_views}.csv"
@@ -60,7 +59,7 @@ def predict_run(
 
 
 def _predict(
-    this_run: Run, store: FeatureStore, tests: dict[str, pd.DataFrame], views: list[str], mean: str
+    this_run: Run, store: HeadStore, tests: dict[str, pd.DataFrame], views: list[str], mean: str
 ) -> pd.DataFrame:
     """The predictions of `predict_run`; the store has what they need."""
     heads = this_run.load_folds()
@@ -82,7 +81,7 @@ def _predict(
     return pd.concat(parts, ignore_index=True)
 
 
-def _stored(store: FeatureStore, split: str, images: pd.DataFrame) -> pd.DataFrame:
+def _stored(store: HeadStore, split: str, images: pd.DataFrame) -> pd.DataFrame:
     """A split's images with each one's `row` in the store, and whether it `is_readable`."""
     stored = images.assign(
         row=store_rows(store, split, list(images["image"])),
@@ -96,7 +95,7 @@ def _stored(store: FeatureStore, split: str, images: pd.DataFrame) -> pd.DataFra
 
 def _predict_images(
     heads: list[list[FoldHead]],
-    store: FeatureStore,
+    store: HeadStore,
     split: str,
     images: pd.DataFrame,
     how: tuple[list[str], str, float],
@@ -110,7 +109,7 @@ def _predict_images(
     """
     views, mean, temperature = how
     readable = images["is_readable"].to_numpy()
-    seen, recipe = images[readable], store.recipe
+    seen, recipe = images[readable], parts_of(store)[0].recipe  # of several there are no boxes
     rows, sizes = seen["row"].to_numpy(), seen_sizes(seen)
     n_classes = len(heads[0][0].counts)
     proba = np.zeros((len(heads), len(seen), n_classes))

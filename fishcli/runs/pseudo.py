@@ -9,16 +9,15 @@ from fishcli.basics.errors import FishError
 from fishcli.basics.files import read_json
 from fishcli.basics.progress import say, warn
 from fishcli.dataset.images import load_tests
-from fishcli.features.store.picking import pick_store
-from fishcli.features.store.store import FeatureStore
-from fishcli.features.upkeep import Upkeep, bring_up_to_date
+from fishcli.features.upkeep import Upkeep
 from fishcli.heads.examples import PseudoRows
 from fishcli.heads.inputs import Features, in_parts, store_rows
+from fishcli.heads.joined import HeadStore
 from fishcli.heads.reading import read_features
 from fishcli.options.train import TrainConfig
-from fishcli.runs.crops import with_regions
 from fishcli.runs.picking import pick_run
 from fishcli.runs.run import METRICS, Run
+from fishcli.runs.stores import bring_up, pick_stores
 from fishcli.scoring.calibration import with_temperature
 
 VIEW = "identity"
@@ -30,7 +29,8 @@ class PseudoSource:
 
     Attributes:
         teacher: the other run, trained on the same folds.
-        images: the readable test images of all splits, `split` among their columns.
+        images: the readable test images of all splits, `split` among their columns, with this run's metadata.
+        their_images: the same rows with the teacher's metadata.
         theirs: their features as the teacher takes them, (1, m, ...).
         ours: their features for the head to be trained, (1, m, ...).
         confidence: the least probability of a row's likeliest class.
@@ -38,6 +38,7 @@ class PseudoSource:
 
     teacher: Run
     images: pd.DataFrame
+    their_images: pd.DataFrame
     theirs: Features
     ours: Features
     confidence: float
@@ -53,7 +54,8 @@ class PseudoSource:
         proba = np.concatenate(
             [
                 np.mean(
-                    [head.predict(self.theirs[0, part], self.images.iloc[part])[0] for head in heads], axis=0
+                    [head.predict(self.theirs[0, part], self.their_images.iloc[part])[0] for head in heads],
+                    axis=0,
                 )
                 for part in parts
             ]
@@ -94,22 +96,26 @@ def load_pseudo(config: TrainConfig, this_run: Run, folds: pd.DataFrame, pooled:
     tests = load_tests(config.data_dir, config.reading)
     if not tests:
         raise FishError(f"--pseudo {teacher.name}: {config.data_dir} has no test images.")
-    stores = [pick_store(config.stores_dir, each.store) for each in (teacher, this_run)]
-    parts = []
-    for store in stores:
-        regioned = with_regions(config, store, tests)
-        wanted = {split: (table, [VIEW]) for split, table in regioned.items()}
-        bring_up_to_date(store, wanted, Upkeep(config.data_dir, config.reading, scheduler=config.scheduler))
-    for split, table in tests.items():
-        bad = {image for store in stores for image in store.unreadable(split)}
-        parts.append(table[~table["image"].isin(bad)].assign(split=split))
-    images = pd.concat(parts, ignore_index=True)
+    stores = [pick_stores(config.stores_dir, each.store) for each in (teacher, this_run)]
+    wanted = {split: (table, [VIEW]) for split, table in tests.items()}
+    upkeep = Upkeep(config.data_dir, config.reading, scheduler=config.scheduler)
+    tables = [bring_up(config, store, wanted, upkeep) for store in stores]
+    their_images, images = (_readable(stores, each) for each in tables)
     theirs = _read(stores[0], images, teacher.load_fold(0)[0].takes_pooled, config.memory_budget)
     ours = _read(stores[1], images, pooled, config.memory_budget)
-    return PseudoSource(teacher, images, theirs, ours, config.pseudo_confidence)
+    return PseudoSource(teacher, images, their_images, theirs, ours, config.pseudo_confidence)
 
 
-def _read(store: FeatureStore, images: pd.DataFrame, pool: bool, budget: float) -> Features:
+def _readable(stores: list[HeadStore], tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """The rows of all splits that can be read in every store, with their `split`."""
+    parts = []
+    for split, table in tables.items():
+        bad = {image for store in stores for image in store.unreadable(split)}
+        parts.append(table[~table["image"].isin(bad)].assign(split=split))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _read(store: HeadStore, images: pd.DataFrame, pool: bool, budget: float) -> Features:
     sources = {
         str(split): store_rows(store, str(split), list(part["image"]))
         for split, part in images.groupby("split", sort=False)

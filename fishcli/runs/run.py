@@ -41,7 +41,7 @@ class Run:
     Attributes:
         run_dir: the folder; its name is the run's name.
         class_names: the class order.
-        store: the name of the feature store it was trained on.
+        store: the name of the feature store it was trained on; several, in order, with + between them.
         dataset: the digest of the training images.
         targets: the digest of the folds, groups and boxes.
         settings: the fields of TrainConfig that change the result, and the number of augmented copies.

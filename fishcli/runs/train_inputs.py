@@ -14,16 +14,13 @@ from fishcli.dataset.groups import load_groups
 from fishcli.dataset.images import class_names_of, load_train
 from fishcli.dataset.metadata import check_metadata, is_hardly_shared
 from fishcli.features.backbones.stored import reload_tail
-from fishcli.features.store.again import features_line
-from fishcli.features.store.picking import pick_store
-from fishcli.features.store.store import FeatureStore
-from fishcli.features.upkeep import Upkeep, bring_up_to_date
-from fishcli.heads.choices import check_store, needs_maps
+from fishcli.features.upkeep import Upkeep
+from fishcli.heads.choices import needs_maps
 from fishcli.heads.inputs import Features, HeadInputs, store_rows, view_boxes
+from fishcli.heads.joined import HeadStore, parts_of
 from fishcli.heads.reading import read_features
 from fishcli.options.train import TrainConfig
-from fishcli.options.views import as_options
-from fishcli.runs.crops import with_regions
+from fishcli.runs.stores import bring_up, check_same_images, check_serves, pick_stores
 
 
 @dataclass(frozen=True)
@@ -36,7 +33,7 @@ class TrainData:
         groups: the group of each row of `images`, or None for random folds.
         boxes: (n, 4) target boxes, fractions of the photo, NaN where there is none.
         class_names: the class order.
-        store: where the features are.
+        store: where the features are, in one store or several.
         views: the names of the views and augmented copies to draw from.
     """
 
@@ -45,7 +42,7 @@ class TrainData:
     groups: pd.Series | None
     boxes: np.ndarray
     class_names: list[str]
-    store: FeatureStore
+    store: HeadStore
     views: list[str]
 
     @property
@@ -62,16 +59,15 @@ def load_train_data(config: TrainConfig) -> TrainData:
     """
     views = config.chosen_views
     train = load_train(config.data_dir, config.reading)
-    store = pick_store(config.stores_dir, config.features)
-    maps_line = features_line(store.store_dir, pool="none", **as_options(views, config.view_set))
-    check_store(config, store.recipe.pool == "none", store.recipe.name, maps_line)
-    train = with_regions(config, store, {"train": train})["train"]
-    copies = store.copies("train")
+    store = pick_stores(config.stores_dir, config.features)
+    check_serves(config, store)
+    copies = _copies(store)
     wanted = [*views, *copies]
     upkeep = Upkeep(
         config.data_dir, config.reading, scheduler=config.scheduler, box_categories=config.box_categories
     )
-    bring_up_to_date(store, {"train": (train, wanted)}, upkeep)
+    train = bring_up(config, store, {"train": (train, wanted)}, upkeep)["train"]
+    check_same_images(parts_of(store), train)
     images = _readable(store, train)
     data = TrainData(
         train=train,
@@ -83,6 +79,11 @@ def load_train_data(config: TrainConfig) -> TrainData:
         views=wanted,
     )
     if len(data.class_names) == 1:
+        if len(parts_of(store)) > 1:
+            raise FishError(
+                f"train/ has one class only ({data.class_names[0]}), so boxes are all there is to learn, and "
+                "of several stores none are learned. Name one with --features."
+            )
         if not data.has_boxes:
             raise FishError(
                 f"train/ has one class only ({data.class_names[0]}) and no boxes: nothing to learn. "
@@ -101,7 +102,8 @@ def load_train_data(config: TrainConfig) -> TrainData:
 
 def read_inputs(config: TrainConfig, data: TrainData, features: Features | None = None) -> HeadInputs:
     """What the heads of `config` see; `features` where they are read already."""
-    tail = reload_tail(data.store) if config.head == "tail" else None
+    first = parts_of(data.store)[0]  # of several no tail and no boxes are taken
+    tail = reload_tail(first) if config.head == "tail" else None
     if features is None:
         rows = store_rows(data.store, "train", list(data.images["image"]))
         pool = not needs_maps(config, data.has_boxes)
@@ -113,12 +115,24 @@ def read_inputs(config: TrainConfig, data: TrainData, features: Features | None 
         groups=None if data.groups is None else data.groups.to_numpy(),
         views=data.views,
         features=features,
-        boxes=view_boxes(data.store, data.images, data.views, data.boxes, rule),
+        boxes=view_boxes(first, data.images, data.views, data.boxes, rule),
         tail=tail,
     )
 
 
-def _readable(store: FeatureStore, train: pd.DataFrame) -> pd.DataFrame:
+def _copies(store: HeadStore) -> list[str]:
+    """The augmented copies to draw from: of several stores those that all have."""
+    copies = store.copies("train")
+    for part in parts_of(store):
+        if unused := [name for name in part.copies("train") if name not in copies]:
+            warn(
+                f"{', '.join(unused)} of {part.recipe.name}: not every store has them, so they are left out. "
+                "Compute as many copies for each, with features --augment."
+            )
+    return copies
+
+
+def _readable(store: HeadStore, train: pd.DataFrame) -> pd.DataFrame:
     """The rows of `train` whose image could be read."""
     unreadable = train["image"].isin(list(store.unreadable("train")))
     if unreadable.any():

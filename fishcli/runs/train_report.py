@@ -14,6 +14,7 @@ from fishcli.dataset.annotations import BOX_COLUMNS
 from fishcli.dataset.classes import fold_priors, labels_of, proba_columns
 from fishcli.features.photos.crops import boxes_out_of_regions, seen_sizes
 from fishcli.features.photos.resizing import boxes_to_photo
+from fishcli.heads.joined import parts_of
 from fishcli.options.views import view_prefixes
 from fishcli.runs.run import METRICS, OOF_COLUMNS, Run, oof_name
 from fishcli.runs.train_inputs import TrainData
@@ -116,7 +117,7 @@ class _Truth:
 
 def _boxes_in_photo(data: TrainData, boxes: np.ndarray) -> np.ndarray:
     """Boxes (v, n, 4) of the first views' inputs as fractions of the photo."""
-    sizes, recipe = seen_sizes(data.images), data.store.recipe
+    sizes, recipe = seen_sizes(data.images), parts_of(data.store)[0].recipe  # of several there are no boxes
     found = [
         boxes_to_photo(view, boxes[v], sizes, recipe.image_size, recipe.resize)
         for v, view in enumerate(data.views[: len(boxes)])

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TITLES = {"grouped": "grouped folds: what unseen groups would see", "random": "random folds"}
-NAMED_BY = ["head", "metadata", "boxes"]
+NAMED_BY = ["features", "head", "metadata", "boxes"]
 # Okabe and Ito's colours, which the colour-blind tell apart; shape and filling say the same again.
 ACCENT, GREY, FAILING, PALE = "#0072b2", "#757575", "#d55e00", "#e6e6e6"
 LOOKS: dict[str, dict[str, Any]] = {
@@ -33,8 +33,8 @@ def write_comparison_plot(path: Path, table: pd.DataFrame) -> None:
 
     Args:
         path: the PNG.
-        table: one row for each head, metadata and boxes on each kind of folds, with columns head, metadata,
-            boxes (text); folds ("grouped" or "random"); log_loss and prior_log_loss (nats); difference,
+        table: one row for each entry on each kind of folds, with columns features, head, metadata, boxes
+            (text); folds ("grouped" or "random"); log_loss and prior_log_loss (nats); difference,
             low and high (to the best of the same folds, with its interval; NaN for the best and where
             unknown); within_noise (bool).
     """

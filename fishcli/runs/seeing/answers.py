@@ -17,7 +17,7 @@ from fishcli.dataset.groups import read_groups
 from fishcli.dataset.images import load_train
 from fishcli.features.store.store import FeatureStore
 from fishcli.options.reading import Reading
-from fishcli.options.train import RunConfig
+from fishcli.options.train import RunConfig, split_stores
 from fishcli.report.run_facts import Part
 from fishcli.runs.run import Run
 from fishcli.runs.seeing.gap import plain_oof
@@ -153,9 +153,9 @@ def _photos(run: Run, config: RunConfig) -> pd.DataFrame | None:
 
 
 def _reading(run: Run, config: RunConfig) -> Reading:
-    """How the run's store reads photos; where that is not at hand, as the options say."""
+    """How the run's (first) store reads photos; where that is not at hand, as the options say."""
     try:
-        return FeatureStore(config.stores_dir / run.store).recipe.reading(config.max_pixels)
+        return FeatureStore(config.stores_dir / split_stores(run.store)[0]).recipe.reading(config.max_pixels)
     except FishError:
         return config.reading
 

@@ -12,17 +12,19 @@ from fishcli.dataset.annotations import BOX_COLUMNS, read_boxes
 from fishcli.dataset.classes import fold_priors, labels_of, proba_columns
 from fishcli.dataset.groups import load_groups
 from fishcli.dataset.images import load_train
+from fishcli.dataset.metadata import SURENESS
 from fishcli.features.photos.crops import REGION, regions_of, seen_sizes
 from fishcli.features.photos.grids import PhotoGrid, photo_grid
 from fishcli.features.store.again import features_line
-from fishcli.features.store.picking import pick_store
 from fishcli.features.store.store import FeatureStore
 from fishcli.heads.class_maps import class_maps, map_method
 from fishcli.heads.inputs import in_parts, store_rows
+from fishcli.heads.joined import JoinedStore
 from fishcli.options.reading import Reading
 from fishcli.options.train import RunConfig
 from fishcli.runs.crops import with_regions
 from fishcli.runs.run import Run
+from fishcli.runs.stores import pick_stores
 
 VIEW = "identity"
 
@@ -86,7 +88,15 @@ def load_map_inputs(run: Run, config: RunConfig) -> MapInputs:
     method = map_method(run.settings["head"], run.settings["pooling"], len(run.class_names))
     train = load_train(config.data_dir, config.reading)
     run.check_dataset(train)
-    store = pick_store(config.stores_dir, run.store)
+    store = pick_stores(config.stores_dir, run.store)
+    if isinstance(store, JoinedStore):
+        needs_crop = "detection" in run.settings["metadata"]
+        parts = [part for part in store.parts if part.recipe.crop is not None or not needs_crop]
+        line = run.train_line(features=parts[0].recipe.name, name=f"{run.name}-alone")
+        raise FishError(
+            f"the run {run.name} was trained on joined, pooled features, which say nothing of places. Train "
+            f"on the maps of one store, then draw the new run: {line}."
+        )
     if store.recipe.pool != "none":
         raise FishError(
             f"the run {run.name} was trained on pooled features, which say nothing of places. Compute maps: "
@@ -96,9 +106,8 @@ def load_map_inputs(run: Run, config: RunConfig) -> MapInputs:
     if oof is None:
         raise FishError(f"{run.run_dir / 'oof.csv'} is missing. Write it: {run.train_line()}.")
     regioned = with_regions(config, store, {"train": train})["train"]
-    images = oof[["image", "class_name", "fold", "group"]].merge(
-        regioned.filter(["image", "path", "height", "width", REGION]), on="image", validate="one_to_one"
-    )
+    kept = regioned.filter(["image", "path", "height", "width", REGION, SURENESS])
+    images = oof[["image", "class_name", "fold", "group"]].merge(kept, on="image", validate="one_to_one")
     if (images["group"] == "").all() and ("group" in train or (config.data_dir / "groups.csv").exists()):
         groups = load_groups("auto", config.data_dir, train)
         assert groups is not None
