@@ -16,7 +16,7 @@ from fishcli.heads.joined import HeadStore, name_of, parts_of
 from fishcli.options.command_lines import advised
 from fishcli.options.train import CompareConfig, TrainConfig
 from fishcli.report.plots.comparison import write_comparison_plot
-from fishcli.runs.compare_grid import cell_of, compared_stores, grid_entries, kinds_of_crops
+from fishcli.runs.compare_grid import cell_of, grid_entries, kinds_of_crops, on_stores
 from fishcli.runs.compare_table import compare_cells, screen_table
 from fishcli.runs.fold_fits import missing_folds, train_folds
 from fishcli.runs.fold_tasks import FitSource, train_on
@@ -30,8 +30,7 @@ from fishcli.runs.train_report import write_report
 def run(config: CompareConfig) -> str:
     """Train what is missing of the grid; returns the table and the paths of its CSV and plot."""
     check_name(config.name)
-    stores = compared_stores(config)
-    entries = grid_entries(config, stores)
+    stores, entries = on_stores(config, grid_entries(config))
     data = {key: load_train_data(entry) for key, entry in {_data_of(each): each for each in entries}.items()}
     first = next(iter(data.values()))
     _check_all(entries, stores, first)
@@ -43,7 +42,7 @@ def run(config: CompareConfig) -> str:
         say("--balance group needs folds by group: only grouped folds are compared")
         kinds = ["grouped"]
     kinds = kinds_of_crops(stores) or kinds
-    cells = [cell_of(config, entry, kind, stores) for entry in entries for kind in kinds]
+    cells = [cell_of(config, entry, kind, len(stores)) for entry in entries for kind in kinds]
     ungrouped = {key: dataclasses.replace(known, groups=None) for key, known in data.items()}
     grid = [
         (cell, (data if cell.kind == "grouped" else ungrouped)[_data_of(cell.configs[0])]) for cell in cells

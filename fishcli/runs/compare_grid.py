@@ -9,9 +9,9 @@ from fishcli.basics.errors import FishError, choose
 from fishcli.basics.progress import say
 from fishcli.dataset.metadata import check_metadata
 from fishcli.heads.choices import HEADS, check_options, default_of, unused_options, without_boxes
-from fishcli.heads.joined import HeadStore, name_of, parts_of
+from fishcli.heads.joined import HeadStore, parts_of
 from fishcli.options.command_lines import flag
-from fishcli.options.train import CompareConfig, FitConfig, TrainConfig
+from fishcli.options.train import CompareConfig, FitConfig, TrainConfig, split_stores
 from fishcli.runs.crops import kind_of_folds
 from fishcli.runs.stores import check_serves, has_detections, pick_stores
 
@@ -29,13 +29,6 @@ class Cell:
     configs: list[TrainConfig]
 
 
-def compared_stores(config: CompareConfig) -> dict[str, HeadStore]:
-    """The features that are compared, by their names: of one store each, or of several joined."""
-    asked = [None] if config.features is None else _listed(config.features, "--features")
-    stores = [pick_stores(config.stores_dir, each) for each in asked]
-    return {name_of(store): store for store in stores}
-
-
 def kinds_of_crops(stores: dict[str, HeadStore]) -> list[str]:
     """The kind of folds that crops were found on, to which all heads must keep; none where there are none."""
     parts = {part.recipe.name: part for store in stores.values() for part in parts_of(store)}
@@ -47,8 +40,11 @@ def kinds_of_crops(stores: dict[str, HeadStore]) -> list[str]:
     return list(kinds.values())[:1]
 
 
-def grid_entries(config: CompareConfig, stores: dict[str, HeadStore]) -> list[TrainConfig]:
+def grid_entries(config: CompareConfig) -> list[TrainConfig]:
     """The grid as configs of train, each checked; options that a head has no use for are left out."""
+    asked: list[str | None] = [None]
+    if config.features is not None:
+        asked = ["+".join(split_stores(each)) for each in _listed(config.features, "--features")]
     shared = {field.name: getattr(config, field.name) for field in dataclasses.fields(FitConfig)}
     known_boxes = get_args(get_type_hints(TrainConfig)["boxes"])
     boxes = [choose(each, known_boxes, "boxes") for each in _listed(config.boxes, "--boxes")]
@@ -56,11 +52,11 @@ def grid_entries(config: CompareConfig, stores: dict[str, HeadStore]) -> list[Tr
     entries: list[TrainConfig] = []
     useless: dict[str, str] | None = None
     left_out: dict[str, None] = {}
-    for name, head, kind, rule in itertools.product(stores, heads, metadata, boxes):
+    for name, head, kind, rule in itertools.product(asked, heads, metadata, boxes):
         values: dict[str, Any] = {**shared, "features": name, "head": head, "metadata": kind, "boxes": rule}
         choose(head, HEADS, "head")
         entry = without_boxes(TrainConfig(**values))
-        if why := _why_left_out(entry, stores):
+        if why := _why_left_out(entry, len(asked)):
             left_out[why] = None
             continue
         unused = unused_options(entry)
@@ -69,7 +65,6 @@ def grid_entries(config: CompareConfig, stores: dict[str, HeadStore]) -> list[Tr
         )
         entry = dataclasses.replace(entry, **{name: default_of(name) for name in unused})
         check_options(entry)
-        check_serves(entry, stores[name])
         if entry not in entries:  # kinds of boxes are all the same where none is learned
             entries.append(entry)
     for why in left_out:
@@ -81,19 +76,45 @@ def grid_entries(config: CompareConfig, stores: dict[str, HeadStore]) -> list[Tr
     return entries
 
 
-def _why_left_out(entry: TrainConfig, stores: dict[str, HeadStore]) -> str:
+def _why_left_out(entry: TrainConfig, n_features: int) -> str:
     """Why an entry of the grid is left out that makes sense with other entries only; "" where it isn't."""
     kind = HEADS[entry.head]
     if kind.fitted_by == "sklearn" and "size-embedding" in entry.metadata:
         return f"{entry.head} is left out with {entry.metadata}, which only Keras learns"
-    if len(stores) == 1:
-        return ""
-    store = stores[str(entry.features)]
-    if kind.looks_at == "maps" and len(parts_of(store)) > 1:
+    if n_features > 1 and kind.looks_at == "maps" and len(entry.store_names or []) > 1:
         return f"{entry.head} is left out on {entry.features}: it needs maps, and pooled features are joined"
-    if "detection" in check_metadata(entry.metadata) and not has_detections(store):
-        return f"{entry.metadata} is left out on {entry.features}: nothing is detected in whole photos"
     return ""
+
+
+def on_stores(
+    config: CompareConfig, entries: list[TrainConfig]
+) -> tuple[dict[str, HeadStore], list[TrainConfig]]:
+    """The features that are compared, of one store each or of several joined, and the entries they serve for.
+
+    Where features are compared, metadata of detections are left out on those of whole photos.
+
+    Returns:
+        The stores by what names them in `features` of the entries; entries that named none name theirs now.
+
+    Raises:
+        FishError: no such store, or an entry that its features can't serve.
+    """
+    stores, kept = {}, []
+    for asked in dict.fromkeys(each.features for each in entries):
+        store = pick_stores(config.stores_dir, asked)
+        stores[asked or parts_of(store)[0].store_dir.name] = store
+    for entry in entries:
+        if entry.features is None:
+            entry = dataclasses.replace(entry, features=next(iter(stores)))
+        store = stores[str(entry.features)]
+        is_detected = "detection" in check_metadata(entry.metadata)
+        if len(stores) > 1 and is_detected and not has_detections(store):
+            continue
+        check_serves(entry, store)
+        kept.append(entry)
+    if len(kept) < len(entries):
+        say("metadata of detections are left out on features of whole photos, where nothing was looked for")
+    return stores, kept
 
 
 def _listed(text: str, option: str) -> list[str]:
@@ -103,11 +124,14 @@ def _listed(text: str, option: str) -> list[str]:
     return parts
 
 
-def cell_of(config: CompareConfig, entry: TrainConfig, kind: str, stores: dict[str, HeadStore]) -> Cell:
-    """The runs of an entry of the grid: they lie in the comparison's own folder, as runs like any others."""
+def cell_of(config: CompareConfig, entry: TrainConfig, kind: str, n_features: int) -> Cell:
+    """The runs of an entry of the grid: they lie in the comparison's own folder, as runs like any others.
+
+    Where features are compared, their fingerprints are a part of the runs' names.
+    """
     configs = []
-    prints = [part.recipe.fingerprint for part in parts_of(stores[str(entry.features)])]
-    features = f"-{'+'.join(prints)}" if len(stores) > 1 else ""
+    prints = [name.rpartition("-")[2] for name in entry.store_names or []]
+    features = f"-{'+'.join(prints)}" if n_features > 1 else ""
     for repeat in range(config.repeats):
         seed = config.seed + repeat
         name = f"{entry.head}-{entry.metadata}-{entry.boxes}{features}-{kind}-{seed}"

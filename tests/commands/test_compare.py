@@ -162,6 +162,7 @@ def cell(head, folds, loss, low=np.nan, high=np.nan, noise=True):
     return {
         "head": head,
         "metadata": "none",
+        "features": "store",
         "boxes": "largest",
         "folds": folds,
         "log_loss": loss,

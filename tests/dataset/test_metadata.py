@@ -1,3 +1,6 @@
+import dataclasses
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -5,8 +8,10 @@ import pytest
 from fishcli.basics.errors import FishError
 from fishcli.dataset.metadata import (
     METADATA_KINDS,
+    MIN_COUNT,
     MetadataEncoder,
     check_metadata,
+    encoder_from_json,
     is_hardly_shared,
     log_sizes,
     size_keys,
@@ -168,3 +173,55 @@ def test_sizes_that_each_image_has_alone_are_hardly_shared():
     assert is_hardly_shared(sized(*COMMON, *own))
     assert not is_hardly_shared(sized(*COMMON, *own[:11]))
     assert is_hardly_shared(sized(*RARE))
+
+
+def found(*sureness):
+    return sized(*[(1280, 720)] * len(sureness)).assign(sureness=np.array(sureness, float))
+
+
+def test_sureness_is_a_scaled_logit_of_the_training_rows():
+    training = found(0.5, 0.9, 0.1, 0.8, 0.2)
+    encoder = MetadataEncoder.fit("detection", training)
+    encoded = encoder.encode(training)
+    assert encoded.shape == (5, encoder.n_columns) == (5, 1)
+    np.testing.assert_allclose([encoded.mean(), encoded.std()], [0, 1], atol=1e-6)
+    assert (np.diff(encoded[np.argsort(training["sureness"]), 0]) > 0).all()
+    before = encoder.encode(found(0.3, 0.7))
+    np.testing.assert_array_equal(encoder.encode(found(0.3, 0.999))[0], before[0])
+
+
+def test_nothing_found_has_a_flag_and_a_sureness_of_zero():
+    encoder = MetadataEncoder.fit("detection", found(*[0.2, 0.6] * 4, *[np.nan] * MIN_COUNT))
+    assert encoder.n_columns == 2
+    encoded = encoder.encode(found(np.nan, 0.2))
+    assert encoded[0].tolist() == [0, 1]
+    assert encoded[1, 0] < 0 and encoded[1, 1] == 0
+
+
+def test_a_flag_that_hardly_any_training_row_has_is_left_out():
+    encoder = MetadataEncoder.fit("detection", found(*[0.2, 0.6] * 4, *[np.nan] * (MIN_COUNT - 1)))
+    assert encoder.encode(found(np.nan)).tolist() == [[0]]
+
+
+@pytest.mark.parametrize("sureness", [[np.nan] * 6, [0.5] * 6, [0.0, 1.0] * 3])
+def test_sureness_that_tells_nothing_or_is_at_an_end_gives_finite_numbers(sureness):
+    encoder = MetadataEncoder.fit("detection", found(*sureness))
+    assert np.isfinite(encoder.encode(found(0.0, 1.0, np.nan, 0.5))).all()
+    assert np.abs(encoder.encode(found(0.0, 1.0))).max() <= 5
+
+
+def test_sureness_comes_behind_the_size_and_needs_its_column():
+    training = found(*np.linspace(0.1, 0.9, 6))
+    both = MetadataEncoder.fit("detection+size", training)
+    parts = [MetadataEncoder.fit(kind, training).encode(training) for kind in ("size", "detection")]
+    np.testing.assert_array_equal(both.encode(training), np.hstack(parts))
+    with pytest.raises(ValueError, match="sureness"):
+        both.encode(training.drop(columns="sureness"))
+
+
+def test_encoders_come_back_from_json_those_of_before_detection_too():
+    training = found(*np.linspace(0.1, 0.9, 6), *[np.nan] * 6)
+    encoder = MetadataEncoder.fit("size+size-numeric+detection", training)
+    assert encoder_from_json(json.loads(json.dumps(dataclasses.asdict(encoder)))) == encoder
+    old = {"kind": "size", "vocabulary": ["1280x720"], "mean": [], "scale": []}
+    assert encoder_from_json(old) == MetadataEncoder("size", vocabulary=("1280x720",))

@@ -27,6 +27,7 @@ def comparison(n_rows, folds=("grouped", "random"), n_heads=None, seed=0):
         part = pd.DataFrame(cells[:n_rows], columns=["head", "metadata", "boxes"])
         parts.append(
             part.assign(
+                features="store",
                 folds=kind,
                 log_loss=loss,
                 prior_log_loss=PRIOR[kind],
