@@ -1,4 +1,4 @@
-"""Heads on several stores, and on the sureness of detections: what goes in, what comes out, what is refused."""
+"""Heads on several stores, and on how sure detections are: what goes in, comes out, and is refused."""
 
 import dataclasses
 import json
@@ -108,12 +108,8 @@ def test_test_photos_go_through_the_same_columns_as_out_of_fold_ones(root, store
     for image in found.index:
         features = np.hstack([whole[image], crop[image]]).astype(np.float16)[None]
         seen = pd.DataFrame({"sureness": [sure(image, "")], **photo_size(root, image)})
-        proba = [
-            with_temperature(
-                np.mean([head.predict(features, seen)[0] for head in heads], axis=0), run.temperature(1)
-            )
-            for heads in run.load_folds()
-        ]
+        by_fold = [heads[0].predict(features, seen)[0] for heads in run.load_folds()]
+        proba = [with_temperature(each, run.temperature(1)) for each in by_fold]
         np.testing.assert_allclose(found.loc[image], np.mean(proba, axis=0)[0], atol=2e-3)
 
 
@@ -133,21 +129,16 @@ def test_runs_on_one_and_on_two_stores_blend_and_score(root, stores):
         EnsembleConfig(**places, submissions_dir=config.submissions_dir, runs=["both", "crop"], blend="equal")
     )
     path = text.splitlines()[-1]
-    scored = score.run(
-        ScoreConfig(data_dir=config.data_dir, submission=path, solution=root / "data/solution.csv")
-    )
+    solution = root / "data" / "solution.csv"
+    scored = score.run(ScoreConfig(data_dir=config.data_dir, submission=path, solution=solution))
     assert "log loss" in scored
     assert both(stores) in summary.run(SummaryConfig(**places, run="both"))
 
 
-@pytest.mark.parametrize(
-    "options", [{"head": "fcn"}, {"head": "tail"}, {"head": "gap", "pooling": "max"}], ids=str
-)
+@pytest.mark.parametrize("options", [{"head": "fcn"}, {"head": "tail"}, {"pooling": "max"}], ids=str)
 def test_what_needs_maps_is_refused_on_joined_features(root, stores, options):
-    with pytest.raises(
-        FishError, match="needs maps, but what is joined of several stores are pooled features"
-    ):
-        fitted(root, **{**LINEAR, **options}, features=both(stores))
+    with pytest.raises(FishError, match="needs maps, but what is joined of several stores"):
+        fitted(root, **{"head": "gap", **options}, features=both(stores))
     assert not (root / "models").exists()
 
 
@@ -184,10 +175,8 @@ def test_stores_of_other_images_are_refused_with_their_names_and_what_mends_it(r
     with pytest.raises(FishError) as raised:
         fitted(root, features=both(stores))
     said = str(raised.value)
-    assert (
-        f"{stores[1].recipe.name} lacks 1 training photos that {stores[0].recipe.name} has: {listed[3]}"
-        in said
-    )
+    has, lacks = (store.recipe.name for store in stores)
+    assert f"{lacks} lacks 1 training photos that {has} has: {listed[3]}" in said
     assert "fishcli features" in said
 
 
@@ -259,11 +248,8 @@ def test_sureness_of_whole_photos_is_refused_with_what_makes_crops(root, stores)
 
 def test_a_teacher_on_crops_and_a_student_on_both_read_what_each_takes(root, stores):
     fitted(root, features=stores[1].recipe.name, metadata="detection", name="teacher")
-    config = train_config(
-        root,
-        **{**LINEAR, "head": "gap", "pseudo": "teacher", "pseudo_confidence": 0.1},
-        features=both(stores),
-    )
+    learning = {**LINEAR, "head": "gap", "pseudo": "teacher", "pseudo_confidence": 0.1}
+    config = train_config(root, **learning, features=both(stores))
     student, folds = open_run(config, load_train_data(config))
     source = load_pseudo(config, student, folds, pooled=True)
     whole, crop = (by_id(store, "test") for store in stores)

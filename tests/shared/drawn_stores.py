@@ -51,12 +51,8 @@ def draw_store(root: Path, seed: int, shape=(3,), views=("identity",), sureness=
         store.update_images(split, listed, set())
         codes = pd.Series(_classes(table)).map({"ALB": 0, "BET": 1, "NoF": 2}).fillna(1).to_numpy()
         for v, view in enumerate(views):
-            numbers = np.stack(
-                [
-                    np.random.default_rng([seed, v, *image.encode()]).normal(size=shape)
-                    for image in table["image"]
-                ]
-            )
+            seeds = [[seed, v, *image.encode()] for image in table["image"]]
+            numbers = np.stack([np.random.default_rng(each).normal(size=shape) for each in seeds])
             told = np.zeros_like(numbers)
             told[np.arange(len(table)), ..., codes.astype(int) % shape[-1]] = 1
             array = store.require_array(split, view, (len(table), *shape), 8)
