@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-import shlex
+import re
 
 import numpy as np
 import pandas as pd
@@ -12,11 +12,11 @@ from drawn_stores import by_id, draw_store
 from pipeline import parse, predict_config, train_config
 
 from fishcli.basics.errors import FishError
-from fishcli.commands import compare, ensemble, leaderboard, predict, score, summary, train
+from fishcli.commands import compare, ensemble, leaderboard, predict, report, score, summary, train
 from fishcli.dataset.classes import proba_columns
 from fishcli.heads.joined import name_of
 from fishcli.options.predict import EnsembleConfig, ScoreConfig
-from fishcli.options.seeing import HeatmapConfig, RunsConfig, SummaryConfig
+from fishcli.options.seeing import HeatmapConfig, ReportConfig, RunsConfig, SummaryConfig
 from fishcli.options.train import CompareConfig
 from fishcli.runs.compare_grid import grid_entries, on_stores
 from fishcli.runs.opening import open_run
@@ -259,14 +259,20 @@ def test_a_teacher_on_crops_and_a_student_on_both_read_what_each_takes(root, sto
     assert len(source.rows(0).rows) == len(source.images) == 6
 
 
-def test_a_heatmap_of_joined_features_is_refused_with_a_command_that_takes_one_store(root, stores):
-    run = fitted(root, features=both(stores), metadata="detection")
-    run = dataclasses.replace(run, settings={**run.settings, "head": "gap"})
+@pytest.mark.parametrize(("metadata", "number"), [("none", 0), ("detection", 1)])
+def test_a_heatmap_of_joined_features_is_refused_with_a_command_that_takes_one_store(
+    root, stores, metadata, number
+):
+    run = fitted(root, features=both(stores), metadata=metadata)
     config = HeatmapConfig(data_dir=root / "data", models_dir=root / "models", run="run")
     with pytest.raises(FishError, match="joined, pooled features, which say nothing of places") as raised:
         load_map_inputs(run, config)
-    line = str(raised.value).split("new run: ")[1].removesuffix(".")
-    assert parse(line).features == stores[1].recipe.name, shlex.split(line)
+    line = re.search(r"fishcli .*?(?=, t)", str(raised.value))[0]
+    asked = parse(line)
+    if number == 0:
+        assert asked.features == stores[0].recipe.name
+    else:  # the crops have no maps yet
+        assert (asked.pool, asked.crop) == ("none", str(root / "others.json"))
 
 
 def compare_config(root, stores, **changes):
@@ -310,3 +316,20 @@ def test_labels_are_what_tells_stores_apart_fingerprints_where_nothing_else_does
     assert list(labels_of([stores[0], stores[1]]).values()) == ["whole", "crop"]
     labels = labels_of([stores[0], other])
     assert labels == {store.recipe.name: store.recipe.fingerprint for store in (stores[0], other)}
+
+
+def test_a_report_has_the_commands_and_recipes_of_all_stores(root, stores):
+    fitted(root, features=both(stores))
+    config = ReportConfig(data_dir=root / "data", models_dir=root / "models", run="run")
+    facts = report.gather(pick_run(config.models_dir, "run"), config)
+    *features, last = [parse(line) for line in facts.commands]
+    assert [each.pool for each in features] == ["none", "avg"]
+    assert last.features == both(stores)
+    assert {facts.facts[f"Pool ({number})"] for number in (1, 2)} == {"none", "avg"}
+
+
+def test_with_one_class_several_stores_have_nothing_to_learn(tmp_path):
+    write_competition(tmp_path / "data", classes=["ALB"])
+    stores = [draw_store(tmp_path, seed) for seed in (1, 2)]
+    with pytest.raises(FishError, match="one class only .* of several stores none are learned"):
+        fitted(tmp_path, features=both(stores))

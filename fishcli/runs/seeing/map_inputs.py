@@ -90,12 +90,9 @@ def load_map_inputs(run: Run, config: RunConfig) -> MapInputs:
     run.check_dataset(train)
     store = pick_stores(config.stores_dir, run.store)
     if isinstance(store, JoinedStore):
-        needs_crop = "detection" in run.settings["metadata"]
-        parts = [part for part in store.parts if part.recipe.crop is not None or not needs_crop]
-        line = run.train_line(features=parts[0].recipe.name, name=f"{run.name}-alone")
         raise FishError(
-            f"the run {run.name} was trained on joined, pooled features, which say nothing of places. Train "
-            f"on the maps of one store, then draw the new run: {line}."
+            f"the run {run.name} was trained on joined, pooled features, which say nothing of places. "
+            f"{_alone(run, store)}, then draw the new run."
         )
     if store.recipe.pool != "none":
         raise FishError(
@@ -125,6 +122,17 @@ def load_map_inputs(run: Run, config: RunConfig) -> MapInputs:
         prior=fold_priors(labels, images["fold"].to_numpy(), len(run.class_names)),
         boxes={str(image): table[BOX_COLUMNS].to_numpy() for image, table in boxes.groupby("image")},
     )
+
+
+def _alone(run: Run, store: JoinedStore) -> str:
+    """What makes a run like this one that can be drawn, on one of its stores."""
+    needs_crop = "detection" in run.settings["metadata"]
+    parts = [part for part in store.parts if part.recipe.crop is not None or not needs_crop]
+    with_maps = next((part for part in parts if part.recipe.pool == "none"), None)
+    if with_maps is None:
+        return f"Compute maps: {features_line(parts[0].store_dir, pool='none')}, train on those"
+    line = run.train_line(features=with_maps.recipe.name, name=f"{run.name}-alone")
+    return f"Train on the maps of one store: {line}"
 
 
 def maps_of(
