@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,7 @@ from fishcli.options.predict import EnsembleConfig, ScoreConfig
 from fishcli.options.seeing import HeatmapConfig, ReportConfig, RunsConfig, SummaryConfig
 from fishcli.options.train import CompareConfig
 from fishcli.runs.compare_grid import grid_entries, on_stores
+from fishcli.runs.fold_tasks import _seen_from_anywhere
 from fishcli.runs.opening import open_run
 from fishcli.runs.picking import pick_run
 from fishcli.runs.pseudo import load_pseudo
@@ -333,3 +335,16 @@ def test_with_one_class_several_stores_have_nothing_to_learn(tmp_path):
     stores = [draw_store(tmp_path, seed) for seed in (1, 2)]
     with pytest.raises(FishError, match="one class only .* of several stores none are learned"):
         fitted(tmp_path, features=both(stores))
+
+
+def test_workers_find_all_stores_whatever_folder_they_were_started_in(
+    root, stores, monkeypatch, tmp_path_factory
+):
+    monkeypatch.chdir(root)
+    config = train_config(Path(), **LINEAR, features=both(stores))
+    data = load_train_data(config)
+    expected = read_inputs(config, data).features
+    sent = _seen_from_anywhere(data)
+    monkeypatch.chdir(tmp_path_factory.getbasetemp())
+    np.testing.assert_array_equal(read_inputs(config, sent).features, expected)
+    assert name_of(sent.store) == both(stores)
