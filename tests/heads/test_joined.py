@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fishcli.basics.errors import FishError
@@ -31,6 +31,7 @@ def make(folder, digest, shape, ids):
 
 
 @given(st.permutations(IDS), st.permutations(IDS), st.lists(st.sampled_from(IDS), min_size=1))
+@settings(max_examples=15)  # each writes two stores
 def test_features_are_joined_by_image_in_whatever_order_stores_list_them(tmp_path_factory, one, other, asked):
     folder = tmp_path_factory.mktemp("stores")
     both = joined([make(folder, "a", (2, 2, 3), one), make(folder, "b", (2,), other)])

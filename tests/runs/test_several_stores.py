@@ -277,6 +277,14 @@ def test_a_heatmap_of_joined_features_is_refused_with_a_command_that_takes_one_s
         assert (asked.pool, asked.crop) == ("none", str(root / "others.json"))
 
 
+def test_a_heatmap_of_a_head_on_crops_knows_how_sure_detections_are(root):
+    store = draw_store(root, 5, (2, 2, 3), sureness=sure)
+    run = fitted(root, features=store.recipe.name, metadata="detection")
+    inputs = load_map_inputs(run, HeatmapConfig(data_dir=root / "data", models_dir=root / "models"))
+    (head,) = run.load_fold(0)
+    assert np.ptp(head.encoder.encode(inputs.images)[:, 0]) > 1
+
+
 def compare_config(root, stores, **changes):
     places = {"data_dir": root / "data", "models_dir": root / "models"}
     features = f"{stores[0].recipe.name},{stores[1].recipe.name},{both(stores)}"
