@@ -31,13 +31,6 @@ class RunConfig(StoreConfig):
 class FitConfig(RunConfig):
     """What train and compare share: how heads are built and trained, on which folds."""
 
-    features: Annotated[
-        str | None,
-        Option(
-            help="The store's name; several with + (train: or commas) are joined, with commas compared.",
-            show_default="the one used last",
-        ),
-    ] = None
     folds: Annotated[int, Option(help="Folds.")] = 5
     groups: Annotated[
         str, Option(help="What must not straddle a fold: auto (groups.csv), none, size, or a CSV.")
@@ -97,6 +90,12 @@ class FitConfig(RunConfig):
 class TrainConfig(FitConfig):
     """Train K-fold heads on cached features: class and bounding box out, out-of-fold predictions kept."""
 
+    features: Annotated[
+        str | None,
+        Option(
+            help="The store's name; of several, A,B, pooled features are joined.", show_default="used last"
+        ),
+    ] = None
     head: Annotated[
         str,
         Option(
@@ -152,6 +151,10 @@ class TrainConfig(FitConfig):
 class CompareConfig(FitConfig):
     """Train features x heads x metadata x boxes on the same folds: one table, with paired intervals."""
 
+    features: Annotated[
+        str | None,
+        Option(help="Stores, with commas; A+B joins pooled features.", show_default="the one used last"),
+    ] = None
     heads: Annotated[str, Option(help="Heads, with commas.")] = (
         "linear,svm,forest,gap,dense,fcn,allconv,inception,residual,attention"
     )
