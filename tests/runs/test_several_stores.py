@@ -132,7 +132,7 @@ def test_runs_on_one_and_on_two_stores_blend_and_score(root, stores):
     )
     path = text.splitlines()[-1]
     solution = root / "data" / "solution.csv"
-    scored = score.run(ScoreConfig(data_dir=config.data_dir, submission=path, solution=solution))
+    scored = score.run(ScoreConfig(data_dir=config.data_dir, submissions=[Path(path)], solution=solution))
     assert "log loss" in scored
     assert both(stores) in summary.run(SummaryConfig(**places, run="both"))
 
