@@ -61,7 +61,7 @@ class MetadataEncoder:
         mean: for "size-numeric", the mean of log width, log height and log aspect.
         scale: their standard deviations (1 where a column is constant).
         sureness: for "detection", mean and standard deviation (1 where it is constant) of the logit of the
-            surest detection's probability; of nothing found nowhere, 0 and 1.
+            surest detection's probability; 0 and 1 where nothing was found in any photo.
         flags_nothing: for "detection", whether a column tells in which photos nothing was found.
     """
 
