@@ -13,6 +13,7 @@ from fishcli.dataset.images import dataset_digest, load_tests, load_train
 from fishcli.features.upkeep import Upkeep, bring_up_to_date
 from fishcli.options.locate import LocateConfig
 from fishcli.options.views import first_views
+from fishcli.runs.crop_lines import crop_lines
 from fishcli.runs.listing import CONFIG
 from fishcli.runs.localiser import LocaliserRun, localiser_settings
 from fishcli.runs.localiser_store import store_of_maps
@@ -59,7 +60,9 @@ def run(config: LocateConfig) -> str:
     with alone(this_run.run_dir):
         _begin(this_run, folds)
         train_localisers(config, this_run, store, images, (true_boxes, fold))
-        return write_found(this_run, folds, true_boxes, find_in_tests(this_run, store, tests))
+        truth = true_boxes, images[["height", "width"]].to_numpy()
+        to_know = crop_lines(this_run, config)
+        return write_found(this_run, folds, truth, find_in_tests(this_run, store, tests), to_know)
 
 
 def _begin(this_run: LocaliserRun, folds: pd.DataFrame) -> None:

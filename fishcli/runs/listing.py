@@ -13,7 +13,7 @@ from fishcli.basics.errors import FishError
 from fishcli.basics.files import read_json
 from fishcli.basics.remote import is_remote, list_folder, names_in
 from fishcli.options.views import SETS, first_views, is_view
-from fishcli.runs.train_lines import train_line
+from fishcli.runs.train_lines import locate_line, train_line
 
 CONFIG, METRICS = "config.json", "metrics.json"
 RUN_FILE = re.compile(r"(config|metrics|fold_\d+)\.json|(folds|oof)\.csv|fold_\d+(_\d+)?\.(npz|keras|skops)")
@@ -215,6 +215,7 @@ def _read_localiser(run_dir: Path, name: str, config: dict[str, Any]) -> RunLine
     if not path.exists():
         done = sum((run_dir / f"fold_{k}.json").exists() for k in range(n_folds))
         problem = f"{done} of {n_folds} folds are trained."
+        known["go_on"] = locate_line(run_dir, store, config["settings"])
         return RunLine(name, "incomplete", problem, finished=_time_of(run_dir / CONFIG), **known)
     metrics = read_json(path)
     kept = [read_json(run_dir / f"fold_{k}.json") for k in range(n_folds)]

@@ -17,6 +17,7 @@ from fishcli.options.command_lines import advised
 from fishcli.options.locate import LocateConfig
 from fishcli.runs.listing import CONFIG, LOCATE, METRICS
 from fishcli.runs.run import check_digest
+from fishcli.runs.train_lines import locate_line
 
 NOT_COMPARED = (
     *("data_dir", "features_dir", "models_dir", "name", "features", "memory_budget", "workers"),
@@ -135,9 +136,7 @@ class LocaliserRun:
 
     def locate_line(self, **changes: Any) -> str:
         """The command line that makes the run again or goes on with it, or with `changes` another one."""
-        options = {name: value for name, value in self.settings.items() if name != "view_names"}
-        places = {"models_dir": self.run_dir.parent, "features": self.store, "name": self.name}
-        return advised("locate", LocateConfig, **{**places, **options, **changes})
+        return locate_line(self.run_dir, self.store, self.settings, **changes)
 
 
 def localiser_settings(config: LocateConfig, view_names: list[str]) -> dict[str, Any]:

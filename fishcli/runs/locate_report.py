@@ -1,5 +1,6 @@
 """What a localiser is worth out of fold, and the files that say what it found."""
 
+import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,45 +16,49 @@ from fishcli.locating.sureness import Sureness
 from fishcli.options.locate import detections_path
 from fishcli.runs.listing import METRICS
 from fishcli.runs.localiser import LocaliserRun
-from fishcli.scoring.detecting import Detected, centres_inside, score_detections
+from fishcli.runs.locate_scores import (
+    found_out_of_fold,
+    gain_of_crops,
+    mean_boxes,
+    scores_beside_mean_box,
+    scores_by,
+)
+from fishcli.scoring.cropping import CropGain
+from fishcli.scoring.detecting import Detected
 
 COLUMNS = ["split", "image", "confidence", *BOX_COLUMNS]
-OF_MEAN_BOX = ("box_iou", "box_iou_over_half", "centre_in_box", "average_precision")
 
 
 def write_found(
     this_run: LocaliserRun,
     folds: pd.DataFrame,
-    boxes: list[np.ndarray],
+    truth: tuple[list[np.ndarray], np.ndarray],
     found_in_tests: Iterator[tuple[str, str, CellBoxes]],
+    to_know: list[str],
 ) -> str:
     """Write detections.json and metrics.json, which is last; returns the table for the screen.
 
-    A detection's confidence is the probability that its centre lies in a true box: each fold's found on the
-    other folds, that of test photos on all.
+    Confidences are as `found_out_of_fold` has them, those in test photos found on all folds.
 
     Args:
         this_run: its folds are trained.
         folds: `image`, `fold`, `group` of the training photos.
-        boxes: their true boxes (k, 4).
+        truth: their true boxes (k, 4), and their sizes (n, 2: height, width) in pixels.
         found_in_tests: split, image id and what all folds found there, of each test photo.
+        to_know: the command lines that tell whether crops pay.
     """
-    fold, n_folds = folds["fold"].to_numpy(), this_run.settings["folds"]
-    raw: list[CellBoxes] = [CellBoxes(np.zeros((0, 4)), np.zeros(0))] * len(folds)
-    for k in range(n_folds):
-        for row, found in zip(np.flatnonzero(fold == k), this_run.found_in_fold(k), strict=True):
-            raw[row] = found
-    surenesses = [_sureness(raw, boxes, fold != k) for k in range(n_folds)]
-    detected = [
-        Detected(each.boxes, surenesses[k].of(each.scores)) for k, each in zip(fold, raw, strict=True)
-    ]
-    of_all = _sureness(raw, boxes, fold >= 0)
+    boxes, sizes = truth
+    detected, of_all = found_out_of_fold(this_run, folds, boxes)
     parts = [_rows("train", image, each) for image, each in zip(folds["image"], detected, strict=True)]
     in_train = pd.DataFrame([row for part in parts for row in part], columns=COLUMNS)
-    metrics = _metrics(this_run, folds, boxes, detected)
-    metrics["sureness"] = {"slope": of_all.slope, "offset": of_all.offset}
+    gain = gain_of_crops(detected, boxes, sizes)
+    metrics = {
+        **_metrics(folds, boxes, detected),
+        "crops": None if gain is None else _kept(gain),
+        "sureness": {"slope": of_all.slope, "offset": of_all.offset},
+    }
     _write(this_run, metrics, in_train, found_in_tests)
-    return _text(this_run, metrics)
+    return _text(this_run, metrics, gain, to_know)
 
 
 def renew_found(
@@ -96,42 +101,26 @@ def _rows(split: str, image: str, detected: Detected) -> list[tuple[object, ...]
     return [(split, image, confidence, *box) for confidence, box in pairs]
 
 
-def _sureness(found: list[CellBoxes], boxes: list[np.ndarray], chosen: np.ndarray) -> Sureness:
-    """How sure to be, from what became of the detections in the `chosen` photos."""
-    rows = np.flatnonzero(chosen)
-    right = [centres_inside(found[row].boxes, boxes[row]) for row in rows]
-    return Sureness.fit(np.concatenate([found[row].scores for row in rows]), np.concatenate(right))
-
-
-def _metrics(
-    this_run: LocaliserRun, folds: pd.DataFrame, boxes: list[np.ndarray], detected: list[Detected]
-) -> dict[str, Any]:
+def _metrics(folds: pd.DataFrame, boxes: list[np.ndarray], detected: list[Detected]) -> dict[str, Any]:
     """All figures, whole and by fold, the mean box's beside them."""
     fold = folds["fold"].to_numpy()
-    largest = np.stack([_largest(each) for each in boxes])
-    means = [np.nanmean(largest[fold != k], axis=0)[None] for k in range(this_run.settings["folds"])]
-    constant = [Detected(means[k], np.ones(1)) for k in fold]
-
-    def scores(rows: np.ndarray) -> dict[str, object]:
-        true = [boxes[row] for row in rows]
-        own = score_detections([detected[row] for row in rows], true)
-        mean_box = score_detections([constant[row] for row in rows], true)
-        named = {**own, **{f"mean_{name}": mean_box[name] for name in OF_MEAN_BOX}}
-        return {"n_images": len(rows), **{k: None if np.isnan(v) else v for k, v in named.items()}}
-
-    by_fold = [{"fold": k, **scores(np.flatnonzero(fold == k))} for k in range(this_run.settings["folds"])]
+    constant = mean_boxes(boxes, fold)
+    by_fold = scores_by(fold, detected, constant, boxes)
     kind = "random" if (folds["group"] == "").all() else "grouped"
-    return {"folds": kind, **scores(np.arange(len(fold))), "by_fold": by_fold}
+    return {
+        "folds": kind,
+        **scores_beside_mean_box(detected, constant, boxes),
+        "by_fold": [{"fold": k, **scores} for k, scores in by_fold.items()],
+    }
 
 
-def _largest(boxes: np.ndarray) -> np.ndarray:
-    """The largest of boxes (k, 4): (4,), NaN where there is none."""
-    if not len(boxes):
-        return np.full(4, np.nan)
-    return boxes[int((boxes[:, 2:] - boxes[:, :2]).prod(axis=1).argmax())]
+def _kept(gain: CropGain) -> dict[str, object]:
+    """What crops show, as written into metrics.json."""
+    zoom = None if np.isnan(gain.zoom) else gain.zoom
+    return {**dataclasses.asdict(gain), "zoom": zoom, "verdict": gain.verdict}
 
 
-def _text(this_run: LocaliserRun, metrics: dict[str, Any]) -> str:
+def _text(this_run: LocaliserRun, metrics: dict[str, Any], gain: CropGain | None, to_know: list[str]) -> str:
     rows = []
     for each in [*metrics["by_fold"], {"fold": "all", **metrics}]:
         row = {
@@ -151,8 +140,10 @@ def _text(this_run: LocaliserRun, metrics: dict[str, Any]) -> str:
         table_text(pd.DataFrame(rows).dropna(axis=1, how="all")),
         "",
         f"{kind} folds, out of fold: each photo's surest box against the true box nearest to it",
-        str(detections_path(this_run.run_dir)),
     ]
     if kind == "random":
-        lines.insert(-1, "random folds: on boats, cameras or videos not seen in training it may be far worse")
-    return "\n".join(lines)
+        lines.append("random folds: on boats, cameras or videos not seen in training it may be far worse")
+    if gain is not None:
+        lines += ["", f"{gain.figures} ({kind} folds)", gain.verdict]
+        lines += ["to know for sure, against the same train on whole photos:", *to_know, ""]
+    return "\n".join([*lines, str(detections_path(this_run.run_dir))])

@@ -1,13 +1,17 @@
 """Which run is meant: the one of a name, or the newest."""
 
+import shlex
 from pathlib import Path
 
 from fishcli.basics.errors import FishError, choose
 from fishcli.basics.files import read_json
 from fishcli.basics.progress import say
 from fishcli.options.command_lines import advised
+from fishcli.options.features import FeaturesConfig
+from fishcli.options.seeing import ReportConfig
 from fishcli.options.train import TrainConfig
 from fishcli.runs.listing import CONFIG, is_localiser
+from fishcli.runs.localiser import LocaliserRun
 from fishcli.runs.run import METRICS, Run
 
 
@@ -33,9 +37,16 @@ def pick_run(models_dir: Path, name: str | None) -> Run:
     """The run of that name, or the newest that is complete; "compare/x" is the run x of a comparison.
 
     Raises:
-        FishError: there is none, or it is not complete.
+        FishError: there is none, it is a localiser's, or it is not complete.
     """
     if name is not None:
+        if is_of_localiser(models_dir / name / CONFIG):
+            raise FishError(
+                f"the run {name} is a localiser's: it finds boxes and knows no classes. See what it is worth: "
+                f"{advised('report', ReportConfig, models_dir=models_dir)} {shlex.quote(name)}. Compute "
+                "features of what it finds, for heads to learn from: "
+                f"{advised('features', FeaturesConfig, crop=str(models_dir / name))}."
+            )
         models_dir, name = (models_dir / name).parent, Path(name).name
     run_dirs = list_runs(models_dir)
     if not run_dirs:
@@ -46,4 +57,18 @@ def pick_run(models_dir: Path, name: str | None) -> Run:
     run = Run.open(models_dir / choose(name, [each.name for each in run_dirs], "run"))
     if not run.is_complete:
         raise FishError(f"the run {name} is not complete. Go on: {run.train_line()}.")
+    return run
+
+
+def pick_localiser(models_dir: Path, name: str | None) -> LocaliserRun | None:
+    """The localiser's run of that name; None where no name is given, or it is none's.
+
+    Raises:
+        FishError: it is not complete.
+    """
+    if name is None or not is_of_localiser(models_dir / name / CONFIG):
+        return None
+    run = LocaliserRun.open(models_dir / name)
+    if not run.is_complete:
+        raise FishError(f"the run {name} is not complete. Go on: {run.locate_line()}.")
     return run

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from fishcli.options.command_lines import advised
+from fishcli.options.locate import LocateConfig
 from fishcli.options.train import TrainConfig
 from fishcli.options.views import as_options
 
@@ -22,5 +23,22 @@ def train_line(run_dir: Path, store: str, settings: dict[str, Any], **changes: A
     places = {"models_dir": run_dir.parent, "features": store, "name": run_dir.name}
     try:
         return advised("train", TrainConfig, **{**places, **options, **changes})
+    except TypeError:
+        return ""
+
+
+def locate_line(run_dir: Path, store: str, settings: dict[str, Any], **changes: Any) -> str:
+    """What `fishcli locate` took to make a localiser's run, with `changes`; "" of another version's settings.
+
+    Args:
+        run_dir: its folder.
+        store: the name of the store of maps.
+        settings: as its config.json has them.
+        changes: other options.
+    """
+    options = {name: value for name, value in settings.items() if name != "view_names"}
+    places = {"models_dir": run_dir.parent, "features": store, "name": run_dir.name}
+    try:
+        return advised("locate", LocateConfig, **{**places, **options, **changes})
     except TypeError:
         return ""

@@ -37,6 +37,19 @@ def centres_inside(boxes: np.ndarray, true_boxes: np.ndarray) -> np.ndarray:
     return np.asarray(((x > x_min) & (x < x_max) & (y > y_min) & (y < y_max)).any(axis=1))
 
 
+def surest_ious(found: Sequence[Detected], true_boxes: Sequence[np.ndarray]) -> np.ndarray:
+    """The IoU (n,) of each photo's surest box with the true box nearest to it.
+
+    0 where nothing was found, NaN where nothing is there.
+    """
+    return np.array(
+        [
+            iou_matrix(each.boxes[:1], true).max(initial=0.0) if len(true) else np.nan
+            for each, true in zip(found, true_boxes, strict=True)
+        ]
+    )
+
+
 def score_detections(found: Sequence[Detected], true_boxes: Sequence[np.ndarray]) -> dict[str, float]:
     """What detections are worth.
 
@@ -51,15 +64,16 @@ def score_detections(found: Sequence[Detected], true_boxes: Sequence[np.ndarray]
         `average_precision`: at IoU 0.5, over all photos. `auc_any`: the area under the ROC curve of the
         surest box's confidence as a sign that there is anything. NaN where the photos don't tell.
     """
-    ious, inside = [], []
-    for each, true in zip(found, true_boxes, strict=True):
-        if len(true):
-            surest = each.boxes[:1]
-            ious.append(float(iou_matrix(surest, true).max(initial=0.0)))
-            inside.append(bool(centres_inside(surest, true).any()))
+    ious = surest_ious(found, true_boxes)
+    ious = ious[~np.isnan(ious)]
+    inside = [
+        centres_inside(each.boxes[:1], true).any()
+        for each, true in zip(found, true_boxes, strict=True)
+        if len(true)
+    ]
     return {
-        "box_iou": float(np.mean(ious)) if ious else float("nan"),
-        "box_iou_over_half": float(np.mean(np.array(ious) > FOUND)) if ious else float("nan"),
+        "box_iou": float(np.mean(ious)) if len(ious) else float("nan"),
+        "box_iou_over_half": float(np.mean(ious > FOUND)) if len(ious) else float("nan"),
         "centre_in_box": float(np.mean(inside)) if inside else float("nan"),
         "average_precision": average_precision(found, true_boxes),
         "auc_any": _auc_any(found, true_boxes),
@@ -67,13 +81,22 @@ def score_detections(found: Sequence[Detected], true_boxes: Sequence[np.ndarray]
 
 
 def average_precision(found: Sequence[Detected], true_boxes: Sequence[np.ndarray]) -> float:
-    """Average precision at IoU 0.5: the area under precision, made non-increasing, over recall (VOC 2010).
+    """Average precision at IoU 0.5: the area under precision, made non-increasing, over recall (VOC 2010)."""
+    if not sum(map(len, true_boxes)):
+        return float("nan")
+    recall, precision = precision_over_recall(found, true_boxes)
+    precision = np.maximum.accumulate(precision[::-1])[::-1]
+    return float((precision * np.diff(recall, prepend=0.0)).sum())
+
+
+def precision_over_recall(
+    found: Sequence[Detected], true_boxes: Sequence[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Recall and precision (m,) at IoU 0.5 of the 1, 2, ... m surest detections of all photos together.
 
     By falling confidence, a detection is right where the true box that it overlaps most was not taken yet.
+    Recall is NaN where there is no true box.
     """
-    n_true = sum(map(len, true_boxes))
-    if not n_true:
-        return float("nan")
     confidences, right = [], []
     for each, true in zip(found, true_boxes, strict=True):
         taken = np.zeros(len(true), bool)
@@ -87,10 +110,9 @@ def average_precision(found: Sequence[Detected], true_boxes: Sequence[np.ndarray
             right.append(is_right)
     order = np.argsort(-np.array(confidences), kind="stable")
     hits = np.cumsum(np.array(right, np.float64)[order])
-    precision = hits / np.arange(1, len(hits) + 1)
-    precision = np.maximum.accumulate(precision[::-1])[::-1]
-    recall_gained = np.diff(hits, prepend=0.0) / n_true
-    return float((precision * recall_gained).sum())
+    n_true = sum(map(len, true_boxes))
+    recall = hits / n_true if n_true else np.full(len(hits), np.nan)
+    return recall, hits / np.arange(1, len(hits) + 1)
 
 
 def _auc_any(found: Sequence[Detected], true_boxes: Sequence[np.ndarray]) -> float:

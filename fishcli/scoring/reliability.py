@@ -10,12 +10,12 @@ N_DRAWS = 500
 
 @dataclass(frozen=True)
 class Reliability:
-    """A reliability diagram, its bins of equal width between 0 and 1; those without an image are left out.
+    """A reliability diagram, its bins of equal width between 0 and 1; those without an answer are left out.
 
     Attributes:
-        counts: (b,) images a bin.
-        confidence: (b,) the mean probability of their most probable class.
-        accuracy: (b,) the share of them whose most probable class is right.
+        counts: (b,) answers a bin.
+        confidence: (b,) how sure they are, on average.
+        accuracy: (b,) the share of them that are right.
         low, high: (b,) what that share is in 95% of cases where confidence is exactly right.
         error: the expected calibration error, 0 to 1.
         error_by_chance: the error that 5% of predictions exceed whose confidence is exactly right.
@@ -33,21 +33,31 @@ class Reliability:
 def reliability(labels: np.ndarray, proba: np.ndarray, seed: int = 0) -> Reliability:
     """How sure the most probable class is against how often it is right.
 
-    The expected calibration error is the mean distance between the two over the bins, weighed by images
-    (Naeini, Cooper & Hauskrecht 2015). It is above 0 by chance alone, the more so the fewer images there are;
-    how far is found by drawing answers that are right as often as they are sure (Bröcker & Smith 2007).
-
     Args:
         labels: (n,) int, one at least.
         proba: (n, C), rows sum to 1.
         seed: of the draws.
     """
-    sure = proba.max(axis=1)
+    return reliability_of(proba.max(axis=1), proba.argmax(axis=1) == labels, seed)
+
+
+def reliability_of(sure: np.ndarray, is_right: np.ndarray, seed: int = 0) -> Reliability:
+    """How sure answers are against how often they are right.
+
+    The expected calibration error is the mean distance between the two over the bins, weighed by answers
+    (Naeini, Cooper & Hauskrecht 2015). It is above 0 by chance alone, the more so the fewer answers there are;
+    how far is found by drawing answers that are right as often as they are sure (Bröcker & Smith 2007).
+
+    Args:
+        sure: (n,) 0 to 1, one at least.
+        is_right: (n,) bool.
+        seed: of the draws.
+    """
     number = np.minimum((sure * N_BINS).astype(int), N_BINS - 1)
     _, place = np.unique(number, return_inverse=True)
     counts = np.bincount(place)
     confidence = np.bincount(place, sure) / counts
-    accuracy = np.bincount(place, proba.argmax(axis=1) == labels) / counts
+    accuracy = np.bincount(place, is_right) / counts
     rng = np.random.default_rng(seed)
     drawn = np.stack([np.bincount(place, rng.random(len(sure)) < sure) / counts for _ in range(N_DRAWS)])
     low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
