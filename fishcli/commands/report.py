@@ -1,4 +1,4 @@
-"""`fishcli report`: one HTML page about a run."""
+"""`fishcli report`: one HTML page about a run, of heads or of a localiser."""
 
 import dataclasses
 
@@ -15,13 +15,15 @@ from fishcli.options.command_lines import flag
 from fishcli.options.seeing import ReportConfig
 from fishcli.options.train import split_stores
 from fishcli.options.views import as_options
+from fishcli.report.pages.localiser import localiser_page
 from fishcli.report.pages.run import run_page
 from fishcli.report.run_facts import Gap, RunFacts
-from fishcli.runs.picking import pick_run
+from fishcli.runs.picking import pick_localiser, pick_run
 from fishcli.runs.run import Run
 from fishcli.runs.seeing import measures as measures
 from fishcli.runs.seeing.answers import Answers, read_answers
 from fishcli.runs.seeing.gap import find_sibling, measure_gap, sibling_command
+from fishcli.runs.seeing.located import gather_located
 from fishcli.runs.seeing.mistakes import describe_mistakes, small_heatmaps, surest_mistakes
 
 PAGE = "report.html"
@@ -29,9 +31,13 @@ PAGE = "report.html"
 
 def run(config: ReportConfig) -> str:
     """Write the page, into the run's folder if nothing else is said; returns its path."""
-    this_run = pick_run(config.models_dir, config.run)
-    path = config.out or this_run.run_dir / PAGE
-    page = run_page(gather(this_run, config))
+    localiser = pick_localiser(config.models_dir, config.run)
+    if localiser is not None:
+        run_dir, page = localiser.run_dir, localiser_page(gather_located(localiser, config))
+    else:
+        this_run = pick_run(config.models_dir, config.run)
+        run_dir, page = this_run.run_dir, run_page(gather(this_run, config))
+    path = config.out or run_dir / PAGE
     with alone(path):
         write_text(path, page)
     return str(path)

@@ -34,7 +34,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Boxes:
-    """The boxes over a photo, as fractions of it: true (k, 4), and predicted (4,) or None."""
+    """The boxes over a photo, as fractions of it: true (k, 4), and predicted (4,) or (m, 4) or None."""
 
     true: np.ndarray
     predicted: np.ndarray | None
@@ -68,7 +68,7 @@ def overlay(photo: Image.Image, values: np.ndarray | None, boxes: Boxes) -> Imag
     """A photo with the positive part of `values` (height, width) over it, and boxes.
 
     Opacity and colour follow the map, whose highest value is the same in every picture: maps are compared by
-    their places, not by their heights. True boxes are solid and white, the predicted one dashed and cyan.
+    their places, not by their heights. True boxes are solid and white, predicted ones dashed and cyan.
     """
     from matplotlib import colormaps
 
@@ -86,8 +86,9 @@ def overlay(photo: Image.Image, values: np.ndarray | None, boxes: Boxes) -> Imag
     thick = max(2, round(photo.width / 300))
     for box in boxes.true:
         _outline(drawn, box, TRUE_COLOUR, thick, dashed=False)
-    if boxes.predicted is not None and not np.isnan(boxes.predicted).any():
-        _outline(drawn, boxes.predicted, PREDICTED_COLOUR, thick, dashed=True)
+    for box in [] if boxes.predicted is None else np.atleast_2d(boxes.predicted):
+        if not np.isnan(box).any():
+            _outline(drawn, box, PREDICTED_COLOUR, thick, dashed=True)
     return drawn
 
 

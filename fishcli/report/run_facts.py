@@ -60,7 +60,10 @@ class Gap:
 
 @dataclass(frozen=True)
 class Bins:
-    """A reliability diagram: (b,) arrays, a bin each, and its expected calibration error."""
+    """A reliability diagram: (b,) arrays, a bin each, and its expected calibration error.
+
+    `counts` are of what `unit` says.
+    """
 
     counts: np.ndarray
     confidence: np.ndarray
@@ -69,6 +72,7 @@ class Bins:
     high: np.ndarray
     error: float
     error_by_chance: float
+    unit: str = "images"
 
 
 @dataclass(frozen=True)

@@ -16,13 +16,7 @@ from fishcli.locating.sureness import Sureness
 from fishcli.options.locate import detections_path
 from fishcli.runs.listing import METRICS
 from fishcli.runs.localiser import LocaliserRun
-from fishcli.runs.locate_scores import (
-    found_out_of_fold,
-    gain_of_crops,
-    mean_boxes,
-    scores_beside_mean_box,
-    scores_by,
-)
+from fishcli.runs.locate_scores import found_out_of_fold, gain_of_crops, measured
 from fishcli.scoring.cropping import CropGain
 from fishcli.scoring.detecting import Detected
 
@@ -53,7 +47,7 @@ def write_found(
     in_train = pd.DataFrame([row for part in parts for row in part], columns=COLUMNS)
     gain = gain_of_crops(detected, boxes, sizes)
     metrics = {
-        **_metrics(folds, boxes, detected),
+        **measured(folds, boxes, detected),
         "crops": None if gain is None else _kept(gain),
         "sureness": {"slope": of_all.slope, "offset": of_all.offset},
     }
@@ -99,19 +93,6 @@ def _write(
 def _rows(split: str, image: str, detected: Detected) -> list[tuple[object, ...]]:
     pairs = zip(detected.confidences, detected.boxes, strict=True)
     return [(split, image, confidence, *box) for confidence, box in pairs]
-
-
-def _metrics(folds: pd.DataFrame, boxes: list[np.ndarray], detected: list[Detected]) -> dict[str, Any]:
-    """All figures, whole and by fold, the mean box's beside them."""
-    fold = folds["fold"].to_numpy()
-    constant = mean_boxes(boxes, fold)
-    by_fold = scores_by(fold, detected, constant, boxes)
-    kind = "random" if (folds["group"] == "").all() else "grouped"
-    return {
-        "folds": kind,
-        **scores_beside_mean_box(detected, constant, boxes),
-        "by_fold": [{"fold": k, **scores} for k, scores in by_fold.items()],
-    }
 
 
 def _kept(gain: CropGain) -> dict[str, object]:

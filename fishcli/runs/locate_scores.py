@@ -74,13 +74,26 @@ def scores_beside_mean_box(
 def scores_by(
     parts: np.ndarray, found: list[Detected], constant: list[Detected], boxes: list[np.ndarray]
 ) -> dict[Any, dict[str, Any]]:
-    """The figures of `scores_beside_mean_box` for each of the parts (n,) that photos are of, in their order."""
+    """The figures of `scores_beside_mean_box` for each part by name; `parts` (n,) says who is of which."""
     scores = {}
     for name in np.unique(parts):
         rows = np.flatnonzero(parts == name)
         here = ([each[row] for row in rows] for each in (found, constant, boxes))
         scores[name.item()] = scores_beside_mean_box(*here)
     return scores
+
+
+def measured(folds: pd.DataFrame, boxes: list[np.ndarray], detected: list[Detected]) -> dict[str, Any]:
+    """All figures, whole and by fold, the mean box's beside them."""
+    fold = folds["fold"].to_numpy()
+    constant = mean_boxes(boxes, fold)
+    by_fold = scores_by(fold, detected, constant, boxes)
+    kind = "random" if (folds["group"] == "").all() else "grouped"
+    return {
+        "folds": kind,
+        **scores_beside_mean_box(detected, constant, boxes),
+        "by_fold": [{"fold": k, **scores} for k, scores in by_fold.items()],
+    }
 
 
 def gain_of_crops(found: list[Detected], boxes: list[np.ndarray], sizes: np.ndarray) -> CropGain | None:

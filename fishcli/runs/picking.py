@@ -42,7 +42,7 @@ def pick_run(models_dir: Path, name: str | None) -> Run:
     if name is not None:
         if is_of_localiser(models_dir / name / CONFIG):
             raise FishError(
-                f"the run {name} is a localiser's: it finds boxes and knows no classes. See what it is worth: "
+                f"the run {name} is a localiser's: it finds boxes and knows no classes. What it is worth: "
                 f"{advised('report', ReportConfig, models_dir=models_dir)} {shlex.quote(name)}. Compute "
                 "features of what it finds, for heads to learn from: "
                 f"{advised('features', FeaturesConfig, crop=str(models_dir / name))}."

@@ -45,8 +45,8 @@ def reliability_of(sure: np.ndarray, is_right: np.ndarray, seed: int = 0) -> Rel
     """How sure answers are against how often they are right.
 
     The expected calibration error is the mean distance between the two over the bins, weighed by answers
-    (Naeini, Cooper & Hauskrecht 2015). It is above 0 by chance alone, the more so the fewer answers there are;
-    how far is found by drawing answers that are right as often as they are sure (Bröcker & Smith 2007).
+    (Naeini, Cooper & Hauskrecht 2015). It is above 0 by chance alone, the more so the fewer answers there
+    are; how far is found by drawing answers that are right as often as they are sure (Bröcker & Smith 2007).
 
     Args:
         sure: (n,) 0 to 1, one at least.

@@ -11,7 +11,8 @@ from fake_run import IMAGE, bare_run, rich_run
 from pages import LINKS, MAX_BYTES, Page, texts
 
 from fishcli.report.pages.page import NARROW, WIDE
-from fishcli.report.pages.run import _figures, _gap_said, _looked_rows, _score_rows, _sentence, run_page
+from fishcli.report.pages.run import _figures, _gap_said, _looked_rows, _sentence, run_page
+from fishcli.report.pages.words import score_rows
 from fishcli.report.plots import answers as answer_plots
 from fishcli.report.plots import run as run_plots
 from fishcli.report.run_facts import Part
@@ -154,8 +155,8 @@ def test_characters_that_no_page_may_hold_are_replaced():
 
 FACTS = rich_run()
 PLOTS = {
-    "class": (run_plots.row_dots, _score_rows(FACTS.by_class)),
-    "group": (run_plots.row_dots, _score_rows(FACTS.by_group)),
+    "class": (run_plots.row_dots, score_rows(FACTS.by_class)),
+    "group": (run_plots.row_dots, score_rows(FACTS.by_group)),
     "looked": (run_plots.row_dots, _looked_rows(FACTS)),
     "confusion": (answer_plots.confusion_matrix, ([name for name, _ in FACTS.class_counts], FACTS.confusion)),
     "reliability": (answer_plots.reliability_diagram, (FACTS.bins, FACTS.raw_bins)),

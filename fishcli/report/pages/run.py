@@ -4,20 +4,26 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from fishcli.report.pages.page import fit, render, twice_drawn
+from fishcli.report.pages.words import (
+    FOLDS_SAID,
+    curves_said,
+    ious_said,
+    reliability_said,
+    rows_said,
+    score_rows,
+)
 from fishcli.report.pictures import embedded_jpeg
 from fishcli.report.plots import answers as answer_plots
 from fishcli.report.plots import run as run_plots
 from fishcli.report.plots.panels import signed
 from fishcli.report.plots.run import Rows
-from fishcli.report.run_facts import Gap, Part, RunFacts
+from fishcli.report.run_facts import Gap, RunFacts
 from fishcli.report.tables import run as run_tables
 from fishcli.report.tables.cells import Table, ends
 
 if TYPE_CHECKING:
     from markupsafe import Markup
     from matplotlib.figure import Figure
-
-FOLDS_SAID = {"grouped": "On groups it has not seen (grouped folds)", "random": "On random folds"}
 
 
 def run_page(facts: RunFacts) -> str:
@@ -114,9 +120,9 @@ def _tables(facts: RunFacts) -> dict[str, Table]:
 def _figures(facts: RunFacts) -> "dict[str, Markup]":
     """The plots that there are numbers for, by name."""
     rows = {
-        "class": _score_rows(facts.by_class),
-        "group": _score_rows(facts.by_group),
-        "fold": _score_rows(facts.by_fold),
+        "class": score_rows(facts.by_class),
+        "group": score_rows(facts.by_group),
+        "fold": score_rows(facts.by_fold),
         "looked": _looked_rows(facts),
     }
     matrix = ([name for name, _ in facts.class_counts], facts.confusion) if facts.has_classes else None
@@ -124,36 +130,18 @@ def _figures(facts: RunFacts) -> "dict[str, Markup]":
     views = [(int(n), scores[measure]) for n, scores in facts.by_views.items() if measure in scores]
     bins = None if facts.bins is None else (facts.bins, facts.raw_bins)
     known: dict[str, tuple[Any, Callable[[Any, float], Figure], Callable[[Any], str]]] = {
-        **{name: (content, run_plots.row_dots, _rows_said) for name, content in rows.items()},
+        **{name: (content, run_plots.row_dots, rows_said) for name, content in rows.items()},
         "confusion": (matrix, answer_plots.confusion_matrix, _matrix_said),
-        "reliability": (bins, answer_plots.reliability_diagram, _reliability_said),
-        "curves": (facts.curves if facts.curves[0] else None, run_plots.training_curves, _curves_said),
+        "reliability": (bins, answer_plots.reliability_diagram, reliability_said),
+        "curves": (facts.curves if facts.curves[0] else None, run_plots.training_curves, curves_said),
         "views": (views if len(views) > 1 else None, run_plots.loss_by_views, _views_said),
-        "ious": (facts.ious, run_plots.iou_histogram, _ious_said),
+        "ious": (facts.ious, run_plots.iou_histogram, ious_said),
     }
     return {
         name: twice_drawn(name, said(content), draw, content)
         for name, (content, draw, said) in known.items()
         if content is not None
     }
-
-
-def _score_rows(parts: list[Part]) -> Rows | None:
-    """Log losses beside the prior's; box IoU beside the mean box's where there is no log loss."""
-    notes = {part.name: f"{part.n_images:,} image{'s' * (part.n_images != 1)}" for part in parts}
-    losses = [(part.name, part.log_loss, part.prior_log_loss) for part in parts]
-    ious = [(part.name, part.box_iou, part.mean_box_iou) for part in parts]
-    for values, label, lower in (
-        (losses, "log loss, out of fold", True),
-        (ious, "box IoU, out of fold", False),
-    ):
-        known = [(name, a, b) for name, a, b in values if a is not None and b is not None]
-        if known:
-            names, found, references = zip(*known, strict=True)
-            return Rows(
-                list(names), [notes[name] for name in names], list(found), list(references), label, lower
-            )
-    return None
 
 
 def _looked_rows(facts: RunFacts) -> Rows | None:
@@ -172,47 +160,12 @@ def _looked_rows(facts: RunFacts) -> Rows | None:
     )
 
 
-def _rows_said(rows: Rows) -> str:
-    """Rows of dots in words."""
-    order = sorted(range(len(rows.names)), key=lambda k: rows.values[k], reverse=rows.lower_is_better)
-    say = "{:.1%}".format if rows.is_share else "{:.3f}".format
-    said = [f"{rows.names[k]} {say(rows.values[k])} against {say(rows.references[k])}" for k in order[:3]]
-    return f"{rows.label}, {len(rows.names)} rows with what there is to beat. Worst: {', '.join(said)}."
-
-
 def _matrix_said(content: tuple[list[str], Any]) -> str:
     names, counts = content
     right, n_images = counts.diagonal().sum(), counts.sum()
     return f"Confusion matrix of {len(names)} classes: {right:,} of {n_images:,} images are right."
 
 
-def _reliability_said(content: Any) -> str:
-    bins, raw = content
-    before = "" if raw is None else f"; before the temperature {raw.error:.3f}"
-    said = [
-        f"{sure:.0%} sure, {right:.0%} right"
-        for sure, right in zip(bins.confidence, bins.accuracy, strict=True)
-    ]
-    return f"Reliability diagram, expected calibration error {bins.error:.3f}{before}. {'; '.join(said)}."
-
-
-def _curves_said(curves: list[dict[str, list[tuple[int, float]]]]) -> str:
-    said = []
-    for name in curves[0]:
-        first, last = (sum(each[name][k][1] for each in curves) / len(curves) for k in (0, -1))
-        said.append(f"{name} from {first:.3g} to {last:.3g}")
-    n_epochs = curves[0]["loss"][-1][0]
-    return f"Training losses of {len(curves)} folds over {n_epochs} epochs, on average: {', '.join(said)}."
-
-
 def _views_said(content: list[tuple[int, float]]) -> str:
     said = [f"{n}: {value:.3f}" for n, value in content]
     return f"Out-of-fold score by the number of test-time views. {', '.join(said)}."
-
-
-def _ious_said(content: Any) -> str:
-    ious, mean_ious = content
-    return (
-        f"Histogram of the IoU of {len(ious):,} predicted boxes with the true ones: mean {ious.mean():.2f}, "
-        f"{(ious > 0.5).mean():.0%} over 0.5; the mean box has {mean_ious.mean():.2f}."
-    )

@@ -81,7 +81,7 @@ def reliability_diagram(content: tuple[Bins, Bins | None], width: float) -> "Fig
         bare(each, size)
         each.set_xlim(0, 1)
         each.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0%", "25%", "50%", "75%", "100%"])
-        each.set_xlabel("how sure: probability of the answer", color=DIM, fontsize=size)
+        each.set_xlabel("how sure: probability of being right", color=DIM, fontsize=size)
     panel.set_ylim(-0.03, 1.03)
     panel.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0%", "25%", "50%", "75%", "100%"])
     panel.set_ylabel("how often right", color=DIM, fontsize=size)
@@ -103,7 +103,7 @@ def reliability_diagram(content: tuple[Bins, Bins | None], width: float) -> "Fig
     )
     left = np.minimum((bins.confidence * 10).astype(int), 9) / 10
     amounts.bar(left, bins.counts, 0.1, align="edge", color=ACCENT, edgecolor=BACK, linewidth=0.8)
-    amounts.set_ylabel("images", color=DIM, fontsize=size)
+    amounts.set_ylabel(bins.unit, color=DIM, fontsize=size)
     amounts.yaxis.set_major_locator(round_ticks(5, is_whole=True, prune="lower"))
     return figure
 

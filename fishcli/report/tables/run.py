@@ -96,11 +96,11 @@ def looked_table(parts: list[Looked], what: str) -> Table:
     return Table(f"Share of the class map inside the boxes by {what}", headings, rows)
 
 
-def settings_table(settings: dict[str, tuple[str, bool]]) -> Table:
-    """The options of train, those that are not at their default first."""
+def settings_table(settings: dict[str, tuple[str, bool]], command: str = "train") -> Table:
+    """The options of a command, those that are not at their default first."""
     order = sorted(settings.items(), key=lambda each: each[1][1])
     rows = [
         [Cell(name), Cell(value, is_quiet=is_default), Cell("default" if is_default else "", is_quiet=True)]
         for name, (value, is_default) in order
     ]
-    return Table("Options of train", ["option", "value", ""], rows, n_text=3)
+    return Table(f"Options of {command}", ["option", "value", ""], rows, n_text=3)

@@ -1,23 +1,19 @@
 """The surest mistakes of a run, with their photos."""
 
-import io
-
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from fishcli.basics.errors import FishError
 from fishcli.basics.progress import say
 from fishcli.dataset.annotations import BOX_COLUMNS
-from fishcli.dataset.photos import UnreadableImageError
-from fishcli.dataset.thumbnails import read_small
 from fishcli.options.train import RunConfig
-from fishcli.report.heatmaps import Boxes, overlay
+from fishcli.report.heatmaps import Boxes
 from fishcli.report.run_facts import Mistake
 from fishcli.runs.run import Run
 from fishcli.runs.seeing.answers import Answers
 from fishcli.runs.seeing.map_drawings import draw_images
 from fishcli.runs.seeing.map_inputs import load_map_inputs
+from fishcli.runs.seeing.small_photos import boxed_photo, jpeg_of
 
 N_MISTAKES = 8
 PHOTO = (420, 300)  # pixels, width and height at most: about twice what the page shows
@@ -52,7 +48,7 @@ def small_heatmaps(run: Run, config: RunConfig, images: list[str]) -> dict[str, 
     except FishError as error:
         say(f"the report is written without heatmaps: {error}")
         return {}
-    return {drawn.image: _jpeg(drawn.small) for drawn in draw_images(inputs, images)}
+    return {drawn.image: jpeg_of(drawn.small) for drawn in draw_images(inputs, images)}
 
 
 def describe_mistakes(answers: Answers, rows: np.ndarray, heatmaps: dict[str, bytes]) -> list[Mistake]:
@@ -79,16 +75,6 @@ def _photo(answers: Answers, row: int) -> bytes | None:
     """A small JPEG of a photo with its true boxes and the predicted one; None where it can't be read."""
     if answers.paths is None:
         return None
-    try:
-        photo = read_small(answers.paths[row], PHOTO, answers.reading)
-    except UnreadableImageError:
-        return None
-    photo.thumbnail(PHOTO)
     mine = answers.all_boxes[answers.all_boxes["image"] == answers.images[row]]
-    return _jpeg(overlay(photo, None, Boxes(mine[BOX_COLUMNS].to_numpy(np.float64), answers.boxes[row])))
-
-
-def _jpeg(picture: Image.Image) -> bytes:
-    jpeg = io.BytesIO()
-    picture.save(jpeg, "JPEG", quality=82)
-    return jpeg.getvalue()
+    boxes = Boxes(mine[BOX_COLUMNS].to_numpy(np.float64), answers.boxes[row])
+    return boxed_photo(answers.paths[row], boxes, PHOTO, answers.reading)
