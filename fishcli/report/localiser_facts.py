@@ -52,7 +52,7 @@ class CropsSaid:
 
 @dataclass(frozen=True)
 class LocaliserFacts:
-    """All that the page of a localiser's run shows.
+    """All that the page of a localiser's run shows; some photos have a true box.
 
     Attributes:
         name: the run's.
@@ -62,8 +62,8 @@ class LocaliserFacts:
         n_boxes: true boxes.
         scores: as in metrics.json: of all photos, those of the mean box beside them.
         by_group, by_fold: the same of parts of the photos, by name; groups with many photos first.
-        crops: None where no photo has a true box.
-        precision_recall: likewise.
+        crops: whether they pay.
+        precision_recall: of all boxes found.
         bins: how sure of a box's centre being in a true box, against how often it is.
         ious: (n,) of the surest boxes in photos with a true box, and (n,) of the mean box there.
         curves: for each fold the mean training loss: name -> (epoch from 1, loss).
@@ -82,10 +82,10 @@ class LocaliserFacts:
     scores: dict[str, Any]
     by_group: dict[str, dict[str, Any]]
     by_fold: dict[str, dict[str, Any]]
-    crops: CropsSaid | None
-    precision_recall: PrecisionRecall | None
+    crops: CropsSaid
+    precision_recall: PrecisionRecall
     bins: Bins
-    ious: tuple[np.ndarray, np.ndarray] | None
+    ious: tuple[np.ndarray, np.ndarray]
     curves: list[dict[str, list[tuple[int, float]]]]
     sheets: tuple[list[Seen], list[Seen]]
     n_wrong: int

@@ -75,6 +75,7 @@ def test_detections_are_of_every_photo_and_sure_as_they_are_right(located):
     assert metrics["folds"] == "grouped"
     assert {"box_iou", "mean_box_iou", "centre_in_box", "average_precision", "auc_any"} <= metrics.keys()
     assert [each["n_images"] for each in metrics["by_fold"]] == [12, 12]
+    assert metrics["crops"]["n_photos"] == 16
 
 
 def test_each_training_photos_boxes_are_of_the_fold_that_had_not_seen_it(root, monkeypatch):

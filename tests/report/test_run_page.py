@@ -10,11 +10,13 @@ from fake_audit import LONG, NASTY
 from fake_run import IMAGE, bare_run, rich_run
 from pages import LINKS, MAX_BYTES, Page, texts
 
+from fishcli.report.localiser_facts import PrecisionRecall
 from fishcli.report.pages.page import NARROW, WIDE
 from fishcli.report.pages.run import _figures, _gap_said, _looked_rows, _sentence, run_page
 from fishcli.report.pages.words import score_rows
 from fishcli.report.plots import answers as answer_plots
 from fishcli.report.plots import run as run_plots
+from fishcli.report.plots.detections import precision_recall_curve
 from fishcli.report.run_facts import Part
 
 
@@ -163,6 +165,10 @@ PLOTS = {
     "curves": (run_plots.training_curves, FACTS.curves),
     "views": (run_plots.loss_by_views, [(1, 0.9), (2, 0.8), (4, 0.85), (8, 0.84)]),
     "ious": (run_plots.iou_histogram, FACTS.ious),
+    "precision": (
+        precision_recall_curve,
+        PrecisionRecall(np.linspace(0, 1, 900), np.linspace(1, 0, 900), (0.08, 0.09), 0.6),
+    ),
 }
 
 

@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from fishcli.scoring.detecting import Detected, average_precision, score_detections
+from fishcli.scoring.detecting import (
+    Detected,
+    average_precision,
+    precision_over_recall,
+    score_detections,
+    surest_ious,
+)
 
 BOX = np.array([0.2, 0.2, 0.6, 0.6])
 ELSEWHERE = np.array([0.7, 0.7, 0.9, 0.9])
@@ -44,3 +50,15 @@ def test_confidence_tells_whether_there_is_anything():
     true = [BOX[None], BOX[None], np.zeros((0, 4)), np.zeros((0, 4))]
     assert score_detections(photos, true)["auc_any"] == pytest.approx(0.75)
     assert np.isnan(score_detections(photos[:2], true[:2])["auc_any"])
+
+
+def test_recall_and_precision_are_those_of_the_surest_detections_so_far():
+    photos = [detected(BOX, confidences=[0.9]), detected(ELSEWHERE, BOX, confidences=[0.8, 0.7]), detected()]
+    recall, precision = precision_over_recall(photos, [BOX[None]] * 3)
+    np.testing.assert_allclose(recall, [1 / 3, 1 / 3, 2 / 3])
+    np.testing.assert_allclose(precision, [1, 1 / 2, 2 / 3])
+
+
+def test_the_surest_boxes_overlap_is_0_where_nothing_was_found_and_unknown_where_nothing_is():
+    photos = [detected(BOX, ELSEWHERE), detected(), detected(BOX)]
+    np.testing.assert_allclose(surest_ious(photos, [BOX[None], BOX[None], np.zeros((0, 4))]), [1, 0, np.nan])

@@ -52,8 +52,6 @@ def localiser_page(facts: LocaliserFacts) -> str:
 def _sentence(facts: LocaliserFacts) -> str:
     """What the run is worth, in one sentence with its folds and what there is to beat."""
     where, scores = FOLDS_SAID[facts.folds], facts.scores
-    if scores["box_iou"] is None:
-        return f"{where}, nothing of {facts.name} could be measured: no photo has a box."
     return (
         f"{where}, {facts.name} puts the centre of its surest box into a true one in "
         f"{scores['centre_in_box']:.0%} of photos with one, at a mean IoU of {scores['box_iou']:.2f}; the "

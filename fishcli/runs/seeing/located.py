@@ -36,6 +36,8 @@ N_PHOTOS = 16
 """On a sheet."""
 PHOTO = (400, 300)  # pixels, width and height at most: about twice what the page shows
 SURE = 0.5
+N_SHOWN = 3
+"""Found boxes on a photo: the surest, and the next ones where they are SURE."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ def gather_located(this_run: LocaliserRun, config: ReportConfig) -> LocaliserFac
     scores = measured(images, boxes, found)
     _compare(this_run, scores)
     gain = gain_of_crops(found, boxes, images[["height", "width"]].to_numpy())
+    assert gain is not None  # some photos have a box
     ious, mean_ious = (surest_ious(each, boxes) for each in (found, located.constant))
     has_box = ~np.isnan(ious)
     sure = np.concatenate([each.confidences for each in found])
@@ -85,10 +88,10 @@ def gather_located(this_run: LocaliserRun, config: ReportConfig) -> LocaliserFac
         scores=scores,
         by_group=_by_group(located),
         by_fold={f"fold {k}": each for k, each in by_fold.items()},
-        crops=None if gain is None else CropsSaid(gain.figures, gain.verdict, crop_lines(this_run, config)),
-        precision_recall=_precision_recall(located, scores) if has_box.any() else None,
+        crops=CropsSaid(gain.figures, gain.verdict, crop_lines(this_run, config)),
+        precision_recall=_precision_recall(located, scores),
         bins=Bins(**dataclasses.asdict(reliability_of(sure, np.concatenate(right))), unit="boxes"),
-        ious=(ious[has_box], mean_ious[has_box]) if has_box.any() else None,
+        ious=(ious[has_box], mean_ious[has_box]),
         curves=[mean_curves([{"loss": each["losses"]}]) for each in kept],
         sheets=(
             [_seen(located, row, ious[row], config) for row in evenly],
@@ -154,18 +157,25 @@ def _precision_recall(located: Located, scores: dict[str, Any]) -> PrecisionReca
 
 
 def _wrong(located: Located) -> np.ndarray:
-    """The rows of photos whose surest box has its centre in no true one, the surest first."""
-    pairs = zip(located.found, located.boxes, strict=True)
-    wrong = [len(each.boxes) > 0 and not centres_inside(each.boxes[:1], true)[0] for each, true in pairs]
+    """The rows of photos whose surest box has its centre in no true one, the surest first.
+
+    Where nothing is there, what was found is wrong only where it was SURE.
+    """
+    wrong = [
+        len(each.boxes) > 0
+        and not centres_inside(each.boxes[:1], true)[0]
+        and (len(true) > 0 or each.confidences[0] >= SURE)
+        for each, true in zip(located.found, located.boxes, strict=True)
+    ]
     rows = np.flatnonzero(wrong)
     return rows[np.argsort([-located.found[row].confidences[0] for row in rows], kind="stable")]
 
 
 def _seen(located: Located, row: int, iou: float, config: ReportConfig) -> Seen:
-    """A photo with its true boxes, the surest found one and all others of which it is SURE."""
+    """A photo with its true boxes and N_SHOWN found ones at most."""
     photo, found, true = located.images.iloc[row], located.found[row], located.boxes[row]
-    shown = found.confidences >= SURE
-    shown[:1] = True
+    rank = np.arange(len(found.confidences))
+    shown = (rank == 0) | ((rank < N_SHOWN) & (found.confidences >= SURE))
     said = ", ".join(f"{confidence:.0%}" for confidence in found.confidences[shown])
     detail = [f"fold {photo['fold']}", "no true box" if np.isnan(iou) else f"IoU {iou:.2f}"]
     if photo["group"]:
