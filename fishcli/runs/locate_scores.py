@@ -78,8 +78,9 @@ def scores_by(
     scores = {}
     for name in np.unique(parts):
         rows = np.flatnonzero(parts == name)
-        here = ([each[row] for row in rows] for each in (found, constant, boxes))
-        scores[name.item()] = scores_beside_mean_box(*here)
+        scores[name.item()] = scores_beside_mean_box(
+            [found[row] for row in rows], [constant[row] for row in rows], [boxes[row] for row in rows]
+        )
     return scores
 
 

@@ -65,8 +65,8 @@ def crop_gain(regions: np.ndarray, true_boxes: Sequence[np.ndarray]) -> CropGain
         regions: (n, 4) the crops, as fractions of their photos, of boxes found by who had not seen them.
         true_boxes: (k, 4) of each photo, k = 0 where nothing is there.
     """
-    rows = np.flatnonzero([len(true) > 0 for true in true_boxes])
-    if not len(rows):
+    rows = [row for row, true in enumerate(true_boxes) if len(true)]
+    if not rows:
         return None
     sides = regions[:, 2:] - regions[:, :2]
     middles = np.hstack([0.5 - sides / 2, 0.5 + sides / 2])
