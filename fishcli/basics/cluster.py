@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
 from typing import Any
 
+from fishcli.basics.backends import chosen_backend
 from fishcli.basics.errors import FishError
 from fishcli.basics.progress import say, set_quiet, warn
 
@@ -20,8 +21,8 @@ LOOK_SECONDS = 5.0
 AHEAD = 4
 """So many tasks a worker's thread are with the scheduler; the others are not made yet."""
 PACKAGES = (
-    *("fishcli", "tensorflow", "tensorflow-cpu", "keras", "openvino", "numpy", "scikit-learn", "pillow"),
-    *("albumentations", "opencv-python", "opencv-python-headless"),
+    *("fishcli", "tensorflow", "tensorflow-cpu", "jax", "torch", "keras", "openvino", "numpy"),
+    *("scikit-learn", "pillow", "albumentations", "opencv-python", "opencv-python-headless"),
 )
 """What results depend on: all workers have the versions that the command has."""
 
@@ -199,16 +200,16 @@ def _call(expected: dict[str, str], function: Callable[..., Any], *arguments: An
 def _check_versions(expected: dict[str, str]) -> None:
     """On a worker: raise FishError where its packages are not those of the command."""
     found = _versions()
-    if differing := [name for name in PACKAGES if found[name] != expected[name]]:
+    if differing := [name for name in expected if found[name] != expected[name]]:
         listed = ", ".join(f"{name} {found[name]} there, {expected[name]} here" for name in differing)
         raise FishError(
             f"this worker has other versions than the command: {listed}. Results would depend on who "
-            "computes them: install the same on all machines."
+            "computes them: install and set the same on all machines."
         )
 
 
 def _versions() -> dict[str, str]:
-    found = {}
+    found = {"KERAS_BACKEND": chosen_backend()}
     for name in PACKAGES:
         try:
             found[name] = version(name)

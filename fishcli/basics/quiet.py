@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
 
-from fishcli.basics.errors import FishError
+from fishcli.basics.backends import BACKENDS, chosen_backend
+from fishcli.basics.errors import FishError, cut
 from fishcli.basics.memory import keep_freed_memory
 
 ADVICE = (
@@ -46,19 +47,37 @@ def silenced_stderr() -> Iterator[None]:
 
 
 def load_keras() -> ModuleType:
-    """Import Keras on TensorFlow quietly, with deterministic operations, and return it.
+    """Import Keras on its backend quietly, TensorFlow with deterministic operations, and return it.
 
     Some lines get through `TF_CPP_MIN_LOG_LEVEL=3` at import, hence the redirection.
+
+    Raises:
+        FishError: `KERAS_BACKEND` names no backend that trains, or one that is not installed.
     """
     keep_freed_memory()
+    backend = chosen_backend()
+    if backend not in BACKENDS:
+        raise FishError(
+            f"KERAS_BACKEND={cut(backend, 40)}: fishcli computes through tensorflow, jax or torch. "
+            "Name one of them: export KERAS_BACKEND=tensorflow."
+        )
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    os.environ["KERAS_BACKEND"] = "tensorflow"
-    with silenced_stderr():
-        import keras
-        import tensorflow as tf
+    os.environ["KERAS_BACKEND"] = backend
+    try:
+        with silenced_stderr():
+            import keras
 
-    tf.get_logger().setLevel("ERROR")
-    tf.config.experimental.enable_op_determinism()
+            if keras.backend.backend() == "tensorflow":
+                import tensorflow as tf
+    except ModuleNotFoundError as error:
+        if error.name != backend:
+            raise
+        raise FishError(
+            f"KERAS_BACKEND={backend}: {BACKENDS[backend]} is not installed. Install it: pip install {backend}."
+        ) from None
+    if keras.backend.backend() == "tensorflow":
+        tf.get_logger().setLevel("ERROR")
+        tf.config.experimental.enable_op_determinism()
     return keras
 
 
@@ -69,7 +88,9 @@ def seeded_keras(seed: int) -> Iterator[None]:
     Layers draw the seeds of their weights and of their dropout when they are made. They draw them from
     Python's one generator, which other threads use too: those of a cluster's worker do.
     """
-    load_keras().utils.set_random_seed(seed)
+    keras = load_keras()
+    with silenced_stderr():  # Keras seeds TensorFlow too, where it is installed: it may be imported here
+        keras.utils.set_random_seed(seed)
     from keras.src.random import seed_generator
 
     kept = seed_generator.python_random

@@ -53,7 +53,7 @@ def run(config: FeaturesConfig) -> str:
     wanted = {
         split: (images, [*views, *copies] if split == "train" else views) for split, images in tables.items()
     }
-    engine = EngineChoice(config.engine, config.mixed_precision)
+    engine = EngineChoice(config.engine, config.precision)
     upkeep = Upkeep(
         data_dir=config.data_dir,
         reading=config.reading,

@@ -14,7 +14,14 @@ from fishcli.basics.progress import bar, say
 from fishcli.basics.remote import is_remote
 from fishcli.dataset.photos import warn_of_truncated
 from fishcli.features.backbones.backbone import Backbone
-from fishcli.features.backbones.engines import N_CHECKED, Engine, EngineChoice, checked, load_engine
+from fishcli.features.backbones.engines import (
+    N_CHECKED,
+    Engine,
+    EngineChoice,
+    checked,
+    choice_of,
+    load_engine,
+)
 from fishcli.features.backbones.stored import reload_backbone
 from fishcli.features.extract import Todo, features_of, find_todo, write_boxes
 from fishcli.features.photo_inputs import Inputs, SplitPlan, boxes_name, first_inputs, read_inputs
@@ -33,7 +40,7 @@ class ChunkTask:
         plan: of the chunk's images and those views only.
         choice: what computes.
         engine: its name, the same on all workers; "" for the first task, which asks for it.
-        batch_size: images that TensorFlow takes at a time.
+        batch_size: images that Keras takes at a time.
         unreadable: images that are known to be so.
     """
 
@@ -82,8 +89,7 @@ def extract_on(
     tasks = _tasks(store, todo, plan, how)
     (engine,) = cluster.run(name_engine, [(next(_tasks(store, todo, plan, how)),)])
     say(f"engine of the workers: {engine}")
-    found = "openvino" if engine.startswith("OpenVINO") else "tensorflow"
-    choice = replace(how[0], engine=found)
+    choice = choice_of(engine)
     for view, chunks in todo.missing.items():
         record_engine(store.store_dir / plan.split / view, chunks, engine)
     again: list[ChunkTask] = []
@@ -167,7 +173,7 @@ def compute_chunk(task: ChunkTask) -> ChunkDone:
     if engine.name != task.engine:
         raise FishError(
             f"it computes with {engine.name}, another worker with {task.engine}. Start workers of one kind, "
-            "or choose what all have: --engine tensorflow."
+            "or choose what all have: --engine keras --precision float32."
         )
     plan = task.plan
     if gone := [path for path in plan.paths if path is not None and not _seen(path)]:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fishcli.basics.backends import gradient
 from fishcli.basics.errors import FishError
 from fishcli.basics.quiet import load_keras
 from fishcli.heads.inputs import pool_maps
@@ -137,13 +138,12 @@ def _gradient(
     model: Any, inputs: dict[str, np.ndarray], targets: np.ndarray, centred: bool = True
 ) -> np.ndarray:
     """The gradient (n, ...) of each row's output `targets` (n,), less the mean output, by the features."""
-    import tensorflow as tf
+    ops = load_keras().ops
+    at, others = inputs["features"], {name: ops.convert_to_tensor(inputs[name]) for name in inputs}
 
-    tensors = {name: tf.constant(value) for name, value in inputs.items()}
-    with tf.GradientTape() as tape:
-        tape.watch(tensors["features"])
-        outputs = model(tensors, training=False)
-        wanted = tf.gather(outputs, targets, axis=1, batch_dims=1)
-        if centred:
-            wanted -= tf.reduce_mean(outputs, axis=1)
-    return np.asarray(tape.gradient(wanted, tensors["features"]), np.float64)
+    def wanted(features: Any) -> Any:
+        outputs = model({**others, "features": features}, training=False)
+        own = ops.take_along_axis(outputs, targets[:, None], axis=1)[:, 0]
+        return ops.sum(own - ops.mean(outputs, axis=1) if centred else own)
+
+    return gradient(wanted, at)

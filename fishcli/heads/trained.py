@@ -121,14 +121,13 @@ def named_inputs(features: Any, metadata: Any) -> dict[str, Any]:
 
 def in_batches(model: Any, inputs: dict[str, np.ndarray]) -> Any:
     """The outputs of a Keras model, called batch by batch: `predict` would trace a graph for each call."""
-    import tensorflow as tf
-
+    keras = load_keras()
     n = len(inputs["features"])
     parts = []
     for start in range(0, n, PREDICT_BATCH):
         part = {name: value[start : start + PREDICT_BATCH] for name, value in inputs.items()}
-        parts.append(tf.nest.map_structure(lambda tensor: tensor.numpy(), model(part, training=False)))
-    return tf.nest.map_structure(lambda *each: np.concatenate(each), *parts)
+        parts.append(keras.tree.map_structure(keras.ops.convert_to_numpy, model(part, training=False)))
+    return keras.tree.map_structure(lambda *each: np.concatenate(each), *parts)
 
 
 def load_keras_head(path: Path, encoder: MetadataEncoder, counts: np.ndarray) -> FoldHead:

@@ -72,12 +72,13 @@ class FeaturesConfig(StoreConfig):
     batch_size: Annotated[int, Option(help="Images a batch, and a chunk of a new store.", min=1)] = 32
     workers: Annotated[int | None, Option(help="Decoding threads.", min=1, show_default="cores")] = None
     engine: Annotated[
-        Literal["auto", "tensorflow", "openvino"],
-        Option(help="What computes: auto is a GPU, else OpenVINO where installed, else TensorFlow."),
+        Literal["auto", "keras", "openvino"],
+        Option(help="What computes: auto is a GPU, else OpenVINO where installed, else Keras."),
     ] = "auto"
-    mixed_precision: Annotated[
-        bool, Option("--mixed-precision", help="float16 on a GPU, where that is faster.")
-    ] = False
+    precision: Annotated[
+        Literal["auto", "float32", "float16", "bfloat16"],
+        Option(help="What Keras computes in: auto is bfloat16 on a GPU that has it, if all but equal."),
+    ] = "auto"
     skip_unreadable: Annotated[
         bool, Option("--skip-unreadable", help="Go on without images that can't be read.")
     ] = False
