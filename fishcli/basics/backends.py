@@ -12,8 +12,8 @@ import numpy as np
 
 BACKENDS = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
 """By the names that Keras has for them; OpenVINO, which Keras knows too, can't train."""
-BFLOAT16_SINCE = 8
-"""The compute capability of NVIDIA's first GPUs that multiply matrices of bfloat16, the A100's."""
+TENSOR_CORES_SINCE = 7
+"""The compute capability of NVIDIA's first GPUs that multiply matrices of 16 bits much faster, Volta's."""
 
 
 @dataclass(frozen=True)
@@ -23,12 +23,12 @@ class Device:
     Attributes:
         kind: "GPU" or "CPU".
         name: the GPU's own; "CPU".
-        has_bfloat16: whether it is a GPU that is faster in bfloat16.
+        is_fast_in_16_bits: whether it is a GPU that computes much faster in them.
     """
 
     kind: str
     name: str
-    has_bfloat16: bool
+    is_fast_in_16_bits: bool
 
     @property
     def is_gpu(self) -> bool:
@@ -62,7 +62,7 @@ def backend_version() -> str:
 def find_device() -> Device:
     """Where the backend computes: on its first GPU, if it finds one."""
     name, capability = _FIND_GPU[backend_name()]()
-    return Device("GPU", name, capability >= BFLOAT16_SINCE) if name else CPU
+    return Device("GPU", name, capability >= TENSOR_CORES_SINCE) if name else CPU
 
 
 def _tensorflow_gpu() -> tuple[str, float]:
@@ -138,6 +138,22 @@ def compiled(model: Any, prepare: Callable[[Any], Any]) -> Callable[[np.ndarray]
     weights = trainable, [each.value for each in model.non_trainable_variables]
     in_graph = jax.jit(stateless)
     return lambda batch: np.asarray(in_graph(weights, batch))
+
+
+def in_precision(model: Any, precision: str) -> Any:
+    """A copy of a Keras model that computes in 16 bits; batch norm, as Keras has it, stays in float32.
+
+    Args:
+        model: in float32; it stays as it is.
+        precision: "float16" or "bfloat16".
+    """
+    import keras
+
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    for layer in copy._flatten_layers(include_self=False):
+        layer.dtype_policy = f"mixed_{precision}"
+    return copy
 
 
 def gradient(function: Callable[[Any], Any], at: np.ndarray) -> np.ndarray:

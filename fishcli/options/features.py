@@ -77,7 +77,7 @@ class FeaturesConfig(StoreConfig):
     ] = "auto"
     precision: Annotated[
         Literal["auto", "float32", "float16", "bfloat16"],
-        Option(help="What Keras computes in: auto is bfloat16 on a GPU that has it, if all but equal."),
+        Option(help="What Keras computes in: auto is float16 on a GPU, where features agree, else float32."),
     ] = "auto"
     skip_unreadable: Annotated[
         bool, Option("--skip-unreadable", help="Go on without images that can't be read.")
