@@ -18,7 +18,7 @@ from pathlib import Path
 
 from fishcli.basics.files import SEAL
 
-FEATURES = "--backbone fishnet --image-size 32x32 --batch-size 8 --engine tensorflow"
+FEATURES = "--backbone fishnet --image-size 32x32 --batch-size 8 --engine keras"
 COMMANDS = {
     "demo": "demo data --images 40 --boats 3",
     "features": f"features {FEATURES} --splits train --views 2 --augment 1",

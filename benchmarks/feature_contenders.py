@@ -167,7 +167,7 @@ def main() -> None:
     backbone = load_backbone(BackboneChoice(network, str(weights), (SIDE, SIDE)))
     contenders = {
         "fishcli": lambda: fishcli(backbone, folder),
-        "tensorflow": lambda: fishcli(backbone, folder, "tensorflow"),
+        "tensorflow": lambda: fishcli(backbone, folder, "keras"),
         "views": lambda: fishcli(backbone, folder, n_views=8),
         "memory": lambda: in_memory(backbone, folder),
         "keras": lambda: keras_loop(backbone, folder),

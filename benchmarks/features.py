@@ -34,7 +34,7 @@ AIMS = {
 """Against the Keras loop."""
 CONTENDERS = {
     "fishcli": "fishcli features, features written",
-    "tensorflow": "the same, --engine tensorflow",
+    "tensorflow": "the same, --engine keras",
     "keras": "Keras loop: load_img, model.predict",
     "dataset": "image_dataset_from_directory, predict",
     "onnx": "load_img, ONNX Runtime",

@@ -1,13 +1,13 @@
-"""Features' and fine-tuning's steps in images a second, fishcli's way against a bare loop, on any Keras backend.
+"""Features' and fine-tuning's steps in images a second, against a bare loop, on any Keras backend.
 
     KERAS_BACKEND=jax python benchmarks/gpu.py [--seconds 75]
     KERAS_BACKEND=torch python benchmarks/gpu.py [--seconds 75]
 
 It draws its photos and takes random weights, and needs NumPy, Keras and a backend, beside this repository's
-files. Decoding is left out: photos lie in memory, uint8. fishcli's way is what `fishcli features` and `fishcli
-finetune` call: batches come from memory, and features go back there; two threads do so, as on a GPU. The bare
-loop runs one graph, written for the backend, again and again on one batch that lies on the device already.
-What no time is left for is left out. Without a GPU: --batch 8 --size 96.
+files. Decoding is left out: photos lie in memory, uint8. fishcli's way: features by the function that `fishcli
+features` calls, from memory and back, in two threads, as it has on a GPU; tuning by Keras' `fit`. The bare loop
+runs one graph, written for the backend, again and again on one batch that lies on the device already. What no
+time is left for is left out. Without a GPU: --batch 8 --size 96.
 """
 
 import argparse
@@ -108,7 +108,8 @@ def features_bare(network, photos):
     if backend_name() == "jax":
         import jax
 
-        weights = [[v.value for v in part] for part in (network.trainable_variables, network.non_trainable_variables)]
+        parts = network.trainable_variables, network.non_trainable_variables
+        weights = [[each.value for each in part] for part in parts]
         graph = jax.jit(lambda weights, x: network.stateless_call(*weights, prepare(x), training=False)[0])
         step = lambda: graph(weights, batch)  # noqa: E731
     elif backend_name() == "torch":

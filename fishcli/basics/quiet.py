@@ -73,7 +73,8 @@ def load_keras() -> ModuleType:
         if error.name != backend:
             raise
         raise FishError(
-            f"KERAS_BACKEND={backend}: {BACKENDS[backend]} is not installed. Install it: pip install {backend}."
+            f"KERAS_BACKEND={backend}: {BACKENDS[backend]} is not installed. "
+            f"Install it: pip install {backend}."
         ) from None
     if keras.backend.backend() == "tensorflow":
         tf.get_logger().setLevel("ERROR")

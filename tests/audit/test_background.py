@@ -104,7 +104,7 @@ def colours():
     model = keras.Model(images, keras.layers.AveragePooling2D(8)(images))
     recipe = Recipe("colours", "pool", "", (32, 32), "squash", "none", "", "pillow")
     backbone = Backbone(recipe, model, lambda pixels: pixels / 255.0)
-    return backbone, load_engine(backbone, EngineChoice("tensorflow"), 8)
+    return backbone, load_engine(backbone, EngineChoice("keras"), 8)
 
 
 def competition(tmp_path, background_tells, n=48):

@@ -7,12 +7,21 @@ import numpy as np
 import pytest
 from conftest import noise, write_competition
 
+from fishcli.basics.backends import Device
 from fishcli.basics.errors import FishError
 from fishcli.basics.files import cache_dir
 from fishcli.commands import features as features_command
 from fishcli.features.backbones import engines
 from fishcli.features.backbones.backbone import BackboneChoice, load_backbone
-from fishcli.features.backbones.engines import Engine, EngineChoice, checked, load_engine
+from fishcli.features.backbones.engines import (
+    COARSE_TOLERANCE,
+    TOLERANCE,
+    Engine,
+    EngineChoice,
+    checked,
+    choice_of,
+    load_engine,
+)
 from fishcli.features.store.arrays import chunk_path
 from fishcli.features.store.store import FeatureStore
 from fishcli.options.features import FeaturesConfig
@@ -65,9 +74,9 @@ def test_engines_compute_what_keras_computes(network, layer, size, pool):
     backbone = load_backbone(BackboneChoice(network, weights, size, layer=layer, pool=pool))
     images = photos(6, size)
     expected = by_keras(backbone, images)
-    for name in ("tensorflow", "openvino") if engines.load_openvino() else ("tensorflow",):
-        engine = load_engine(backbone, EngineChoice(name), BATCH)
-        assert engine.name.lower().startswith(name)
+    for choice in ("keras", "openvino") if engines.load_openvino() else ("keras",):
+        engine = load_engine(backbone, EngineChoice(choice), BATCH)
+        assert engine.name.startswith({"keras": "TensorFlow", "openvino": "OpenVINO"}[choice])
         found = in_engine(engine, images)
         assert found.shape == expected.shape
         assert np.abs(found - expected).max() < 1e-4 * np.abs(expected).max()
@@ -91,30 +100,72 @@ def test_auto_is_openvino_without_a_gpu_and_its_telemetry_stays_out(backbone):
     assert sys.modules.get("openvino_telemetry") is None
 
 
-def test_without_openvino_auto_is_tensorflow_and_asking_for_it_names_the_extra(backbone, monkeypatch):
+def test_without_openvino_auto_is_keras_and_asking_for_it_names_the_extra(backbone, monkeypatch):
     monkeypatch.setattr(engines, "load_openvino", lambda: None)
     assert load_engine(backbone, EngineChoice(), BATCH).name.startswith("TensorFlow")
     with pytest.raises(FishError, match=r"pip install 'fishcli\[openvino\]'"):
         load_engine(backbone, EngineChoice("openvino"), BATCH)
 
 
-def test_mixed_precision_needs_a_gpu(backbone):
-    with pytest.raises(FishError, match="finds no GPU"):
-        load_engine(backbone, EngineChoice(mixed_precision=True), BATCH)
+def test_keras_computes_in_16_bits_where_asked_and_says_how_far_off_they_are(backbone, capsys):
+    images = pixels(3, backbone)
+    engine = load_engine(backbone, EngineChoice(precision="bfloat16"), BATCH)
+    assert "bfloat16" in engine.name
+    assert checked(engine, backbone, images, BATCH) is engine
+    assert "it differs from Keras by at most" in capsys.readouterr().err
+    exact, coarse = by_keras(backbone, images), in_engine(engine, images)
+    assert coarse.dtype == np.float32
+    assert 1e-4 < np.abs(coarse - exact).max() / exact.max() < 0.1
+    np.testing.assert_array_equal(by_keras(backbone, images), exact)  # the backbone itself stays exact
+
+
+@pytest.mark.parametrize(("tolerance", "used"), [(0.1, "float16"), (1e-9, "float32")])
+def test_auto_is_float16_on_a_fast_gpu_unless_features_differ(backbone, monkeypatch, tolerance, used):
+    monkeypatch.setattr(engines, "find_device", lambda: Device("GPU", "some GPU", True))
+    monkeypatch.setattr(engines, "COARSE_TOLERANCE", tolerance)
+    engine = load_engine(backbone, EngineChoice(), BATCH)
+    assert engine.name.endswith("(GPU, float16)")
+    assert checked(engine, backbone, pixels(2, backbone), BATCH).name.endswith(f"(GPU, {used})")
+
+
+def test_auto_is_float32_on_a_gpu_that_gains_nothing(backbone, monkeypatch):
+    monkeypatch.setattr(engines, "find_device", lambda: Device("GPU", "some GPU", False))
+    assert load_engine(backbone, EngineChoice(), BATCH).name.endswith("(GPU, float32)")
+
+
+def test_openvino_is_refused_in_16_bits_and_beside_another_backend(backbone, monkeypatch):
+    with pytest.raises(FishError, match="--precision float16: OpenVINO computes in float32"):
+        load_engine(backbone, EngineChoice("openvino", "float16"), BATCH)
+    monkeypatch.setattr(engines, "backend_name", lambda: "jax")
+    with pytest.raises(FishError, match="KERAS_BACKEND is jax"):
+        load_engine(backbone, EngineChoice("openvino"), BATCH)
 
 
 @pytest.mark.parametrize(
-    ("factor", "is_exact", "engine_name"),
+    ("name", "choice"),
     [
-        (1 + 1e-2, True, "TensorFlow"),
-        (np.nan, True, "TensorFlow"),
-        (1 + 1e-5, True, "off"),
-        (1.01, False, "off"),
+        ("OpenVINO 2026.4.1 (CPU, float32)", EngineChoice("openvino", "float32")),
+        ("PyTorch 2.13.0+cu130 (GPU, float16)", EngineChoice("keras", "float16")),
     ],
 )
-def test_an_engine_that_is_off_does_not_compute(backbone, capsys, factor, is_exact, engine_name):
+def test_an_engine_is_chosen_again_by_its_name(name, choice):
+    assert choice_of(name) == choice
+
+
+@pytest.mark.parametrize(
+    ("factor", "tolerance", "engine_name"),
+    [
+        (1 + 1e-2, TOLERANCE, "TensorFlow"),
+        (np.nan, TOLERANCE, "TensorFlow"),
+        (np.nan, COARSE_TOLERANCE, "TensorFlow"),
+        (1 + 1e-5, TOLERANCE, "off"),
+        (1 + 1e-2, COARSE_TOLERANCE, "off"),
+        (2.0, np.inf, "off"),
+    ],
+)
+def test_an_engine_that_is_off_does_not_compute(backbone, capsys, factor, tolerance, engine_name):
     images = pixels(3, backbone)
-    off = Engine("off", lambda batch: by_keras(backbone, batch) * factor, 1, 1, is_exact)
+    off = Engine("off", lambda batch: by_keras(backbone, batch) * factor, 1, 1, tolerance)
     used = checked(off, backbone, images, BATCH)
     assert used.name.startswith(engine_name)
     said = capsys.readouterr().err
@@ -157,7 +208,7 @@ def test_a_folder_that_cannot_be_written_costs_only_time(backbone, monkeypatch, 
 
 
 @openvino_only
-def test_what_openvino_cannot_convert_is_computed_by_tensorflow(backbone, monkeypatch, capsys, tmp_path):
+def test_what_openvino_cannot_convert_is_computed_by_keras(backbone, monkeypatch, capsys, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
 
     def refuse(*args):
@@ -165,7 +216,7 @@ def test_what_openvino_cannot_convert_is_computed_by_tensorflow(backbone, monkey
 
     monkeypatch.setattr(engines.load_openvino(), "convert_model", refuse)
     assert load_engine(backbone, EngineChoice(), BATCH).name.startswith("TensorFlow")
-    assert "OpenVINO can't take fishnet (no such operation): TensorFlow computes" in capsys.readouterr().err
+    assert "OpenVINO can't take fishnet (no such operation): Keras computes" in capsys.readouterr().err
 
 
 @openvino_only
@@ -184,7 +235,7 @@ def test_the_store_is_the_same_whichever_engine_and_says_which_made_each_chunk(t
         )
         return FeatureStore(tmp_path / features_command.run(config))
 
-    one, other = compute("openvino", "one"), compute("tensorflow", "other")
+    one, other = compute("openvino", "one"), compute("keras", "other")
     assert one.recipe == other.recipe
     mine, theirs = (each.read("train", "identity").astype(np.float32) for each in (one, other))
     np.testing.assert_allclose(mine, theirs, atol=2e-3 * theirs.max())
@@ -193,6 +244,6 @@ def test_the_store_is_the_same_whichever_engine_and_says_which_made_each_chunk(t
     assert name.startswith("OpenVINO")
     assert json.loads(path.read_text())[name] == [0, 1, 2]
     chunk_path(one.array("train", "identity"), 1).unlink()
-    compute("tensorflow", "one")
+    compute("keras", "one")
     made = {name.split()[0]: chunks for name, chunks in json.loads(path.read_text()).items()}
     assert made == {"OpenVINO": [0, 2], "TensorFlow": [1]}

@@ -162,4 +162,3 @@ def _keras_engine(backbone: Backbone, batch_size: int, precision: str) -> Engine
     tolerance = TOLERANCE if used == "float32" else COARSE_TOLERANCE if precision == "auto" else np.inf
     name = f"{backend_version()} ({device.kind}, {used})"
     return Engine(name, compute, batch_size, 2 if device.is_gpu else 1, tolerance)
-
