@@ -4,10 +4,10 @@
     KERAS_BACKEND=torch python benchmarks/gpu.py [--seconds 75]
 
 It draws its photos and takes random weights, and needs NumPy, Keras and a backend, beside this repository's
-files. Decoding is left out: photos lie in memory, uint8. fishcli's way: features by the function that `fishcli
-features` calls, from memory and back, in two threads, as it has on a GPU; tuning by Keras' `fit`. The bare loop
-runs one graph, written for the backend, again and again on one batch that lies on the device already. What no
-time is left for is left out. Without a GPU: --batch 8 --size 96.
+files. Decoding is left out: photos lie in memory, uint8. fishcli's way is, of features, the function that
+`fishcli features` calls, from memory and back, in two threads, as it has on a GPU; of tuning, Keras' `fit`.
+The bare loop runs one graph, written for the backend, again and again on one batch that lies on the device
+already. What no time is left for is left out. Without a GPU: --batch 8 --size 96.
 """
 
 import argparse

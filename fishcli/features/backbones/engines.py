@@ -15,7 +15,11 @@ from fishcli.features.backbones.openvino_engine import first_line, openvino_comp
 TOLERANCE = 1e-3
 """The most by which an engine in float32 may differ from Keras, relative to the features' scale."""
 COARSE_TOLERANCE = 0.1
-"""The same of 16 bits that the user has not asked for."""
+"""The same of 16 bits that the user has not asked for.
+
+MobileNetV2 0.35 in float16 was 0.08 off on real photos, and its heads' losses the same to 0.001; in bfloat16
+it was 0.6 off, and they differed by 0.02.
+"""
 N_CHECKED = 8
 """So many images are computed by Keras too."""
 
