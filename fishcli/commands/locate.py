@@ -12,7 +12,6 @@ from fishcli.dataset.groups import load_groups
 from fishcli.dataset.images import dataset_digest, load_tests, load_train
 from fishcli.features.upkeep import Upkeep, bring_up_to_date
 from fishcli.options.locate import LocateConfig
-from fishcli.options.views import first_views
 from fishcli.runs.crop_lines import crop_lines
 from fishcli.runs.listing import CONFIG
 from fishcli.runs.localiser import LocaliserRun, localiser_settings
@@ -25,7 +24,7 @@ from fishcli.runs.run import check_name
 def run(config: LocateConfig) -> str:
     """Train localisers, or go on with interrupted ones; returns their figures and the detections' file."""
     check_name(config.name)
-    views = first_views(config.views)
+    views = config.chosen_views
     train = load_train(config.data_dir, config.reading)
     has_tests = any(path.is_dir() for path in config.data_dir.glob("test*"))
     tests = load_tests(config.data_dir, config.reading) if has_tests else {}

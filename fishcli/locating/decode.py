@@ -8,6 +8,8 @@ import numpy as np
 from fishcli.dataset.boxes import box_iou
 from fishcli.locating.targets import cell_middles
 
+BATCH = 16
+"""Photos that a model sees at a time."""
 N_CELLS = 200
 """Cells of a map that are looked at, the surest."""
 N_BOXES = 10
@@ -33,17 +35,24 @@ class CellBoxes:
 
 def cell_boxes(model: Any, maps: np.ndarray) -> list[CellBoxes]:
     """The boxes of each photo's surest cells, from its maps (n, h, w, channels)."""
-    output = model(maps.astype(np.float32), training=False)
-    logits, distances = (np.asarray(output[name], np.float64) for name in ("score", "distances"))
     rows, columns = cell_middles(maps.shape[1:3])
     y, x = (each.ravel() for each in np.meshgrid(rows, columns, indexing="ij"))
+    outputs = [_outputs(model, maps[start : start + BATCH]) for start in range(0, len(maps), BATCH)]
+    logits, distances = (np.concatenate(each) for each in zip(*outputs, strict=True))
     found = []
-    for logit, sides in zip(logits.reshape(len(maps), -1), distances.reshape(len(maps), -1, 4), strict=True):
+    for logit, sides in zip(logits, distances, strict=True):
         best = np.argsort(-logit, kind="stable")[:N_CELLS]
         left, top, right, bottom = sides[best].T
         boxes = np.stack([x[best] - left, y[best] - top, x[best] + right, y[best] + bottom], axis=1)
         found.append(CellBoxes(np.clip(boxes, 0.0, 1.0), 1 / (1 + np.exp(-logit[best]))))
     return found
+
+
+def _outputs(model: Any, maps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The logits (n, cells) and distances (n, cells, 4) of a few maps, float64."""
+    output = model(maps.astype(np.float32), training=False)
+    logits, distances = (np.asarray(output[name], np.float64) for name in ("score", "distances"))
+    return logits.reshape(len(maps), -1), distances.reshape(len(maps), -1, 4)
 
 
 def merge(views: list[CellBoxes]) -> CellBoxes:

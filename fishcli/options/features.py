@@ -45,7 +45,8 @@ class FeaturesConfig(StoreConfig):
     layer: Annotated[
         str | None,
         Option(
-            help="Cut at its output; stage1 to stage5: the last whose map has 1/2 to 1/32 of the sides.",
+            help="Cut at its output; stage1 to stage5: the last whose map has 1/2 to 1/32 of the sides, "
+            "before the next stage widens it.",
             show_default="the last",
         ),
     ] = None

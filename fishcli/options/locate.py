@@ -7,6 +7,7 @@ from typing import Annotated
 from typer import Option
 
 from fishcli.options.train import RunConfig
+from fishcli.options.views import ViewNames, first_views, named_views
 
 AUTO = "auto"
 
@@ -32,6 +33,7 @@ class LocateConfig(RunConfig):
         str, Option(help="Cut here; stage4 is the last layer whose map has a 16th of the input's sides.")
     ] = "stage4"
     views: Annotated[int, Option(help="Learn from the first N views, and average them.", min=1)] = 2
+    view_names: ViewNames = None
     folds: Annotated[int, Option(help="Folds.")] = 5
     groups: Annotated[
         str, Option(help="What must not straddle a fold: auto (groups.csv), none, size, or a CSV.")
@@ -46,6 +48,11 @@ class LocateConfig(RunConfig):
     skip_unreadable: Annotated[
         bool, Option("--skip-unreadable", help="Go on without images that can't be read.")
     ] = False
+
+    @property
+    def chosen_views(self) -> list[str]:
+        """The names of the views to learn from; FishError for unknown ones."""
+        return first_views(self.views) if self.view_names is None else named_views(self.view_names.split(","))
 
 
 def detections_path(run_dir: Path) -> Path:

@@ -36,7 +36,7 @@ def locate_line(run_dir: Path, store: str, settings: dict[str, Any], **changes: 
         settings: as its config.json has them.
         changes: other options.
     """
-    options = {name: value for name, value in settings.items() if name != "view_names"}
+    options = {**settings, "view_names": as_options(settings["view_names"], "upright")["view_names"]}
     places = {"models_dir": run_dir.parent, "features": store, "name": run_dir.name}
     try:
         return advised("locate", LocateConfig, **{**places, **options, **changes})

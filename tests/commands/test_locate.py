@@ -23,6 +23,7 @@ from fishcli.options.seeing import HeatmapConfig, RunsConfig
 from fishcli.options.train import CompareConfig
 from fishcli.runs import locating
 from fishcli.runs.crops import read_crops
+from fishcli.runs.localiser import LocaliserRun
 from fishcli.runs.picking import pick_run
 from fishcli.runs.seeing.map_inputs import load_map_inputs
 
@@ -153,6 +154,15 @@ def test_crops_become_a_store_of_their_own_heads_on_it_and_a_submission(root):
     fit(root, **LINEAR, folds=2, name="crops")
     assert pick_run(root / "models", "crops").store == store.recipe.name
     assert len(submit(root, run="crops")) == 6
+
+
+def test_a_localiser_takes_views_by_name_and_its_line_makes_it_again(root):
+    locate.run(locate_config(root, name="named", view_names="random1,identity", epochs=1))
+    this_run = LocaliserRun.open(root / "models" / "named")
+    assert this_run.view_names == ["identity", "random1"]
+    assert "--view-names identity,random1" in this_run.locate_line()
+    locate.run(locate_config(root, name="named", view_names="identity,random1", epochs=1))  # is there
+    assert "view-names" not in LocaliserRun.open(root / "models" / "locate").locate_line()
 
 
 def test_boxes_of_heads_on_crops_are_told_in_the_photo(root):

@@ -85,14 +85,14 @@ def test_it_has_the_parameters_of_the_torch_network_less_the_classifier(name, n_
 @pytest.mark.parametrize(
     ("stage", "layer", "shape"),
     [
-        ("stage1", "block2a_expand_activation", (32, 48, 96)),
-        ("stage2", "block3a_expand_activation", (16, 24, 144)),
-        ("stage3", "block4a_expand_activation", (8, 12, 240)),
-        ("stage4", "block6a_expand_activation", (4, 6, 672)),
-        ("stage5", "top_activation", (2, 3, 1280)),
+        ("stage1", "block1a_project_bn", (32, 48, 16)),
+        ("stage2", "block2b_add", (16, 24, 24)),
+        ("stage3", "block3b_add", (8, 12, 40)),
+        ("stage4", "block5c_add", (4, 6, 112)),
+        ("stage5", "block7a_project_bn", (2, 3, 320)),
     ],
 )
-def test_stages_are_the_last_maps_of_their_size(built_once, stage, layer, shape):
+def test_stages_are_the_last_maps_of_their_size_before_they_are_widened(built_once, stage, layer, shape):
     backbone = load_backbone(choice(layer=stage))
     assert (backbone.recipe.layer, backbone.feature_shape) == (layer, shape)
 

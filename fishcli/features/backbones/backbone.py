@@ -26,7 +26,10 @@ from fishcli.options.reading import Transparency
 FISHNET = "fishnet"
 BACKBONES = (FISHNET, *LITE, *APPLICATIONS)
 STAGES = ("stage1", "stage2", "stage3", "stage4", "stage5")
-"""Layers by the size of their maps: stageN is the last whose map has 1/2^N of the input's sides."""
+"""Layers by the size of their maps: stageN is the last whose map has 1/2^N of the input's sides, before the
+next stage widens it."""
+POINTWISE = ("Activation", "BatchNormalization", "Dropout", "ReLU")
+"""Classes of layers that see each place of a map by itself; so do 1x1 convolutions."""
 
 
 @dataclass(frozen=True)
@@ -178,7 +181,7 @@ def _build(keras: Any, choice: BackboneChoice) -> tuple[Any, Callable[[Any], Any
 
 
 def _layer_name(keras: Any, model: Any, choice: BackboneChoice) -> str:
-    """The layer that `choice` names, or the last one; of a stage the last at which a model can be cut."""
+    """The layer that `choice` names, or the last one; of a stage the last that can be cut at, unwidened."""
     asked = choice.layer or model.layers[-1].name
     if asked not in STAGES or asked in [layer.name for layer in model.layers]:
         return str(asked)
@@ -190,11 +193,31 @@ def _layer_name(keras: Any, model: Any, choice: BackboneChoice) -> str:
                 _cut(keras, model, layer.name)
             except FishError:  # inside a branch
                 continue
-            return str(layer.name)
+            return str(_before_widening(layer).name)
     raise FishError(
         f"--layer {asked}: no layer of {choice.backbone} has maps of {sides[0]}x{sides[1]} for an input of "
         "{}x{}. Name another stage, or a layer.".format(*choice.image_size)
     )
+
+
+def _before_widening(layer: Any) -> Any:
+    """The narrowest of the layers from which `layer` is computed place by place.
+
+    An inverted residual begins with a 1x1 convolution to six times the channels, at the size of the stage
+    before: cut behind it, maps would hold the same in six times the numbers.
+    """
+    narrowest = layer
+    while _is_pointwise(layer):
+        layer = layer.input._keras_history.operation
+        if layer.output.shape[-1] < narrowest.output.shape[-1]:
+            narrowest = layer
+    return narrowest
+
+
+def _is_pointwise(layer: Any) -> bool:
+    kind = type(layer).__name__
+    is_narrow = kind == "Conv2D" and (layer.kernel_size, layer.strides) == ((1, 1), (1, 1))
+    return is_narrow or kind in POINTWISE
 
 
 def _cut(keras: Any, model: Any, layer: str) -> Any:
