@@ -17,7 +17,7 @@ from fishcli.basics.quiet import drop_advice
 from fishcli.basics.remote import parse_path, reaching
 from fishcli.basics.streams import make_printable, show
 from fishcli.basics.unwritable import CANNOT_BE_WRITTEN, NO_ROOM
-from fishcli.options import audit, data, features, locate, predict, seeing, train
+from fishcli.options import audit, data, features, finetune, locate, predict, seeing, train
 from fishcli.options.command_lines import asked_for
 from fishcli.options.places import Config, options_for
 
@@ -141,6 +141,7 @@ COMMANDS = {
     "features": (features.FeaturesConfig, "features"),
     "locate": (locate.LocateConfig, "locate"),
     "train": (train.TrainConfig, "train"),
+    "finetune": (finetune.FinetuneConfig, "finetune"),
     "compare": (train.CompareConfig, "compare"),
     "predict": (predict.PredictConfig, "predict"),
     "ensemble": (predict.EnsembleConfig, "ensemble"),

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sized
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from fishcli.basics.streams import RED, YELLOW, leave_closed, marked
 
@@ -88,6 +88,7 @@ class Lines:
         """Begin to count to `total` (0 where it is unknown) `unit`s of `what`."""
         self.total, self.what, self.unit = total, what, unit
         self.n = self.n_said = 0
+        self.postfix = ""
         self.started = self.said = time.monotonic()
 
     def update(self, n: int = 1) -> None:
@@ -95,6 +96,10 @@ class Lines:
         self.n += n
         if self.n - self.n_said >= self.total / N_LINES and time.monotonic() - self.said >= LINE_SECONDS:
             self._say()
+
+    def set_postfix_str(self, postfix: str, refresh: bool = True) -> None:
+        """Say something behind the numbers from now on, as tqdm's bars do."""
+        self.postfix = postfix
 
     def __enter__(self) -> "Lines":
         """Begin."""
@@ -111,7 +116,8 @@ class Lines:
         self.n_said, self.said = self.n, time.monotonic()
         elapsed = self.said - self.started
         # 0 columns: no bar, only numbers.
-        say(tqdm.format_meter(self.n, self.total, elapsed, 0, f"{self.what}: ", unit=self.unit))
+        shown: dict[str, Any] = {"prefix": f"{self.what}: ", "unit": self.unit, "postfix": self.postfix}
+        say(tqdm.format_meter(self.n, self.total, elapsed, 0, **shown))
 
 
 def _length(items: Iterable[object]) -> int:

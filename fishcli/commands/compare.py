@@ -9,7 +9,6 @@ from fishcli.basics.errors import FishError
 from fishcli.basics.files import write_csv
 from fishcli.basics.locks import alone
 from fishcli.basics.progress import say, warn
-from fishcli.features.backbones.stored import reload_tail
 from fishcli.heads.choices import needs_maps
 from fishcli.heads.inputs import Features
 from fishcli.heads.joined import HeadStore, name_of, parts_of
@@ -105,8 +104,6 @@ def _check_all(entries: list[TrainConfig], stores: dict[str, HeadStore], data: T
             "its table."
         )
     check_same_images([part for store in stores.values() for part in parts_of(store)], data.train)
-    for name in dict.fromkeys(str(entry.features) for entry in entries if entry.head == "tail"):
-        reload_tail(parts_of(stores[name])[0])
 
 
 def _train_all_on(address: str, entries: list[tuple[TrainConfig, TrainData]]) -> None:

@@ -10,7 +10,6 @@ from fishcli.basics.files import read_json, write_text
 from fishcli.basics.locks import alone
 from fishcli.features.store.again import features_line
 from fishcli.features.store.store import FeatureStore
-from fishcli.heads.choices import default_of
 from fishcli.options.command_lines import flag
 from fishcli.options.seeing import ReportConfig
 from fishcli.options.train import split_stores
@@ -19,7 +18,7 @@ from fishcli.report.pages.localiser import localiser_page
 from fishcli.report.pages.run import run_page
 from fishcli.report.run_facts import Gap, RunFacts
 from fishcli.runs.picking import pick_localiser, pick_run
-from fishcli.runs.run import Run
+from fishcli.runs.run import Run, usual_settings
 from fishcli.runs.seeing import measures as measures
 from fishcli.runs.seeing.answers import Answers, read_answers
 from fishcli.runs.seeing.gap import find_sibling, measure_gap, sibling_command
@@ -59,6 +58,7 @@ def gather(this_run: Run, config: ReportConfig) -> RunFacts:
     looked, looked_lead = measures.where_it_looks(this_run, config, answers)
     has_iou = ~np.isnan(answers.ious)
     facts, commands, commands_note = _reproduce(this_run, config)
+    usual = usual_settings(this_run.settings["head"])
     kept = [read_json(this_run.fold_path(k, ".json")) for k in range(this_run.settings["folds"])]
     counts = np.bincount(answers.labels, minlength=len(this_run.class_names)).tolist()
     return RunFacts(
@@ -89,7 +89,7 @@ def gather(this_run: Run, config: ReportConfig) -> RunFacts:
         looked_lead=looked_lead,
         mistakes=describe_mistakes(answers, rows, heatmaps),
         settings={
-            flag(name): (str(value), value == default_of(name))
+            flag(name): (str(value), value == usual[name])
             for name, value in this_run.settings.items()
             if name != "copies"
         },

@@ -46,11 +46,11 @@ def _about(this_run: Run, head: FoldHead) -> str:
     settings, encoder = this_run.settings, head.encoder
     kept = [read_json(this_run.fold_path(k, ".json")) for k in range(settings["folds"])]
     seconds = sum(each["seconds"] for each in kept)
-    heads = "" if settings["seeds"] == 1 else f" x {settings['seeds']} seeds"
+    heads = "" if this_run.n_members == 1 else f" x {this_run.n_members} heads"
     size = sum(
         this_run.model_path(k, member).stat().st_size
         for k in range(settings["folds"])
-        for member in range(settings["seeds"])
+        for member in range(this_run.n_members)
     )
     metadata = "no metadata"
     if encoder.n_columns:

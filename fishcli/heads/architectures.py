@@ -27,7 +27,6 @@ def build_head(
     encoder: MetadataEncoder,
     prior: np.ndarray,
     mean_box: Any,
-    tail: Any = None,
 ) -> Any:
     """Build a head of `config.head`.
 
@@ -37,7 +36,6 @@ def build_head(
         encoder: of the metadata; its columns are the head's second input.
         prior: (C,) the class prior of the training rows; the class output starts there.
         mean_box: (4,) mean box of the training rows, where the box output starts; None for no box output.
-        tail: for the head "tail": the Keras model of the backbone's remaining layers; trained in place.
 
     Returns:
         An uncompiled model: inputs "features" (batch, ...) and, where there are columns, "metadata"
@@ -49,14 +47,14 @@ def build_head(
     features = keras.Input(feature_shape, name="features")
     metadata = keras.Input((encoder.n_columns,), name="metadata") if encoder.n_columns else None
     joined = _embed(keras.layers, metadata, encoder.n_embedded)
-    start = HeadStart(config, features, joined, np.asarray(prior, np.float64), tail)
+    start = HeadStart(config, features, joined, np.asarray(prior, np.float64))
     outputs = {}
     if len(prior) > 1:
         activation = "linear" if config.loss == "hinge" else "softmax"
         for name, scores in builders()[config.head](start).items():
             outputs[name] = keras.layers.Activation(activation, name=name)(scores)
     if mean_box is not None:
-        outputs["box"] = _box_output(keras, features, config.dropout, np.asarray(mean_box, np.float64))
+        outputs["box"] = box_output(keras, features, config.dropout, np.asarray(mean_box, np.float64))
     inputs = {"features": features} if metadata is None else {"features": features, "metadata": metadata}
     return keras.Model(inputs, outputs, name=config.head)
 
@@ -69,7 +67,6 @@ def builders() -> dict[str, Builder]:
         "gap": pooled.gap,
         "dense": pooled.dense,
         "attention": pooled.attention,
-        "tail": pooled.tail,
         "fcn": convolutional.fcn,
         "allconv": convolutional.allconv,
         "inception": convolutional.inception,
@@ -87,7 +84,7 @@ def _embed(layers: Any, metadata: Any, n_embedded: int) -> Any:
     return layers.Concatenate()([embedded, metadata[:, n_embedded:]])
 
 
-def _box_output(keras: Any, features: Any, dropout: float, mean_box: np.ndarray) -> Any:
+def box_output(keras: Any, features: Any, dropout: float, mean_box: np.ndarray) -> Any:
     """Box corners from sigmoid centre and size, branching off before any global pooling."""
     layers, ops = keras.layers, keras.ops
     hidden = layers.BatchNormalization(momentum=MOMENTUM)(features)

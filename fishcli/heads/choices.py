@@ -6,8 +6,12 @@ from typing import Any, Literal
 
 from fishcli.basics.errors import FishError, choose
 from fishcli.dataset.metadata import check_metadata
-from fishcli.options.command_lines import flag
+from fishcli.options.command_lines import advised, flag
+from fishcli.options.finetune import FINETUNE, FinetuneConfig
 from fishcli.options.train import TrainConfig
+
+TAIL = "tail"
+"""What `finetune` was called while it was a head."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +38,9 @@ HEADS = {
     "inception": HeadKind("keras", "maps"),
     "residual": HeadKind("keras", "maps"),
     "attention": HeadKind("keras", "maps"),
-    "tail": HeadKind("keras", "maps"),
 }
+OF_FINETUNE = HeadKind("keras", "maps")
+"""The kind of what `finetune` trains, and of what earlier runs called the head "tail"."""
 
 POOLED_BY = {"gap": "avg", "dense": "max"}
 """What `--pooling auto` means for the heads that it concerns."""
@@ -46,6 +51,11 @@ OF_KERAS = (
     *("label_smoothing", "focal", "mixup", "sample_pairing", "smote", "balance", "pseudo"),
 )
 """Options that change nothing for a head that scikit-learn fits."""
+
+
+def kind_of(head: str) -> HeadKind:
+    """The kind of a run's head; FishError for an unknown one."""
+    return OF_FINETUNE if head in (FINETUNE, TAIL) else HEADS[choose(head, HEADS, "head")]
 
 
 def pooling_of(config: TrainConfig) -> str:
@@ -68,6 +78,8 @@ def check_options(config: TrainConfig) -> None:
         FishError: an unknown head or metadata; an option that the head has no use for, or two that exclude
             each other.
     """
+    if config.head == TAIL:
+        raise FishError(f"--head tail is a command of its own: {advised(FINETUNE, FinetuneConfig)}.")
     kind = HEADS[choose(config.head, HEADS, "head")]
     check_metadata(config.metadata)
     if kind.fitted_by == "sklearn" and "size-embedding" in config.metadata:

@@ -21,14 +21,12 @@ class HeadStart:
         features: the Keras input (batch, h, w, channels), or (batch, channels) of pooled features.
         metadata: (batch, m), size embeddings already applied, or None.
         prior: (C,) the class prior of the training rows.
-        tail: for the head "tail", the backbone's remaining layers; else None.
     """
 
     config: TrainConfig
     features: Any
     metadata: Any
     prior: np.ndarray
-    tail: Any = None
 
     @property
     def has_maps(self) -> bool:

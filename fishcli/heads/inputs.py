@@ -43,7 +43,6 @@ class HeadInputs:
         views: the names of the v cached views and augmented copies.
         features: (v, n, ...) float16, maps or pooled.
         boxes: (v, n, 4) float32, fractions of each view's input, NaN where there is none.
-        tail: for the head "tail": the pre-trained Keras model of the backbone's remaining layers.
     """
 
     images: pd.DataFrame
@@ -52,7 +51,6 @@ class HeadInputs:
     views: list[str]
     features: Features
     boxes: np.ndarray
-    tail: Any = None
 
 
 class Listed(Protocol):

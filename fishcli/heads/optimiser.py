@@ -8,28 +8,21 @@ keras: Any = load_keras()
 
 WEIGHT_DECAY = 0.05
 WARM_UP = 0.1
-TAIL_RATE = 0.1
-"""Share of the learning rate that pre-trained layers get."""
 
 
 class HeadAdamW(keras.optimizers.AdamW):
-    """AdamW (Loshchilov & Hutter 2019), warm-up and cosine decay; pre-trained variables move slower.
+    """AdamW (Loshchilov & Hutter 2019), warm-up and cosine decay; biases and scales are not decayed."""
 
-    Pre-trained variables, biases and scales are not decayed.
-    """
-
-    def __init__(self, model: Any, slow: list[Any], lr: float, n_steps: int) -> None:
-        """For all trainable variables of `model`, those of `slow` at a tenth of `lr`, over `n_steps`."""
+    def __init__(self, model: Any, lr: float, n_steps: int) -> None:
+        """For all trainable variables of `model`, at up to `lr`, over `n_steps`."""
         warm_up = max(1, round(WARM_UP * n_steps))
         schedule = keras.optimizers.schedules.CosineDecay(
             0.0, max(1, n_steps - warm_up), warmup_target=lr, warmup_steps=warm_up
         )
         super().__init__(schedule, weight_decay=WEIGHT_DECAY)
         self._rate: Any = None
-        self._slow = {self._var_key(variable) for variable in slow}
         variables = model.trainable_variables
-        undecayed = [each for each in variables if len(each.shape) < 2 or self._is_slow(each)]
-        self.exclude_from_weight_decay(var_list=undecayed)
+        self.exclude_from_weight_decay(var_list=[each for each in variables if len(each.shape) < 2])
         self.build(variables)
 
     def apply(self, grads: Any, trainable_variables: Any = None) -> None:
@@ -40,18 +33,9 @@ class HeadAdamW(keras.optimizers.AdamW):
         finally:
             self._rate = None  # a tensor of this graph means nothing in another
 
-    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """One variable's step."""
-        rate = learning_rate * TAIL_RATE if self._is_slow(variable) else learning_rate
-        super().update_step(gradient, variable, rate)
-
     def _all_reduce_sum_gradients(self, grads_and_vars: Any) -> Any:
         """Gradients as they are: one device has nothing to sum, and Keras' way never lets go of a graph."""
         return [(gradient, variable) for gradient, variable in grads_and_vars if gradient is not None]
 
     def _get_current_learning_rate(self) -> Any:
         return super()._get_current_learning_rate() if self._rate is None else self._rate
-
-    def _is_slow(self, variable: Any) -> bool:
-        # Steps are given TensorFlow's variables rather than Keras'; the key is the same for both.
-        return self._var_key(variable) in self._slow

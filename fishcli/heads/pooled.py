@@ -1,4 +1,4 @@
-"""Heads that pool maps into a vector: global pooling, dense layers, attention, the backbone's own tail."""
+"""Heads that pool maps into a vector: global pooling, dense layers, attention."""
 
 from typing import Any
 
@@ -47,20 +47,6 @@ def attention(start: HeadStart) -> dict[str, Any]:
     weights = layers.Softmax(axis=(1, 2), name="attention_map")(earned)
     hidden = start.join(ops.sum(ops.multiply(maps, weights), axis=(1, 2)))
     return {"class": start.scores(layers.Dropout(start.config.dropout)(hidden))}
-
-
-def tail(start: HeadStart) -> dict[str, Any]:
-    """The backbone's own remaining layers, then `gap`: fine-tuning without recomputing the bottom.
-
-    Their batch norms stay as pre-trained, statistics and all: small batches would only blur them.
-    """
-    layers = load_keras().layers
-    if start.tail is None:
-        raise ValueError("the head tail needs the backbone's remaining layers")
-    for layer in start.tail.layers:
-        layer.trainable = not isinstance(layer, layers.BatchNormalization)
-    maps = start.tail(start.features)
-    return {"class": _regression(start, layers.GlobalAveragePooling2D()(maps))}
 
 
 def _globally_pooled(start: HeadStart) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 from fishcli.basics.backends import backend_name
 from fishcli.basics.cluster import stop_if_cancelled
 from fishcli.basics.errors import FishError
-from fishcli.basics.quiet import load_keras, seeded_keras
+from fishcli.basics.quiet import seeded_keras
 from fishcli.dataset.classes import smoothed_prior
 from fishcli.dataset.metadata import MetadataEncoder
 from fishcli.heads.architectures import build_head
@@ -29,29 +29,22 @@ def fit_keras(
 
     Each row and epoch draws one of the cached views and copies.
     """
-    keras = load_keras()
     counts = np.bincount(inputs.labels[train_rows], minlength=int(inputs.labels.max()) + 1)
     encoder = MetadataEncoder.fit(config.metadata, inputs.images.iloc[train_rows])
     boxes = inputs.boxes[0, train_rows]
     known = boxes[~np.isnan(boxes).any(axis=1)]
     mean_box = known.mean(axis=0) if len(known) else None
-    tail = None
     with seeded_keras(seed):
-        if inputs.tail is not None:  # a copy: each fold starts at the pre-trained weights
-            tail = keras.models.clone_model(inputs.tail)
-            tail.set_weights(inputs.tail.get_weights())
         shape = inputs.features.shape[2:]
-        model = build_head(config, shape, encoder, smoothed_prior(counts), mean_box, tail)
+        model = build_head(config, shape, encoder, smoothed_prior(counts), mean_box)
     examples = Examples(config, inputs, train_rows, (encoder, counts), seed, pseudo)
-    losses = _train(config, model, examples, counts, [] if tail is None else tail.trainable_variables)
+    losses = _train(config, model, examples, counts)
     if not all(math.isfinite(value) for values in losses.values() for value in values):
         raise FishError(f"the training loss is not finite. Pass a lower --lr than {config.lr}.")
     return KerasHead(model, encoder, counts), losses
 
 
-def _train(
-    config: TrainConfig, model: Any, examples: Examples, counts: np.ndarray, slow: list[Any]
-) -> dict[str, list[float]]:
+def _train(config: TrainConfig, model: Any, examples: Examples, counts: np.ndarray) -> dict[str, list[float]]:
     """Train `model`; returns each epoch's mean losses by name.
 
     TensorFlow has a loop of its own, of which one graph takes many steps at a time: `fit` takes twice its
@@ -60,7 +53,7 @@ def _train(
     from fishcli.heads.optimiser import HeadAdamW
 
     outputs = list(model.output)
-    optimizer = HeadAdamW(model, slow, config.lr, examples.n_steps * config.epochs)
+    optimizer = HeadAdamW(model, config.lr, examples.n_steps * config.epochs)
     losses = make_losses(config, counts, outputs)
     blocks = ((number, block) for number in range(config.epochs) for block in examples.epoch(number))
     if backend_name() == "tensorflow":

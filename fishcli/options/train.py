@@ -9,7 +9,16 @@ from typer import Option
 from fishcli.basics.errors import FishError
 from fishcli.options.data import StoreConfig
 from fishcli.options.features import Scheduler
-from fishcli.options.views import ViewNames, ViewSet, chosen_views
+from fishcli.options.views import ViewNames, ViewSet, chosen_views, with_identity
+
+Metadata = Annotated[
+    str,
+    Option(
+        help="Image size: size (one-hot), size-embedding, size-numeric; of crops, how sure the detection is: "
+        "detection; several with +, or none."
+    ),
+]
+BoxRule = Annotated[Literal["largest", "union", "none"], Option(help="An image's target among its boxes.")]
 
 
 def split_stores(text: str) -> list[str]:
@@ -28,13 +37,30 @@ class RunConfig(StoreConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
-class FitConfig(RunConfig):
-    """What train and compare share: how heads are built and trained, on which folds."""
+class FoldsConfig(RunConfig):
+    """What all share that train a run: on which features and folds, and what becomes of its predictions."""
 
     folds: Annotated[int, Option(help="Folds.")] = 5
     groups: Annotated[
         str, Option(help="What must not straddle a fold: auto (groups.csv), none, size, or a CSV.")
     ] = "auto"
+    calibrate: Annotated[
+        Literal["temperature", "none"],
+        Option(help="Make predictions as sure as they are right out of fold."),
+    ] = "temperature"
+    seed: Annotated[int, Option(help="Of folds, weights and draws.", min=0, max=1_000_000)] = 0
+    memory_budget: Annotated[
+        float,
+        Option(
+            help="GiB an array of features may take in memory; a larger one is read from a file.", min=0.0
+        ),
+    ] = 4.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitConfig(FoldsConfig):
+    """What train and compare share: how heads are built and trained."""
+
     views: Annotated[int, Option(help="Draw each row and epoch from the first N of the view set.")] = 1
     view_set: ViewSet = "upright"
     epochs: Annotated[int, Option(help="Epochs; the last one is kept.", min=1)] = 60
@@ -72,17 +98,6 @@ class FitConfig(RunConfig):
     ] = False
     smote: Annotated[bool, Option("--smote", help="Fill small classes up between neighbours.")] = False
     seeds: Annotated[int, Option(help="Heads a fold, averaged.", min=1)] = 1
-    calibrate: Annotated[
-        Literal["temperature", "none"],
-        Option(help="Make predictions as sure as they are right out of fold."),
-    ] = "temperature"
-    seed: Annotated[int, Option(help="Of folds, weights and draws.", min=0, max=1_000_000)] = 0
-    memory_budget: Annotated[
-        float,
-        Option(
-            help="GiB an array of features may take in memory; a larger one is read from a file.", min=0.0
-        ),
-    ] = 4.0
     scheduler: Scheduler = None
 
 
@@ -98,21 +113,10 @@ class TrainConfig(FitConfig):
     ] = None
     head: Annotated[
         str,
-        Option(
-            help="linear, svm, forest; gap, dense; fcn, allconv, inception, residual, attention; tail (needs "
-            "features --layer)."
-        ),
+        Option(help="linear, svm, forest; gap, dense; fcn, allconv, inception, residual, attention."),
     ] = "gap"
-    metadata: Annotated[
-        str,
-        Option(
-            help="Image size: size (one-hot), size-embedding, size-numeric; of crops, how sure the detection "
-            "is: detection; several with +, or none."
-        ),
-    ] = "size"
-    boxes: Annotated[
-        Literal["largest", "union", "none"], Option(help="An image's target among its boxes.")
-    ] = "largest"
+    metadata: Metadata = "size"
+    boxes: BoxRule = "largest"
     view_names: ViewNames = None
     pseudo: Annotated[
         str | None, Option(help="RUN: learn from its confident test predictions too.", show_default="none")
@@ -138,13 +142,7 @@ class TrainConfig(FitConfig):
             FishError: the options contradict each other, or leave out the plain photo, whose score is the
                 run's.
         """
-        names = chosen_views(self.views, self.view_set, self.view_names)
-        if names[0] != "identity":
-            raise FishError(
-                f"--view-names {self.view_names}: identity must be among them, the plain photo, whose score "
-                "is the run's."
-            )
-        return names
+        return with_identity(chosen_views(self.views, self.view_set, self.view_names), self.view_names)
 
 
 @dataclass(frozen=True, kw_only=True)

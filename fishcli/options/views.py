@@ -85,6 +85,16 @@ def chosen_views(views: int, view_set: str, view_names: str | None) -> list[str]
     return named_views(view_names.split(","))
 
 
+def with_identity(names: list[str], view_names: str | None) -> list[str]:
+    """A run's views as they are; FishError where the plain photo lacks, whose score is the run's."""
+    if names[0] != "identity":
+        raise FishError(
+            f"--view-names {view_names}: identity must be among them, the plain photo, whose score is the "
+            "run's."
+        )
+    return names
+
+
 def as_options(names: Sequence[str], view_set: str) -> dict[str, object]:
     """The options that name these views: by number where they are the first of their set."""
     if tuple(names) == SETS[view_set][: len(names)]:

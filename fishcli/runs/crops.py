@@ -69,6 +69,12 @@ def keep_crops(store: FeatureStore, found: FoundCrops) -> None:
     write_csv(store.store_dir / CROPS, found.table)
 
 
+def keep_crops_of(source: FeatureStore, store: FeatureStore) -> None:
+    """Let a store of the same regions, at another layer or size, know what the source knows of them."""
+    if not (store.store_dir / CROPS).exists():
+        write_csv(store.store_dir / CROPS, read_crops(source))
+
+
 def with_regions(
     config: StoreConfig, store: FeatureStore, tables: dict[str, pd.DataFrame]
 ) -> dict[str, pd.DataFrame]:

@@ -79,16 +79,20 @@ def fit_member(
     pseudo_rows = None if pseudo is None else pseudo.rows(k)
     seed = int(np.random.SeedSequence([config.seed, k, member]).generate_state(1)[0])
     head, losses = fit_fold(config, inputs, np.flatnonzero(fold != k), seed, pseudo_rows)
-    proba, boxes = _predict_views(head, inputs, np.flatnonzero(fold == k), len(config.chosen_views))
+    proba, boxes = predict_views(head, inputs, np.flatnonzero(fold == k), len(config.chosen_views))
     stop_if_cancelled()  # else it could replace the head that was fitted in its place
     with whole_file(this_run.model_path(k, member)) as path:
         head.save(path)
-    kept = {
+    return FitDone(proba, boxes, kept_of(head), losses, time.perf_counter() - started)
+
+
+def kept_of(head: FoldHead) -> dict[str, Any]:
+    """What the fold's .json keeps of a head."""
+    return {
         "encoder": dataclasses.asdict(head.encoder),
         "counts": head.counts.tolist(),
         "n_parameters": head.n_parameters,
     }
-    return FitDone(proba, boxes, kept, losses, time.perf_counter() - started)
 
 
 def finish_fold(this_run: Run, k: int, fits: list[FitDone]) -> None:
@@ -103,7 +107,7 @@ def finish_fold(this_run: Run, k: int, fits: list[FitDone]) -> None:
     write_json(this_run.fold_path(k, ".json"), kept, sealed=True)
 
 
-def _predict_views(
+def predict_views(
     head: FoldHead, inputs: HeadInputs, rows: np.ndarray, n_views: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Predictions of `rows` under each of the first views: probabilities (v, n, C) and boxes (v, n, 4)."""

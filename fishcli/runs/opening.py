@@ -15,6 +15,7 @@ from fishcli.dataset.folds import make_folds
 from fishcli.dataset.images import dataset_digest
 from fishcli.heads.joined import name_of, parts_of
 from fishcli.options.command_lines import flag
+from fishcli.options.finetune import RunMaker
 from fishcli.options.train import TrainConfig
 from fishcli.runs.crops import check_folds
 from fishcli.runs.listing import CONFIG
@@ -24,7 +25,7 @@ from fishcli.runs.train_inputs import TrainData
 
 
 @contextmanager
-def claimed_run(config: TrainConfig, data: TrainData) -> Iterator[tuple[Run, pd.DataFrame]]:
+def claimed_run(config: RunMaker, data: TrainData) -> Iterator[tuple[Run, pd.DataFrame]]:
     """What `open_run` returns, with the run held against other processes while it is trained."""
     wanted, _ = open_run(config, data)
     while True:
@@ -45,7 +46,7 @@ def _keep_view_set(this_run: Run) -> None:
         write_json(this_run.run_dir / "config.json", this_run.to_json(), sealed=True)
 
 
-def open_run(config: TrainConfig, data: TrainData) -> tuple[Run, pd.DataFrame]:
+def open_run(config: RunMaker, data: TrainData) -> tuple[Run, pd.DataFrame]:
     """The run, new or the interrupted one of the same settings, and its folds; nothing is written yet.
 
     Returns:
@@ -54,7 +55,7 @@ def open_run(config: TrainConfig, data: TrainData) -> tuple[Run, pd.DataFrame]:
     Raises:
         FishError: folds that can't be made or have nothing to learn; a run of that name with other settings.
     """
-    if config.balance == "group" and data.groups is None:
+    if isinstance(config, TrainConfig) and config.balance == "group" and data.groups is None:
         raise FishError("--balance group: there are no groups. Write a groups.csv, or pass --groups size.")
     fold = make_folds(data.images["class_name"], data.groups, config.folds, config.seed)
     groups = [""] * len(data.images) if data.groups is None else list(data.groups)
@@ -76,7 +77,7 @@ def _check_there_is_something_to_learn(data: TrainData, fold: np.ndarray) -> Non
             )
 
 
-def _open_run(config: TrainConfig, data: TrainData, dealt: pd.DataFrame) -> tuple[Run, pd.DataFrame]:
+def _open_run(config: RunMaker, data: TrainData, dealt: pd.DataFrame) -> tuple[Run, pd.DataFrame]:
     """The run's folder, a new one or the interrupted run of the same settings, and its folds."""
     known = [path.name for path in list_runs(config.models_dir)]
     name = config.name
@@ -103,7 +104,7 @@ def _open_run(config: TrainConfig, data: TrainData, dealt: pd.DataFrame) -> tupl
     return again, folds
 
 
-def _fresh_run(config: TrainConfig, data: TrainData, run_dir: Path, folds: pd.DataFrame) -> Run:
+def _fresh_run(config: RunMaker, data: TrainData, run_dir: Path, folds: pd.DataFrame) -> Run:
     """The run that these settings make on these folds."""
     return Run(
         run_dir=run_dir,
@@ -116,7 +117,7 @@ def _fresh_run(config: TrainConfig, data: TrainData, run_dir: Path, folds: pd.Da
 
 
 def _interrupted(
-    config: TrainConfig, data: TrainData, run_dir: Path, dealt: pd.DataFrame
+    config: RunMaker, data: TrainData, run_dir: Path, dealt: pd.DataFrame
 ) -> tuple[Run, pd.DataFrame] | None:
     """A folder's run and its folds, where it is interrupted and these settings make it.
 
@@ -131,7 +132,7 @@ def _interrupted(
 
 
 def _made_again(
-    config: TrainConfig, data: TrainData, last: Run, dealt: pd.DataFrame
+    config: RunMaker, data: TrainData, last: Run, dealt: pd.DataFrame
 ) -> tuple[Run, pd.DataFrame, str]:
     """What these settings make in the place of a run, on which folds, and how it differs from the run.
 
@@ -156,9 +157,9 @@ def _folds_of(run_dir: Path, dealt: pd.DataFrame) -> pd.DataFrame:
     return dealt.assign(fold=kept["fold"].to_numpy()) if is_same else dealt
 
 
-def _teacher(config: TrainConfig) -> list[str]:
+def _teacher(config: RunMaker) -> list[str]:
     """What the run that `--pseudo` names is, in text: another one of its name is another teacher."""
-    if config.pseudo is None:
+    if not isinstance(config, TrainConfig) or config.pseudo is None:
         return []
     teacher = pick_run(config.models_dir, config.pseudo)
     return [(teacher.run_dir / name).read_text(encoding="utf-8") for name in ("config.json", METRICS)]

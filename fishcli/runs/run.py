@@ -14,10 +14,11 @@ from fishcli.basics.files import digests_of, read_csv, read_json
 from fishcli.dataset.classes import proba_columns
 from fishcli.dataset.images import dataset_digest
 from fishcli.dataset.metadata import encoder_from_json
-from fishcli.heads.choices import HEADS
+from fishcli.heads.choices import kind_of
 from fishcli.heads.fit import SUFFIXES, load_fold
 from fishcli.heads.trained import FoldHead
 from fishcli.options.command_lines import advised
+from fishcli.options.finetune import FINETUNE, FinetuneConfig, RunMaker
 from fishcli.options.reading import Reading
 from fishcli.options.train import RunConfig, TrainConfig
 from fishcli.runs.listing import LATER, has_views, with_later
@@ -29,9 +30,10 @@ OOF_COLUMNS = ["image", "class_name", "fold", "group"]
 """The first columns of out-of-fold predictions; one a class follows."""
 NOT_COMPARED = (
     *("data_dir", "features_dir", "models_dir", "name", "features", "memory_budget", "scheduler"),
+    *("backbone", "weights", "image_size", "skip_unreadable"),
     *(field.name for field in dataclasses.fields(Reading)),
 )
-"""Where things lie and how they are held is no part of what a run is. How photos are read is the store's."""
+"""Where things lie and how they are held is no part of what a run is; its features are the store's matter."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,8 @@ class Run:
         store: the name of the feature store it was trained on; several, in order, with + between them.
         dataset: the digest of the training images.
         targets: the digest of the folds, groups and boxes.
-        settings: the fields of TrainConfig that change the result, and the number of augmented copies.
+        settings: the fields of TrainConfig or FinetuneConfig that change the result, and the number of
+            augmented copies.
     """
 
     run_dir: Path
@@ -88,7 +91,7 @@ class Run:
             or not isinstance(value["settings"], dict)
             or not isinstance(value["class_names"], list)
             or not all(isinstance(each, str) for each in [*value["class_names"], value["store"]])
-            or set(value["settings"] | LATER) != set(settings_of(TrainConfig(), 0))
+            or set(value["settings"] | LATER) != set(usual_settings(value["settings"].get("head")))
             or not has_views(value["settings"])
         ):
             wrote = (
@@ -112,10 +115,15 @@ class Run:
         """`fold_<k><suffix>`: .npz the fold's validation predictions, .json all else but the models."""
         return self.run_dir / f"fold_{fold}{suffix}"
 
+    @property
+    def n_members(self) -> int:
+        """How many heads a fold has."""
+        return int(self.settings.get("seeds", 1))
+
     def model_path(self, fold: int, member: int) -> Path:
-        """Where a fold's fitted head is; further members of `--seeds` are numbered: fold_<k>_<s>."""
+        """Where a fold's fitted head is; further members are numbered: fold_<k>_<s>."""
         number = "" if member == 0 else f"_{member}"
-        return self.fold_path(fold, number + SUFFIXES[HEADS[self.settings["head"]].fitted_by])
+        return self.fold_path(fold, number + SUFFIXES[kind_of(self.settings["head"]).fitted_by])
 
     def load_folds(self) -> list[list[FoldHead]]:
         """The fitted heads of each fold, one a seed."""
@@ -126,7 +134,7 @@ class Run:
         try:
             kept = read_json(self.fold_path(fold, ".json"))
             encoder, counts = encoder_from_json(kept["encoder"]), np.array(kept["counts"])
-            paths = [self.model_path(fold, member) for member in range(self.settings["seeds"])]
+            paths = [self.model_path(fold, member) for member in range(self.n_members)]
             for path in paths:
                 check_digest(path, kept)
             return [load_fold(path, encoder, counts) for path in paths]
@@ -239,8 +247,16 @@ def oof_name(n_views: int) -> str:
     return "oof.csv" if n_views == 1 else f"oof_tta{n_views}.csv"
 
 
-def settings_of(config: TrainConfig, n_copies: int) -> dict[str, Any]:
+def settings_of(config: RunMaker, n_copies: int) -> dict[str, Any]:
     """What changes a run's result besides its store and its images; views are named, however chosen."""
     options = {name: value for name, value in dataclasses.asdict(config).items() if name not in NOT_COMPARED}
     names = config.chosen_views
-    return {**options, "views": len(names), "view_names": ",".join(names), "copies": n_copies}
+    shared = {"views": len(names), "view_names": ",".join(names), "copies": n_copies}
+    if isinstance(config, FinetuneConfig):
+        shared |= {"head": FINETUNE, "view_set": "upright"}
+    return {**options, **shared}
+
+
+def usual_settings(head: Any) -> dict[str, Any]:
+    """What the settings of a run with such a head are where nothing is asked for."""
+    return settings_of(FinetuneConfig() if head == FINETUNE else TrainConfig(), 0)

@@ -14,6 +14,7 @@ from fishcli.features.upkeep import Upkeep, bring_up_to_date
 from fishcli.heads.choices import check_joined, check_store
 from fishcli.heads.joined import HeadStore, joined, name_of, parts_of
 from fishcli.options.data import StoreConfig
+from fishcli.options.finetune import RunMaker
 from fishcli.options.train import TrainConfig, split_stores
 from fishcli.options.views import as_options
 from fishcli.runs.crops import with_regions
@@ -38,8 +39,13 @@ def check_serves(config: TrainConfig, store: HeadStore) -> None:
         views = as_options(config.chosen_views, config.view_set)
         maps_line = features_line(first.store_dir, pool="none", **views)
         check_store(config, first.recipe.pool == "none", first.recipe.name, maps_line)
+    check_detections(config, store)
+
+
+def check_detections(config: RunMaker, store: HeadStore) -> None:
+    """Raise FishError where metadata are asked for that only crops have, and there are none."""
     if "detection" in check_metadata(config.metadata) and not has_detections(store):
-        line = features_line(first.store_dir, crop="RUN")
+        line = features_line(parts_of(store)[0].store_dir, crop="RUN")
         raise FishError(
             f"--metadata {config.metadata}: {name_of(store)} is of whole photos, in which nothing was looked "
             f"for. Compute features of crops, by a RUN of locate: {line}; then name them with --features."

@@ -13,12 +13,12 @@ from fishcli.dataset.classes import labels_of
 from fishcli.dataset.groups import load_groups
 from fishcli.dataset.images import class_names_of, load_train
 from fishcli.dataset.metadata import check_metadata, is_hardly_shared
-from fishcli.features.backbones.stored import reload_tail
 from fishcli.features.upkeep import Upkeep
 from fishcli.heads.choices import needs_maps
 from fishcli.heads.inputs import Features, HeadInputs, store_rows, view_boxes
 from fishcli.heads.joined import HeadStore, parts_of
 from fishcli.heads.reading import read_features
+from fishcli.options.finetune import RunMaker
 from fishcli.options.train import TrainConfig
 from fishcli.runs.stores import bring_up, check_same_images, check_serves, pick_stores
 
@@ -55,17 +55,33 @@ def load_train_data(config: TrainConfig) -> TrainData:
     """Read all but the features, compute views that the store lacks, and say what is noteworthy.
 
     Raises:
-        FishError: see the parts; or one class and no boxes, so that there is nothing to learn.
+        FishError: see the parts.
     """
     views = config.chosen_views
     train = load_train(config.data_dir, config.reading)
     store = pick_stores(config.stores_dir, config.features)
     check_serves(config, store)
-    copies = _copies(store)
-    wanted = [*views, *copies]
     upkeep = Upkeep(
         config.data_dir, config.reading, scheduler=config.scheduler, box_categories=config.box_categories
     )
+    return join_train_data(config, store, train, [*views, *_copies(store)], upkeep)
+
+
+def join_train_data(
+    config: RunMaker, store: HeadStore, train: pd.DataFrame, wanted: list[str], upkeep: Upkeep
+) -> TrainData:
+    """Bring a store up to date with the training images, and join what is known of them.
+
+    Args:
+        config: groups, boxes and metadata.
+        store: of the features, one or several joined.
+        train: of `load_train`.
+        wanted: the names of views and augmented copies.
+        upkeep: how the store is brought up to date.
+
+    Raises:
+        FishError: see the parts; or one class and no boxes, so that there is nothing to learn.
+    """
     train = bring_up(config, store, {"train": (train, wanted)}, upkeep)["train"]
     check_same_images(parts_of(store), train)
     images = _readable(store, train)
@@ -95,18 +111,17 @@ def load_train_data(config: TrainConfig) -> TrainData:
             f"nearly every image has a size of its own, so --metadata {config.metadata} tells nothing of "
             "most. Try --metadata size-numeric, or none."
         )
-    if copies:
-        say(f"drawing from {len(views)} views and {len(copies)} augmented copies")
+    n_views = len(config.chosen_views)
+    if len(wanted) > n_views:
+        say(f"drawing from {n_views} views and {len(wanted) - n_views} augmented copies")
     return data
 
 
-def read_inputs(config: TrainConfig, data: TrainData, features: Features | None = None) -> HeadInputs:
+def read_inputs(config: RunMaker, data: TrainData, features: Features | None = None) -> HeadInputs:
     """What the heads of `config` see; `features` where they are read already."""
-    first = parts_of(data.store)[0]  # of several no tail and no boxes are taken
-    tail = reload_tail(first) if config.head == "tail" else None
     if features is None:
         rows = store_rows(data.store, "train", list(data.images["image"]))
-        pool = not needs_maps(config, data.has_boxes)
+        pool = isinstance(config, TrainConfig) and not needs_maps(config, data.has_boxes)
         features = read_features(data.store, {"train": rows}, data.views, pool, config.memory_budget)
     rule = "union" if config.boxes == "union" else "largest"
     return HeadInputs(
@@ -115,8 +130,7 @@ def read_inputs(config: TrainConfig, data: TrainData, features: Features | None 
         groups=None if data.groups is None else data.groups.to_numpy(),
         views=data.views,
         features=features,
-        boxes=view_boxes(first, data.images, data.views, data.boxes, rule),
-        tail=tail,
+        boxes=view_boxes(parts_of(data.store)[0], data.images, data.views, data.boxes, rule),
     )
 
 
@@ -141,7 +155,7 @@ def _readable(store: HeadStore, train: pd.DataFrame) -> pd.DataFrame:
     return train[~unreadable].reset_index(drop=True)
 
 
-def _load_boxes(config: TrainConfig, images: pd.DataFrame) -> np.ndarray:
+def _load_boxes(config: RunMaker, images: pd.DataFrame) -> np.ndarray:
     if config.boxes == "none":
         return np.full((len(images), 4), np.nan, np.float32)
     boxes = read_boxes(config.data_dir / "boxes", images, config.box_categories)

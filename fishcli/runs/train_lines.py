@@ -4,13 +4,17 @@ from pathlib import Path
 from typing import Any
 
 from fishcli.options.command_lines import advised
+from fishcli.options.finetune import FINETUNE, FinetuneConfig
 from fishcli.options.locate import LocateConfig
 from fishcli.options.train import TrainConfig
 from fishcli.options.views import as_options
 
+OF_TRAIN = ("head", "views", "view_set", "copies")
+"""Settings of a fine-tuned run that are no options of `finetune`: they say what those of `train` do."""
+
 
 def train_line(run_dir: Path, store: str, settings: dict[str, Any], **changes: Any) -> str:
-    """What `fishcli train` took to make a run, with `changes`; "" of settings of another version.
+    """What `train` or `finetune` took to make a run, with `changes`; "" of settings of another version.
 
     Args:
         run_dir: its folder, a comparison's runs lying in the comparison's.
@@ -18,10 +22,13 @@ def train_line(run_dir: Path, store: str, settings: dict[str, Any], **changes: A
         settings: as its config.json has them.
         changes: other options.
     """
-    options = {name: value for name, value in settings.items() if name != "copies"}
-    options |= as_options(str(settings["view_names"]).split(","), settings["view_set"])
     places = {"models_dir": run_dir.parent, "features": store, "name": run_dir.name}
     try:
+        if settings["head"] == FINETUNE:
+            options = {name: value for name, value in settings.items() if name not in OF_TRAIN}
+            return advised(FINETUNE, FinetuneConfig, **{**places, **options, **changes})
+        options = {name: value for name, value in settings.items() if name != "copies"}
+        options |= as_options(str(settings["view_names"]).split(","), settings["view_set"])
         return advised("train", TrainConfig, **{**places, **options, **changes})
     except TypeError:
         return ""

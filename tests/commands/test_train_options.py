@@ -14,9 +14,7 @@ from pipeline import CLASSES, compute, fit, submit, train_config, tree_hash
 
 from fishcli.basics.errors import FishError
 from fishcli.basics.files import read_json, write_json
-from fishcli.basics.quiet import load_keras
 from fishcli.dataset.images import load_tests, load_train
-from fishcli.features.backbones.stored import reload_tail
 from fishcli.features.store.recipe import Recipe
 from fishcli.features.store.store import FeatureStore
 from fishcli.heads.examples import PseudoRows
@@ -38,28 +36,21 @@ QUICK = {"folds": 2, "epochs": 3, "lr": 1e-2, "boxes": "none", "calibrate": "non
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """Stores of maps and of an inner layer; the runs `run`, and `two` of 2 seeds.
+    """A store of maps; the runs `run`, and `two` of 2 seeds.
 
-    A third store says that it is pooled, and is empty.
+    Another store says that it is pooled, and is empty.
     """
     root = tmp_path_factory.mktemp("trained")
     write_competition(root / "data")
     make_image(root / "data" / "test" / UNSEEN, size=(50, 90))
     names = {
         "pooled": FeatureStore.create(root / "data" / "features", POOLED, "random").store_dir,
-        "cut": compute(root, layer="conv4_block3_out"),
         "maps": compute(root),
     }
     (root / "stores.json").write_text(json.dumps({kind: path.name for kind, path in names.items()}))
     fit_on(root, "maps")
     fit_on(root, "maps", name="two", seeds=2)
     return root
-
-
-@pytest.fixture(scope="module")
-def pre_trained(trained):
-    """The layers of the backbone that follow the inner one."""
-    return reload_tail(store_of(trained, "cut"))
 
 
 @pytest.fixture
@@ -184,71 +175,7 @@ def test_a_memory_budget_of_0_reads_a_file_and_changes_no_number(root, capsys):
     assert "the run file exists with these settings" in capsys.readouterr().err
 
 
-def numbers_of(model, of_batch_norms):
-    """The numbers of all batch norms of a model, or of all its other layers, by the layer's name."""
-    return {
-        layer.name: layer.get_weights()
-        for layer in model.layers
-        if layer.get_weights() and ("BatchNormalization" in type(layer).__name__) == of_batch_norms
-    }
-
-
-def test_the_head_tail_trains_the_backbones_remaining_layers(root, pre_trained):
-    run_dir = fit_on(root, "cut", head="tail", name="tail")
-    start, norms = (numbers_of(pre_trained, of_batch_norms) for of_batch_norms in (False, True))
-    assert len(start) == len(norms) == 7
-    ends = []
-    for (head,) in Run.open(run_dir).load_folds():
-        tail = head.model.get_layer("backbone_tail")
-        for name, numbers in numbers_of(tail, of_batch_norms=True).items():
-            for one, other in zip(numbers, norms[name], strict=True):
-                np.testing.assert_array_equal(one, other)
-        ends.append(numbers_of(tail, of_batch_norms=False))
-        assert all((ends[-1][name][0] != start[name][0]).any() for name in start)
-    assert all((ends[0][name][0] != ends[1][name][0]).any() for name in start)
-    assert_valid(root, run="tail")
-
-
-def test_the_remaining_layers_turn_the_inner_maps_into_the_last_ones(trained, pre_trained):
-    maps, expected = (
-        store_of(trained, kind).read("test", "identity").astype(np.float32) for kind in ("cut", "maps")
-    )
-    found = np.asarray(pre_trained(maps, training=False))
-    assert found.shape == expected.shape == (6, 2, 2, 512)
-    assert np.abs(found - expected).mean() < 0.02 * np.abs(expected).mean()
-
-
-def small_tail():
-    """The remaining layers of a backbone, for the maps of `some_inputs`."""
-    keras = load_keras()
-    maps = keras.Input((3, 4, 8))
-    hidden = keras.layers.Conv2D(6, 1, use_bias=False)(maps)
-    hidden = keras.layers.BatchNormalization()(hidden)
-    return keras.Model(maps, keras.layers.ReLU()(hidden), name="backbone_tail")
-
-
-def test_every_fold_starts_at_the_pre_trained_weights():
-    """The first head moves its copy; the second, at next to no rate, is still where the backbone is."""
-    inputs = dataclasses.replace(some_inputs(with_boxes=False), tail=small_tail())
-    start = weights_of(inputs.tail)
-    config = TrainConfig(head="tail", epochs=2, batch_size=8, lr=1e-2)
-    moved, _ = fit_fold(config, inputs, np.arange(36), seed=0)
-    still, _ = fit_fold(dataclasses.replace(config, lr=1e-7), inputs, np.arange(36), seed=0)
-    first, second = (weights_of(head.model.get_layer("backbone_tail")) for head in (moved, still))
-    assert np.abs(first[0] - start[0]).max() > 1e-4
-    for one, other in zip(second, start, strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-6)
-
-
-def test_the_last_layer_has_no_tail_and_the_refused_run_does_not_block_its_name(root):
-    with pytest.raises(FishError) as raised:
-        fit_on(root, "maps", head="tail", name="again")
-    assert "these features are of its last layer, post_relu" in str(raised.value)
-    assert "fishcli features --backbone fishnet" in str(raised.value) and "--layer NAME" in str(raised.value)
-    assert not (root / "models" / "again").exists()
-
-
-@pytest.mark.parametrize("options", [{"head": "fcn"}, {"head": "tail"}, {"pooling": "max"}], ids=str)
+@pytest.mark.parametrize("options", [{"head": "fcn"}, {"pooling": "max"}], ids=str)
 def test_what_needs_maps_is_refused_on_pooled_features(root, options):
     name = store_of(root, "pooled").recipe.name
     with pytest.raises(FishError, match=f"needs maps, but the store {name} holds pooled features"):

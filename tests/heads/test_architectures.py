@@ -17,7 +17,7 @@ keras = load_keras()
 
 POOLINGS = ("avg", "max", "gem", "overlap", "stochastic")
 VARIANTS = {
-    **{head: {"head": head} for head in builders() if head != "tail"},
+    **{head: {"head": head} for head in builders()},
     **{f"gap-{way}": {"head": "gap", "pooling": way} for way in POOLINGS if way != "avg"},
     **{f"dense-{way}": {"head": "dense", "pooling": way} for way in POOLINGS if way != "max"},
     "inception-auxiliary": {"head": "inception", "auxiliary": True},

@@ -10,7 +10,7 @@ from fishcli.options.command_lines import flag
 from fishcli.options.train import TrainConfig
 
 CLASSICAL = ["linear", "svm", "forest"]
-MAPS_ONLY = ["fcn", "allconv", "inception", "residual", "attention", "tail"]
+MAPS_ONLY = ["fcn", "allconv", "inception", "residual", "attention"]
 ASKED = {
     "epochs": 7,
     "lr": 0.1,

@@ -19,8 +19,6 @@ from fishcli.features.backbones.random_weights import SEED, calibrate
 from fishcli.features.photos.crops import Crop
 from fishcli.features.photos.decode import DECODER
 from fishcli.features.store.recipe import Recipe
-from fishcli.options.command_lines import advised
-from fishcli.options.features import FeaturesConfig
 from fishcli.options.reading import Transparency
 
 FISHNET = "fishnet"
@@ -90,14 +88,6 @@ def weights_file(backbone: str, weights: str) -> Path | None:
     return None if weights in (default_weights(backbone), "random") else with_home(weights)
 
 
-def _cut_earlier(choice: BackboneChoice) -> str:
-    """The command that computes the features of a layer to be named."""
-    values = {name: getattr(choice, name) for name in ("backbone", "pool", "resize")}
-    weights = None if choice.weights == default_weights(choice.backbone) else choice.weights
-    size = "{}x{}".format(*choice.image_size)
-    return advised("features", FeaturesConfig, **values, weights=weights, image_size=size, layer="NAME")
-
-
 def load_backbone(choice: BackboneChoice) -> Backbone:
     """Build a backbone with its weights.
 
@@ -140,9 +130,8 @@ def load_tail(choice: BackboneChoice) -> Any:
     last = model.layers[-1].name
     if choice.layer in (None, last):
         raise FishError(
-            f"--head tail trains the layers of {choice.backbone} after the cached ones, but these features "
-            f"are of its last layer, {last}. Cut earlier: {_cut_earlier(choice)}, such as at the end of the "
-            "last block but one."
+            f"--cut {last}: it is the last layer of {choice.backbone}, so nothing follows that could be "
+            "trained. Name a stage, such as stage3, or a layer before it."
         )
     start = _cut(keras, model, str(choice.layer)).output
     return keras.Model(start, model.output, name="backbone_tail")

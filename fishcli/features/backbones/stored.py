@@ -28,7 +28,7 @@ def reload_backbone(store: FeatureStore) -> Backbone:
             f"the store {recipe.name} lacks features, and its weights {path} are gone. Pass them where they "
             f"are now: {features_line(store.store_dir, weights='PATH')}, then run the command again."
         )
-    backbone = load_backbone(_choice_of(store))
+    backbone = load_backbone(choice_of(store))
     if backbone.recipe != recipe:
         raise FishError(
             f"{recipe.backbone} with the weights {store.weights} is not what made the store {recipe.name} "
@@ -45,9 +45,10 @@ def reload_tail(store: FeatureStore) -> Any:
         FishError: none remain, or see `reload_backbone`.
     """
     reload_backbone(store)
-    return load_tail(_choice_of(store))
+    return load_tail(choice_of(store))
 
 
-def _choice_of(store: FeatureStore) -> BackboneChoice:
+def choice_of(store: FeatureStore) -> BackboneChoice:
+    """What a user asked for who made a store."""
     fields = {field.name for field in dataclasses.fields(BackboneChoice)} - {"weights"}
     return BackboneChoice(weights=store.weights, **{name: getattr(store.recipe, name) for name in fields})

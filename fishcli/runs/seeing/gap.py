@@ -68,9 +68,9 @@ def measure_gap(run: Run, sibling: Run, config: RunConfig) -> Gap | None:
 def sibling_command(run: Run, config: RunConfig) -> tuple[str, str]:
     """Why there is no gap to show, and the command that makes the run it takes; "" where none does."""
     other = OTHER[kind_of(run)]
-    if run.settings["balance"] == "group":
+    if run.settings.get("balance") == "group":
         return "It was trained with --balance group, which random folds have no use for.", ""
-    if run.settings["pseudo"] is not None:
+    if run.settings.get("pseudo") is not None:
         return (
             f"It learned from {run.settings['pseudo']} (--pseudo), whose folds it shares: on {other} folds "
             "it needs a teacher trained on those.",

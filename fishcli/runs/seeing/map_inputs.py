@@ -85,7 +85,7 @@ def load_map_inputs(run: Run, config: RunConfig) -> MapInputs:
     Raises:
         FishError: other images, features that are missing or pooled, or a head that looks at no places.
     """
-    method = map_method(run.settings["head"], run.settings["pooling"], len(run.class_names))
+    method = map_method(run.settings["head"], run.settings.get("pooling", "avg"), len(run.class_names))
     train = load_train(config.data_dir, config.reading)
     run.check_dataset(train)
     store = pick_stores(config.stores_dir, run.store)

@@ -1,0 +1,24 @@
+"""`fishcli finetune`: K copies of the backbone's upper layers, trained from where a frozen head stands."""
+
+from fishcli.dataset.folds import warn_of_missing_classes
+from fishcli.options.finetune import FinetuneConfig
+from fishcli.runs.fold_fits import missing_folds
+from fishcli.runs.opening import claimed_run
+from fishcli.runs.run import check_name
+from fishcli.runs.train_report import write_report
+from fishcli.runs.tuning import check_tuning, tune_folds
+from fishcli.runs.tuning_inputs import load_tuning_data, settled
+
+
+def run(config: FinetuneConfig) -> str:
+    """Fine-tune a run, or go on with an interrupted one; returns its tables and its folder."""
+    check_tuning(config)
+    if config.name is not None:
+        check_name(config.name)
+    data = load_tuning_data(config)
+    config = settled(config, data)
+    with claimed_run(config, data) as (this_run, folds):
+        warn_of_missing_classes(data.images["class_name"], folds["fold"].to_numpy())
+        if missing_folds(this_run):
+            tune_folds(config, this_run, data, folds)
+        return write_report(this_run, data, folds)

@@ -1,0 +1,156 @@
+"""Fine-tuning the folds of a run, and what is kept of them."""
+
+import dataclasses
+import math
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fishcli.basics.cluster import stop_if_cancelled
+from fishcli.basics.errors import FishError
+from fishcli.basics.files import whole_file
+from fishcli.basics.progress import bar, say
+from fishcli.dataset.metadata import check_metadata
+from fishcli.features.backbones.stored import reload_tail
+from fishcli.heads.inputs import HeadInputs, in_parts
+from fishcli.heads.joined import parts_of
+from fishcli.heads.trained import KerasHead
+from fishcli.options.finetune import FinetuneConfig
+from fishcli.runs.fold_fits import (
+    FitDone,
+    begin_run,
+    finish_fold,
+    kept_of,
+    missing_folds,
+    predict_views,
+)
+from fishcli.runs.run import Run
+from fishcli.runs.train_inputs import TrainData, read_inputs
+from fishcli.tuning.batches import TuningRows
+from fishcli.tuning.fit import TuningPlan, make_ready, seconds_a_step, tune
+from fishcli.tuning.network import build_network, pooled_by
+from fishcli.tuning.start import linear_start
+
+
+@dataclass(frozen=True)
+class TuningSource:
+    """What all folds of a run share.
+
+    Attributes:
+        config: how; its epochs are settled.
+        inputs: of all images; their features are the cut's maps.
+        pooled: the same, their features pooled by the frozen layers.
+        tail: the pre-trained layers above the cut.
+        fold: (n,) the fold of each row.
+    """
+
+    config: FinetuneConfig
+    inputs: HeadInputs
+    pooled: HeadInputs
+    tail: Any
+    fold: np.ndarray
+
+
+def check_tuning(config: FinetuneConfig) -> None:
+    """Refuse options that mean nothing; FishError."""
+    if "size-embedding" in check_metadata(config.metadata):
+        raise FishError(
+            "--metadata size-embedding is learned by gradient, which the head that fine-tuning starts from "
+            "is not. Pass --metadata size."
+        )
+
+
+def tune_folds(config: FinetuneConfig, this_run: Run, data: TrainData, folds: pd.DataFrame) -> None:
+    """Train the folds that are not done; what could refuse the run comes before its folder is made."""
+    tail = reload_tail(parts_of(data.store)[0])
+    inputs = read_inputs(config, data)
+    missing = missing_folds(this_run)
+    begin_run(this_run, folds)
+    pooled = dataclasses.replace(inputs, features=_pooled(tail, inputs))
+    source = TuningSource(config, inputs, pooled, tail, folds["fold"].to_numpy())
+    n_steps = {k: _n_steps(source, k) for k in missing}
+    with bar(sum(n_steps.values()), "fine-tuning", "step") as progress:
+
+        def on_step(loss: float) -> None:
+            progress.set_postfix_str(f"loss {loss:.3f}", refresh=False)
+            progress.update(1)
+
+        for k in missing:
+            model, plan, head = _begun(source, this_run, k)
+            if k == missing[0]:
+                seconds = seconds_a_step(model, plan) * sum(n_steps.values())
+                say(f"{len(missing)} folds x {config.epochs} epochs: about {_duration(seconds)} here")
+            say(f"fold {k + 1} of {config.folds}: training on {len(plan.source.rows):,} images")
+            started = time.perf_counter()
+            losses = tune(model, plan, on_step)
+            finish_fold(this_run, k, [_done(source, this_run, (k, 0), head, (losses, started))])
+            plan.checkpoint.unlink(missing_ok=True)
+
+
+def _n_steps(source: TuningSource, k: int) -> int:
+    """Steps of all epochs of a fold."""
+    n_rows = int((source.fold != k).sum())
+    return math.ceil(n_rows / source.config.batch_size) * int(source.config.epochs or 0)
+
+
+def _begun(source: TuningSource, this_run: Run, k: int) -> tuple[Any, TuningPlan, KerasHead]:
+    """A fold's network before its first step, how it is trained, and the head that it becomes."""
+    config, inputs = source.config, source.inputs
+    rows = np.flatnonzero(source.fold != k)
+    seed = int(np.random.SeedSequence([config.seed, k, 0]).generate_state(1)[0])
+    linear, start = linear_start(config.metadata, source.pooled, rows, seed)
+    boxes = inputs.boxes[0, rows]
+    known = boxes[~np.isnan(boxes).any(axis=1)]
+    learned = TuningRows(
+        inputs=inputs,
+        rows=rows,
+        views=np.arange(len(inputs.views)),
+        metadata=linear.encoder.encode(inputs.images),
+        n_classes=len(linear.counts),
+        with_boxes=len(known) > 0,
+    )
+    plan = TuningPlan(config, learned, seed, this_run.fold_path(k, "_epochs.npz"))
+    mean_box = known.mean(axis=0) if len(known) else None
+    how = (config.dropout, seed)
+    model = build_network(source.tail, start, learned.metadata.shape[1], mean_box, how)
+    make_ready(model, plan)
+    return model, plan, KerasHead(model, linear.encoder, linear.counts)
+
+
+def _done(
+    source: TuningSource,
+    this_run: Run,
+    part: tuple[int, int],
+    head: KerasHead,
+    trained: tuple[dict[str, list[float]], float],
+) -> FitDone:
+    """Predict a fold's own rows with its trained head, and save it; `trained`: its losses, and since when."""
+    k, member = part
+    rows = np.flatnonzero(source.fold == k)
+    proba, boxes = predict_views(head, source.inputs, rows, len(source.config.chosen_views))
+    stop_if_cancelled()
+    with whole_file(this_run.model_path(k, member)) as path:
+        head.save(path)
+    return FitDone(proba, boxes, kept_of(head), trained[0], time.perf_counter() - trained[1])
+
+
+def _pooled(tail: Any, inputs: HeadInputs) -> np.ndarray:
+    """What the frozen layers make of all maps, pooled over places: (v, n, channels) float16."""
+    n_views, n_images = inputs.features.shape[:2]
+    found = np.empty((n_views, n_images, tail.output_shape[-1]), np.float16)
+    with bar(n_views * n_images, "frozen features", "img") as progress:
+        for view in range(n_views):
+            for part in in_parts(np.arange(n_images)):
+                found[view, part] = pooled_by(tail, inputs.features[view, part])
+                progress.update(len(part))
+    return found
+
+
+def _duration(seconds: float) -> str:
+    """Seconds as people say them."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} seconds"
+    return f"{round(seconds / 60)} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"

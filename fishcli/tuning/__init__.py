@@ -1,0 +1,1 @@
+"""Fine-tuning: a backbone's own layers above a cut, trained from where a frozen head stands."""

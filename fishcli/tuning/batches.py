@@ -1,0 +1,70 @@
+"""The examples of one epoch, drawn by seed and epoch alone; Keras is imported with this module."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fishcli.basics.quiet import load_keras
+from fishcli.heads.inputs import HeadInputs
+from fishcli.heads.trained import named_inputs
+
+keras: Any = load_keras()
+
+
+@dataclass(frozen=True)
+class TuningRows:
+    """What a fold's network learns from.
+
+    Attributes:
+        inputs: of all images; their features are the cut's maps.
+        rows: (m,) the fold's training rows.
+        views: which of the inputs' views and copies are drawn from, as numbers.
+        metadata: (n, columns) float32 of all images.
+        n_classes: of the competition.
+        with_boxes: whether boxes are learned, too.
+    """
+
+    inputs: HeadInputs
+    rows: np.ndarray
+    views: np.ndarray
+    metadata: np.ndarray
+    n_classes: int
+    with_boxes: bool
+
+    def n_steps(self, batch_size: int) -> int:
+        """Batches an epoch."""
+        return math.ceil(len(self.rows) / batch_size)
+
+
+class EpochBatches(keras.utils.PyDataset):
+    """The batches of one epoch: every row once, in an order and under views drawn by (seed, epoch)."""
+
+    def __init__(self, source: TuningRows, batch_size: int, seed: int, epoch: int) -> None:
+        """Draw; an epoch that is begun again after a kill is the same."""
+        super().__init__()
+        rng = np.random.default_rng([seed, epoch])
+        self._source = source
+        self._order = rng.permutation(source.rows)
+        self._views = rng.choice(source.views, len(self._order))
+        n_steps = source.n_steps(batch_size)
+        # Even batches: a last one of a single row would count as much as any.
+        self._bounds = np.linspace(0, len(self._order), n_steps + 1).round().astype(int)
+
+    def __len__(self) -> int:
+        """How many batches there are."""
+        return len(self._bounds) - 1
+
+    def __getitem__(self, number: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """A batch's inputs and targets by name."""
+        source, part = self._source, slice(self._bounds[number], self._bounds[number + 1])
+        rows, views = self._order[part], self._views[part]
+        targets = {"class": np.eye(source.n_classes, dtype=np.float32)[source.inputs.labels[rows]]}
+        if source.with_boxes:
+            boxes = source.inputs.boxes[views, rows]
+            known = ~np.isnan(boxes).any(axis=1, keepdims=True)
+            # NaN would survive its mask in the gradient.
+            targets["box"] = np.where(known, np.pad(boxes, ((0, 0), (0, 1)), constant_values=1), 0.0)
+            targets["box"] = targets["box"].astype(np.float32)
+        return named_inputs(source.inputs.features[views, rows], source.metadata[rows]), targets

@@ -1,0 +1,99 @@
+"""`fishcli finetune` from end to end: its store, its run, and what takes it up."""
+
+import dataclasses
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import write_competition
+from pipeline import CLASSES, compute, fit, submit
+
+from fishcli.basics.errors import FishError
+from fishcli.commands import finetune, heatmap, leaderboard, report, summary
+from fishcli.features.store.picking import pick_store
+from fishcli.options.finetune import FinetuneConfig
+from fishcli.options.seeing import HeatmapConfig, ReportConfig, RunsConfig, SummaryConfig
+from fishcli.runs.run import Run
+
+pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("untraced")]
+
+CUT = "conv4_block3_out"
+
+
+def config_of(root: Path, **changes):
+    places = {"data_dir": root / "data", "models_dir": root / "models"}
+    usual = {"cut": CUT, "folds": 2, "epochs": 2, "batch_size": 8, "name": "tuned"}
+    return FinetuneConfig(**{**places, **usual, **changes})
+
+
+def tune(root: Path, **changes) -> Path:
+    """Run `finetune`; returns the run's folder."""
+    return Path(finetune.run(config_of(root, **changes)).splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """A competition whose user made features of the last layer, and a run on what lies above a cut."""
+    root = tmp_path_factory.mktemp("tuned")
+    write_competition(root / "data")
+    compute(root)
+    tune(root)
+    return root
+
+
+def test_it_makes_the_store_that_it_needs_which_is_not_the_one_that_others_take(root):
+    run = Run.open(root / "models" / "tuned")
+    own, users = (pick_store(root / "data" / "features", name) for name in (run.store, None))
+    assert own.recipe.layer == CUT and users.recipe.layer == "post_relu"
+    same = {"layer": CUT, "weights_sha256": own.recipe.weights_sha256}
+    assert dataclasses.replace(users.recipe, **same) == own.recipe
+    assert own.is_complete("train", "identity") and own.is_complete("train", "hflip")
+
+
+def test_a_run_is_predicted_with_like_any_other(root):
+    assert submit(root, run="tuned", tta=2)[CLASSES].to_numpy().shape == (6, 3)
+    oof = pd.read_csv(root / "models" / "tuned" / "oof.csv")
+    assert oof.filter(like="proba_").notna().all(axis=None)
+    assert (root / "models" / "tuned" / "oof_tta2.csv").exists()
+    assert (root / "models" / "tuned" / "oof_boxes.csv").exists()
+    assert not list((root / "models" / "tuned").glob("*epochs*"))
+
+
+def test_a_run_is_seen_like_any_other(root):
+    places = {"data_dir": root / "data", "models_dir": root / "models"}
+    assert "tuned" in leaderboard.run(RunsConfig(models_dir=root / "models"))
+    assert "backbone_tail" in summary.run(SummaryConfig(models_dir=root / "models", run="tuned"))
+    page = Path(report.run(ReportConfig(**places, run="tuned")).splitlines()[-1]).read_text()
+    said = re.sub("<[^>]+>", "", page)
+    assert "fishcli finetune" in said and f"--cut {CUT}" in said
+    drawn = heatmap.run(HeatmapConfig(**places, run="tuned", worst=1, out=root / "maps"))
+    assert "Grad-CAM" in drawn
+
+
+def test_the_same_run_said_otherwise_is_the_same_run_and_is_not_trained_again(root):
+    run = Run.open(root / "models" / "tuned")
+    before = run.model_path(0, 0).stat().st_mtime_ns
+    tune(root, features=run.store)
+    assert run.model_path(0, 0).stat().st_mtime_ns == before
+    with pytest.raises(FishError, match="exists with other --lr"):
+        tune(root, lr=1e-3)
+
+
+def test_without_any_store_the_usual_backbone_is_taken_and_options_name_another(tmp_path):
+    write_competition(tmp_path / "data", n_per_class=4)
+    run_dir = tune(tmp_path, backbone="fishnet", image_size="64x64", epochs=1, name=None)
+    run = Run.open(run_dir)
+    assert run.name == "fishnet-finetune-1" and run.store.startswith("fishnet-64x64-")
+    assert np.isfinite(run.read_metrics()["log_loss"])
+
+
+def test_what_can_not_be_trained_is_refused(root):
+    with pytest.raises(FishError, match="--cut post_relu: it is the last layer of fishnet"):
+        tune(root, cut="post_relu", name="none")
+    with pytest.raises(FishError, match="size-embedding is learned by gradient"):
+        tune(root, metadata="size-embedding", name="none")
+    with pytest.raises(FishError, match="--head tail is a command of its own: fishcli finetune"):
+        fit(root, head="tail", name="none")
+    assert not (root / "models" / "none").exists()
