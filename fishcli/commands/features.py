@@ -14,7 +14,7 @@ from fishcli.features.backbones.backbone import (
 )
 from fishcli.features.backbones.engines import EngineChoice
 from fishcli.features.backbones.usual import usual_backbone, usual_size
-from fishcli.features.photos.augment import augment_names
+from fishcli.features.photos.recipes import FIRST, copies_of
 from fishcli.features.store.picking import make_last
 from fishcli.features.store.recipe import parse_image_size
 from fishcli.features.store.store import FeatureStore
@@ -49,7 +49,7 @@ def run(config: FeaturesConfig) -> str:
     if found is not None:
         keep_crops(store, found)
         tables = with_regions(config, store, tables)
-    copies = augment_names(config.augment)
+    copies = copies_of(FIRST, config.augment)
     wanted = {
         split: (images, [*views, *copies] if split == "train" else views) for split, images in tables.items()
     }

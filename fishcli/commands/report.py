@@ -18,12 +18,13 @@ from fishcli.report.pages.localiser import localiser_page
 from fishcli.report.pages.run import run_page
 from fishcli.report.run_facts import Gap, RunFacts
 from fishcli.runs.picking import pick_localiser, pick_run
-from fishcli.runs.run import Run, usual_settings
+from fishcli.runs.run import Run
 from fishcli.runs.seeing import measures as measures
 from fishcli.runs.seeing.answers import Answers, read_answers
 from fishcli.runs.seeing.gap import find_sibling, measure_gap, sibling_command
 from fishcli.runs.seeing.located import gather_located
 from fishcli.runs.seeing.mistakes import describe_mistakes, small_heatmaps, surest_mistakes
+from fishcli.runs.settings import usual_settings
 
 PAGE = "report.html"
 
@@ -149,7 +150,7 @@ def _reproduce(this_run: Run, config: ReportConfig) -> tuple[dict[str, str], lis
             store.store_dir,
             **shared,
             **as_options(this_run.views, this_run.settings["view_set"]),
-            augment=this_run.settings["copies"],
+            augment=0 if this_run.is_tuned else this_run.settings["copies"],
             box_categories=this_run.settings["box_categories"] if this_run.settings["copies"] else None,
             skip_unreadable=bool(store.unreadable("train")),
         )

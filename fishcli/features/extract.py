@@ -14,8 +14,8 @@ from fishcli.dataset.photos import warn_of_truncated
 from fishcli.features.ahead import in_pieces, map_ahead
 from fishcli.features.backbones.backbone import Backbone
 from fishcli.features.backbones.engines import Engine
-from fishcli.features.photo_inputs import Inputs, SplitPlan, boxes_name, copies_made_by, read_inputs
-from fishcli.features.photos.augment import PREFIX
+from fishcli.features.photo_inputs import Inputs, SplitPlan, boxes_name, copy_made_by, read_inputs
+from fishcli.features.photos.recipes import PREFIX
 from fishcli.features.store.arrays import record_engine
 from fishcli.features.store.store import FeatureStore
 
@@ -186,7 +186,7 @@ def _require_arrays(
     chunk_size = store.chunk_size(plan.split) or batch_size  # so that one decode serves all views
     arrays = {}
     for view in plan.views:
-        made_by = copies_made_by(plan) if view.startswith(PREFIX) else ""
+        made_by = copy_made_by(plan, view) if view.startswith(PREFIX) else ""
         if view.startswith(PREFIX) and plan.boxes is not None:
             shape: tuple[int, ...] = (n_images, *plan.boxes.shape[1:])
             name = boxes_name(view)

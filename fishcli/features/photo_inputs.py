@@ -9,8 +9,9 @@ import numpy as np
 
 from fishcli.dataset.photos import UnreadableImageError, read_photo
 from fishcli.features.backbones.backbone import Backbone
-from fishcli.features.photos.augment import PREFIX, augment, augmentation_digest
+from fishcli.features.photos.augment import augment, augmentation_digest
 from fishcli.features.photos.crops import cut_out, least_share
+from fishcli.features.photos.recipes import PREFIX, recipe_of
 from fishcli.features.photos.resizing import boxes_to_input, inputs_of_views, resize
 from fishcli.features.photos.views import view_of
 from fishcli.options.reading import USUAL, Reading
@@ -63,9 +64,9 @@ def boxes_name(copy: str) -> str:
     return f"{copy}_boxes"
 
 
-def copies_made_by(plan: SplitPlan) -> str:
-    """What augmented copies depend on besides the recipe: the augmentation and the boxes it moved."""
-    return f"albumentations {augmentation_digest()}, boxes {plan.boxes_sha256}"
+def copy_made_by(plan: SplitPlan, copy: str) -> str:
+    """What an augmented copy depends on besides the store's recipe: its own, and the boxes that it moved."""
+    return f"albumentations {augmentation_digest(recipe_of(copy))}, boxes {plan.boxes_sha256}"
 
 
 @dataclass(frozen=True)

@@ -23,9 +23,9 @@ from fishcli.features.backbones.engines import N_CHECKED, EngineChoice, checked,
 from fishcli.features.backbones.stored import reload_backbone
 from fishcli.features.chunk_tasks import extract_on
 from fishcli.features.extract import extract
-from fishcli.features.photo_inputs import SplitPlan, boxes_name, copies_made_by, first_inputs
-from fishcli.features.photos.augment import PREFIX
+from fishcli.features.photo_inputs import SplitPlan, boxes_name, copy_made_by, first_inputs
 from fishcli.features.photos.crops import REGION, regions_of
+from fishcli.features.photos.recipes import PREFIX
 from fishcli.features.store.contents import add_contents, is_checked, set_checked
 from fishcli.features.store.store import FEATURE_BYTES, FeatureStore
 from fishcli.options.reading import USUAL, Reading
@@ -217,7 +217,7 @@ def _is_complete(store: FeatureStore, plan: SplitPlan) -> bool:
             return False
         if not view.startswith(PREFIX):
             continue
-        if store.array(plan.split, view).attrs["made_by"] != copies_made_by(plan):
+        if store.array(plan.split, view).attrs["made_by"] != copy_made_by(plan, view):
             return False
         if plan.boxes is not None and not store.is_complete(plan.split, boxes_name(view)):
             return False

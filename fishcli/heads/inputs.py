@@ -11,8 +11,8 @@ import pandas as pd
 from fishcli.basics.errors import FishError, examples
 from fishcli.dataset.boxes import BOX_RULES
 from fishcli.features.extract import boxes_name
-from fishcli.features.photos.augment import PREFIX
 from fishcli.features.photos.crops import boxes_into_regions, seen_sizes
+from fishcli.features.photos.recipes import PREFIX
 from fishcli.features.photos.resizing import boxes_to_input
 from fishcli.features.photos.views import view_of
 from fishcli.features.store.again import line_for

@@ -32,6 +32,11 @@ class FinetuneConfig(FoldsConfig):
         str | None, Option(help="Another input, HEIGHTxWIDTH.", show_default="that store's")
     ] = None
     view_names: Annotated[str, Option(help="Views to draw from, by name.")] = "identity,hflip"
+    augment: Annotated[
+        str,
+        Option(help="RECIPE,...: none, light, strong, OP:MAGNITUDE+...; a network a fold each, blended."),
+    ] = "none"
+    copies: Annotated[int, Option(help="Augmented copies of each photo for a recipe.", min=1)] = 6
     epochs: Annotated[
         int | None, Option(help="Epochs.", min=1, show_default="400 / sqrt(photos), 4 to 30")
     ] = None

@@ -17,6 +17,7 @@ from fishcli.heads.trained import FoldHead
 from fishcli.options.train import TrainConfig
 from fishcli.runs.pseudo import PseudoSource, load_pseudo
 from fishcli.runs.run import Run
+from fishcli.scoring.ensembling import average
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def kept_of(head: FoldHead) -> dict[str, Any]:
 def finish_fold(this_run: Run, k: int, fits: list[FitDone]) -> None:
     """Write what is kept of a fold whose heads are all saved; its .json is last and says that it is done."""
     with whole_file(this_run.fold_path(k, ".npz")) as path:
-        proba = np.mean([fit.proba for fit in fits], axis=0)
+        proba = average(np.stack([fit.proba for fit in fits]), this_run.mean_of_members)
         np.savez(path, proba=proba, boxes=np.mean([fit.boxes for fit in fits], axis=0))
     losses = [fit.losses for fit in fits]
     seconds = round(sum(fit.seconds for fit in fits), 3)

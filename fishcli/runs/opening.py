@@ -20,7 +20,8 @@ from fishcli.options.train import TrainConfig
 from fishcli.runs.crops import check_folds
 from fishcli.runs.listing import CONFIG
 from fishcli.runs.picking import is_of_localiser, list_runs, pick_run
-from fishcli.runs.run import METRICS, Run, settings_of
+from fishcli.runs.run import METRICS, Run
+from fishcli.runs.settings import settings_of
 from fishcli.runs.train_inputs import TrainData
 
 

@@ -63,7 +63,7 @@ def _predict(
 ) -> pd.DataFrame:
     """The predictions of `predict_run`; the store has what they need."""
     heads = this_run.load_folds()
-    how = (views, mean, this_run.temperature(len(views)))
+    how = (views, this_run.mean_of_members, mean, this_run.temperature(len(views)))
     parts = []
     n_images = sum(len(table) for table in tests.values())
     with bar(n_images, f"predicting with {this_run.name}", "img") as progress:
@@ -98,16 +98,17 @@ def _predict_images(
     store: HeadStore,
     split: str,
     images: pd.DataFrame,
-    how: tuple[list[str], str, float],
+    how: tuple[list[str], str, str, float],
 ) -> tuple[np.ndarray, np.ndarray]:
     """Probabilities (n, C) and photo boxes (n, 4) by the heads of each fold.
 
-    Views and the heads of a fold are averaged arithmetically, as out of fold, then given the temperature that
-    was found there; then folds are averaged by the mean. `how` is views, mean, temperature.
+    The heads of a fold are averaged as out of fold, then views arithmetically, then they are given the
+    temperature that was found there; then folds are averaged by the mean. `how` is views, the mean of a
+    fold's heads, that of folds, temperature.
 
     `images` are of `_stored`. One that isn't readable gets the prior of the training images and no box.
     """
-    views, mean, temperature = how
+    views, of_members, mean, temperature = how
     readable = images["is_readable"].to_numpy()
     seen, recipe = images[readable], parts_of(store)[0].recipe  # of several there are no boxes
     rows, sizes = seen["row"].to_numpy(), seen_sizes(seen)
@@ -119,12 +120,11 @@ def _predict_images(
         if features.ndim == 4 and all(head.takes_pooled for members in heads for head in members):
             features = pool_maps(features)  # once for all folds
         for k, members in enumerate(heads):
-            for head in members:
-                share = 1 / (len(views) * len(members))
-                proba_here, boxes_here = head.predict(features, seen)
-                proba[k] += proba_here * share
-                found = boxes_to_photo(view, boxes_here, sizes, recipe.image_size, recipe.resize)
-                boxes[k] += found * share
+            found = [head.predict(features, seen) for head in members]
+            proba[k] += average(np.stack([each for each, _ in found]), of_members) / len(views)
+            for _, boxes_here in found:
+                placed = boxes_to_photo(view, boxes_here, sizes, recipe.image_size, recipe.resize)
+                boxes[k] += placed / (len(views) * len(members))
     counts = np.mean([members[0].counts for members in heads], axis=0)
     all_proba = np.tile(smoothed_prior(counts), (len(images), 1))
     all_boxes = np.full((len(images), 4), np.nan)

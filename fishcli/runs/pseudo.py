@@ -19,6 +19,7 @@ from fishcli.runs.picking import pick_run
 from fishcli.runs.run import METRICS, Run
 from fishcli.runs.stores import bring_up, pick_stores
 from fishcli.scoring.calibration import with_temperature
+from fishcli.scoring.ensembling import average
 
 VIEW = "identity"
 
@@ -51,15 +52,11 @@ class PseudoSource:
         """
         parts = in_parts(np.arange(len(self.images)))
         heads = self.teacher.load_fold(fold)
-        proba = np.concatenate(
-            [
-                np.mean(
-                    [head.predict(self.theirs[0, part], self.their_images.iloc[part])[0] for head in heads],
-                    axis=0,
-                )
-                for part in parts
-            ]
-        )
+        found = []
+        for part in parts:
+            each = [head.predict(self.theirs[0, part], self.their_images.iloc[part])[0] for head in heads]
+            found.append(average(np.stack(each), self.teacher.mean_of_members))
+        proba = np.concatenate(found)
         proba = with_temperature(
             proba, read_json(self.teacher.run_dir / METRICS)["by_fold"][fold]["temperature"]
         )

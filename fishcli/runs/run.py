@@ -18,22 +18,16 @@ from fishcli.heads.choices import kind_of
 from fishcli.heads.fit import SUFFIXES, load_fold
 from fishcli.heads.trained import FoldHead
 from fishcli.options.command_lines import advised
-from fishcli.options.finetune import FINETUNE, FinetuneConfig, RunMaker
-from fishcli.options.reading import Reading
+from fishcli.options.finetune import FINETUNE
 from fishcli.options.train import RunConfig, TrainConfig
 from fishcli.runs.listing import LATER, has_views, with_later
+from fishcli.runs.settings import usual_settings
 from fishcli.runs.train_lines import train_line
 
 METRICS = "metrics.json"
 """Written last: a run that has it is complete."""
 OOF_COLUMNS = ["image", "class_name", "fold", "group"]
 """The first columns of out-of-fold predictions; one a class follows."""
-NOT_COMPARED = (
-    *("data_dir", "features_dir", "models_dir", "name", "features", "memory_budget", "scheduler"),
-    *("backbone", "weights", "image_size", "skip_unreadable"),
-    *(field.name for field in dataclasses.fields(Reading)),
-)
-"""Where things lie and how they are held is no part of what a run is; its features are the store's matter."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +112,22 @@ class Run:
     @property
     def n_members(self) -> int:
         """How many heads a fold has."""
-        return int(self.settings.get("seeds", 1))
+        return len(self.recipes) if self.is_tuned else int(self.settings["seeds"])
+
+    @property
+    def is_tuned(self) -> bool:
+        """Whether `finetune` made it."""
+        return bool(self.settings["head"] == FINETUNE)
+
+    @property
+    def recipes(self) -> list[str]:
+        """Of a fine-tuned run, the recipe that each member of a fold learned from."""
+        return str(self.settings["augment"]).split(",")
+
+    @property
+    def mean_of_members(self) -> str:
+        """How the heads of a fold are averaged: those that were augmented differently, in log space."""
+        return "geometric" if self.is_tuned else "arithmetic"
 
     def model_path(self, fold: int, member: int) -> Path:
         """Where a fold's fitted head is; further members are numbered: fold_<k>_<s>."""
@@ -245,18 +254,3 @@ def check_digest(path: Path, known: dict[str, Any]) -> None:
 def oof_name(n_views: int) -> str:
     """The file of out-of-fold predictions: oof.csv for the plain photo, oof_tta<N>.csv for N views."""
     return "oof.csv" if n_views == 1 else f"oof_tta{n_views}.csv"
-
-
-def settings_of(config: RunMaker, n_copies: int) -> dict[str, Any]:
-    """What changes a run's result besides its store and its images; views are named, however chosen."""
-    options = {name: value for name, value in dataclasses.asdict(config).items() if name not in NOT_COMPARED}
-    names = config.chosen_views
-    shared = {"views": len(names), "view_names": ",".join(names), "copies": n_copies}
-    if isinstance(config, FinetuneConfig):
-        shared |= {"head": FINETUNE, "view_set": "upright"}
-    return {**options, **shared}
-
-
-def usual_settings(head: Any) -> dict[str, Any]:
-    """What the settings of a run with such a head are where nothing is asked for."""
-    return settings_of(FinetuneConfig() if head == FINETUNE else TrainConfig(), 0)

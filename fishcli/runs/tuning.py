@@ -15,6 +15,7 @@ from fishcli.basics.files import whole_file
 from fishcli.basics.progress import bar, say
 from fishcli.dataset.metadata import check_metadata
 from fishcli.features.backbones.stored import reload_tail
+from fishcli.features.photos.recipes import NONE, copies_of, parse_recipes
 from fishcli.heads.inputs import HeadInputs, in_parts
 from fishcli.heads.joined import parts_of
 from fishcli.heads.trained import KerasHead
@@ -42,7 +43,7 @@ class TuningSource:
     Attributes:
         config: how; its epochs are settled.
         inputs: of all images; their features are the cut's maps.
-        pooled: the same, their features pooled by the frozen layers.
+        pooled: the same under the plain views, their features pooled by the frozen layers.
         tail: the pre-trained layers above the cut.
         fold: (n,) the fold of each row.
     """
@@ -56,6 +57,10 @@ class TuningSource:
 
 def check_tuning(config: FinetuneConfig) -> None:
     """Refuse options that mean nothing; FishError."""
+    recipes = parse_recipes(config.augment)
+    usual = FinetuneConfig()
+    if recipes == [NONE] and config.copies != usual.copies:
+        raise FishError("--copies means nothing with --augment none. Leave it out.")
     if "size-embedding" in check_metadata(config.metadata):
         raise FishError(
             "--metadata size-embedding is learned by gradient, which the head that fine-tuning starts from "
@@ -69,25 +74,32 @@ def tune_folds(config: FinetuneConfig, this_run: Run, data: TrainData, folds: pd
     inputs = read_inputs(config, data)
     missing = missing_folds(this_run)
     begin_run(this_run, folds)
-    pooled = dataclasses.replace(inputs, features=_pooled(tail, inputs))
-    source = TuningSource(config, inputs, pooled, tail, folds["fold"].to_numpy())
-    n_steps = {k: _n_steps(source, k) for k in missing}
-    with bar(sum(n_steps.values()), "fine-tuning", "step") as progress:
+    fold = folds["fold"].to_numpy()
+    source = TuningSource(config, inputs, _pooled(tail, inputs, len(config.chosen_views)), tail, fold)
+    recipes = this_run.recipes
+    total = sum(_n_steps(source, k) for k in missing) * len(recipes)
+    with bar(total, "fine-tuning", "step") as progress:
 
         def on_step(loss: float) -> None:
             progress.set_postfix_str(f"loss {loss:.3f}", refresh=False)
             progress.update(1)
 
         for k in missing:
-            model, plan, head = _begun(source, this_run, k)
-            if k == missing[0]:
-                seconds = seconds_a_step(model, plan) * sum(n_steps.values())
-                say(f"{len(missing)} folds x {config.epochs} epochs: about {_duration(seconds)} here")
-            say(f"fold {k + 1} of {config.folds}: training on {len(plan.source.rows):,} images")
-            started = time.perf_counter()
-            losses = tune(model, plan, on_step)
-            finish_fold(this_run, k, [_done(source, this_run, (k, 0), head, (losses, started))])
-            plan.checkpoint.unlink(missing_ok=True)
+            fits, plans = [], []
+            for member, recipe in enumerate(recipes):
+                started = time.perf_counter()
+                model, plan, head = _begun(source, this_run, (k, member), recipe)
+                if (k, member) == (missing[0], 0):
+                    seconds = seconds_a_step(model, plan) * total
+                    say(_cost(len(missing), len(recipes), plan.n_epochs, seconds))
+                said = f", {recipe}" if len(recipes) > 1 else ""
+                say(f"fold {k + 1} of {config.folds}{said}: training on {len(plan.source.rows):,} images")
+                losses = tune(model, plan, on_step)
+                fits.append(_done(source, this_run, (k, member), head, (losses, started)))
+                plans.append(plan)
+            finish_fold(this_run, k, fits)
+            for plan in plans:
+                plan.checkpoint.unlink(missing_ok=True)
 
 
 def _n_steps(source: TuningSource, k: int) -> int:
@@ -96,23 +108,26 @@ def _n_steps(source: TuningSource, k: int) -> int:
     return math.ceil(n_rows / source.config.batch_size) * int(source.config.epochs or 0)
 
 
-def _begun(source: TuningSource, this_run: Run, k: int) -> tuple[Any, TuningPlan, KerasHead]:
-    """A fold's network before its first step, how it is trained, and the head that it becomes."""
-    config, inputs = source.config, source.inputs
+def _begun(
+    source: TuningSource, this_run: Run, part: tuple[int, int], recipe: str
+) -> tuple[Any, TuningPlan, KerasHead]:
+    """A member of a fold before its first step, how it is trained, and the head that it becomes."""
+    config, inputs, (k, member) = source.config, source.inputs, part
+    drawn = [*config.chosen_views, *copies_of(recipe, config.copies)]
     rows = np.flatnonzero(source.fold != k)
-    seed = int(np.random.SeedSequence([config.seed, k, 0]).generate_state(1)[0])
+    seed = int(np.random.SeedSequence([config.seed, k, member]).generate_state(1)[0])
     linear, start = linear_start(config.metadata, source.pooled, rows, seed)
     boxes = inputs.boxes[0, rows]
     known = boxes[~np.isnan(boxes).any(axis=1)]
     learned = TuningRows(
         inputs=inputs,
         rows=rows,
-        views=np.arange(len(inputs.views)),
+        views=np.array([inputs.views.index(name) for name in drawn]),
         metadata=linear.encoder.encode(inputs.images),
         n_classes=len(linear.counts),
         with_boxes=len(known) > 0,
     )
-    plan = TuningPlan(config, learned, seed, this_run.fold_path(k, "_epochs.npz"))
+    plan = TuningPlan(config, learned, seed, this_run.fold_path(k, f"_{member}_epochs.npz"))
     mean_box = known.mean(axis=0) if len(known) else None
     how = (config.dropout, seed)
     model = build_network(source.tail, start, learned.metadata.shape[1], mean_box, how)
@@ -137,16 +152,24 @@ def _done(
     return FitDone(proba, boxes, kept_of(head), trained[0], time.perf_counter() - trained[1])
 
 
-def _pooled(tail: Any, inputs: HeadInputs) -> np.ndarray:
-    """What the frozen layers make of all maps, pooled over places: (v, n, channels) float16."""
-    n_views, n_images = inputs.features.shape[:2]
+def _pooled(tail: Any, inputs: HeadInputs, n_views: int) -> HeadInputs:
+    """The inputs under their first views; features are what the frozen layers make of the maps, pooled."""
+    n_images = inputs.features.shape[1]
     found = np.empty((n_views, n_images, tail.output_shape[-1]), np.float16)
     with bar(n_views * n_images, "frozen features", "img") as progress:
         for view in range(n_views):
             for part in in_parts(np.arange(n_images)):
                 found[view, part] = pooled_by(tail, inputs.features[view, part])
                 progress.update(len(part))
-    return found
+    return dataclasses.replace(
+        inputs, views=inputs.views[:n_views], features=found, boxes=inputs.boxes[:n_views]
+    )
+
+
+def _cost(n_folds: int, n_recipes: int, n_epochs: int, seconds: float) -> str:
+    """What is ahead and how long it takes, as people say it."""
+    recipes = f" x {n_recipes} recipes" if n_recipes > 1 else ""
+    return f"{n_folds} folds{recipes} x {n_epochs} epochs: about {_duration(seconds)} here"
 
 
 def _duration(seconds: float) -> str:

@@ -14,6 +14,7 @@ from fishcli.features.backbones.backbone import (
 )
 from fishcli.features.backbones.stored import choice_of
 from fishcli.features.backbones.usual import usual_backbone, usual_size
+from fishcli.features.photos.recipes import copies_of, parse_recipes
 from fishcli.features.store.lists import list_stores
 from fishcli.features.store.picking import pick_store
 from fishcli.features.store.recipe import parse_image_size
@@ -43,7 +44,8 @@ def load_tuning_data(config: FinetuneConfig) -> TrainData:
         skip_unreadable=config.skip_unreadable or None,
         box_categories=config.box_categories,
     )
-    data = join_train_data(config, store, train, views, upkeep)
+    copies = [copy for recipe in parse_recipes(config.augment) for copy in copies_of(recipe, config.copies)]
+    data = join_train_data(config, store, train, [*views, *copies], upkeep)
     if len(data.class_names) == 1:
         raise FishError(
             f"train/ has one class only ({data.class_names[0]}): there is nothing to tell apart. Boxes alone "
@@ -79,8 +81,9 @@ def store_above(config: FinetuneConfig) -> FeatureStore:
 def _choice(config: FinetuneConfig, source: FeatureStore | None) -> BackboneChoice:
     if source is None:
         name = config.backbone or usual_backbone(config.weights)
-        reading = {"transparency": config.transparency, "truncated": config.truncated}
-        choice = dataclasses.replace(BackboneChoice(name, "", usual_size(name)), **reading)
+        choice = BackboneChoice(
+            name, "", usual_size(name), transparency=config.transparency, truncated=config.truncated
+        )
     else:
         choice = choice_of(source)
     name = choose(config.backbone or choice.backbone, BACKBONES, "backbone")
@@ -100,5 +103,9 @@ def _choice(config: FinetuneConfig, source: FeatureStore | None) -> BackboneChoi
 
 def settled(config: FinetuneConfig, data: TrainData) -> FinetuneConfig:
     """The config with all that follows from the data said outright: two ways to say one run are one run."""
-    epochs = config.epochs or usual_epochs(len(data.images))
-    return dataclasses.replace(config, cut=parts_of(data.store)[0].recipe.layer, epochs=epochs)
+    return dataclasses.replace(
+        config,
+        cut=parts_of(data.store)[0].recipe.layer,
+        epochs=config.epochs or usual_epochs(len(data.images)),
+        augment=",".join(parse_recipes(config.augment)),
+    )

@@ -11,7 +11,7 @@ def average(proba: np.ndarray, mean: str) -> np.ndarray:
     """Average the predictions of m members.
 
     Args:
-        proba: (m, n, C), rows sum to 1.
+        proba: (m, n, C), rows sum to 1; or (m, ..., C) for the first two means.
         mean: "arithmetic"; "geometric" (of probabilities, renormalised); or "vote": the share of members
             that find a class most probable, smoothed to (votes + 1/2) / (m + C/2) so that none is 0.
 
@@ -22,8 +22,8 @@ def average(proba: np.ndarray, mean: str) -> np.ndarray:
         return proba.mean(axis=0)
     if mean == "geometric":
         logs = np.log(np.maximum(proba, TINY)).mean(axis=0)
-        powers = np.exp(logs - logs.max(axis=1, keepdims=True))
-        return powers / powers.sum(axis=1, keepdims=True)
+        powers = np.exp(logs - logs.max(axis=-1, keepdims=True))
+        return powers / powers.sum(axis=-1, keepdims=True)
     if mean == "vote":
         n_members, _, n_classes = proba.shape
         votes = np.eye(n_classes)[proba.argmax(axis=2)].sum(axis=0)

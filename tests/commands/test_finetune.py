@@ -8,14 +8,17 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import write_competition
-from pipeline import CLASSES, compute, fit, submit
+from pipeline import CLASSES, complete_arrays, compute, fit, submit
 
 from fishcli.basics.errors import FishError
+from fishcli.basics.files import read_json
 from fishcli.commands import finetune, heatmap, leaderboard, report, summary
+from fishcli.dataset.images import load_tests
 from fishcli.features.store.picking import pick_store
 from fishcli.options.finetune import FinetuneConfig
 from fishcli.options.seeing import HeatmapConfig, ReportConfig, RunsConfig, SummaryConfig
 from fishcli.runs.run import Run
+from fishcli.scoring.calibration import with_temperature
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("untraced")]
 
@@ -24,7 +27,8 @@ CUT = "conv4_block3_out"
 
 def config_of(root: Path, **changes):
     places = {"data_dir": root / "data", "models_dir": root / "models"}
-    usual = {"cut": CUT, "folds": 2, "epochs": 2, "batch_size": 8, "name": "tuned"}
+    usual = {"cut": CUT, "folds": 2, "epochs": 1, "batch_size": 8, "name": "tuned"}
+    usual |= {"augment": "none,light", "copies": 1}
     return FinetuneConfig(**{**places, **usual, **changes})
 
 
@@ -49,7 +53,24 @@ def test_it_makes_the_store_that_it_needs_which_is_not_the_one_that_others_take(
     assert own.recipe.layer == CUT and users.recipe.layer == "post_relu"
     same = {"layer": CUT, "weights_sha256": own.recipe.weights_sha256}
     assert dataclasses.replace(users.recipe, **same) == own.recipe
-    assert own.is_complete("train", "identity") and own.is_complete("train", "hflip")
+    assert complete_arrays(own, "train") == ["augment_light_1", "augment_light_1_boxes", "hflip", "identity"]
+    assert not own.copies("train")
+
+
+def test_a_fold_has_a_network_a_recipe_and_blends_them_in_log_space(root):
+    run = Run.open(root / "models" / "tuned")
+    submit(root, run="tuned", tta=1)
+    features = pick_store(root / "data" / "features", run.store).read("test", "identity")
+    tests = load_tests(root / "data")["test"]
+    folds = []
+    for members in run.load_folds():
+        one, other = (head.predict(features, tests)[0] for head in members)
+        assert np.abs(one - other).max() > 1e-6
+        mean = np.sqrt(one * other)
+        folds.append(with_temperature(mean / mean.sum(axis=1, keepdims=True), run.temperature(1)))
+    predicted = pd.read_csv(run.run_dir / "test_tta1.csv").filter(like="proba_")
+    np.testing.assert_allclose(predicted, np.mean(folds, axis=0), atol=1e-6)
+    assert len(read_json(run.fold_path(0, ".json"))["losses"]) == 2
 
 
 def test_a_run_is_predicted_with_like_any_other(root):
@@ -83,7 +104,8 @@ def test_the_same_run_said_otherwise_is_the_same_run_and_is_not_trained_again(ro
 
 def test_without_any_store_the_usual_backbone_is_taken_and_options_name_another(tmp_path):
     write_competition(tmp_path / "data", n_per_class=4)
-    run_dir = tune(tmp_path, backbone="fishnet", image_size="64x64", epochs=1, name=None)
+    one = {"augment": "none", "copies": 6}
+    run_dir = tune(tmp_path, backbone="fishnet", image_size="64x64", name=None, **one)
     run = Run.open(run_dir)
     assert run.name == "fishnet-finetune-1" and run.store.startswith("fishnet-64x64-")
     assert np.isfinite(run.read_metrics()["log_loss"])
@@ -92,6 +114,10 @@ def test_without_any_store_the_usual_backbone_is_taken_and_options_name_another(
 def test_what_can_not_be_trained_is_refused(root):
     with pytest.raises(FishError, match="--cut post_relu: it is the last layer of fishnet"):
         tune(root, cut="post_relu", name="none")
+    with pytest.raises(FishError, match="--copies means nothing with --augment none"):
+        tune(root, augment="none", name="none")
+    with pytest.raises(FishError, match="unknown recipe of --augment 'srtong'. Did you mean 'strong'"):
+        tune(root, augment="srtong", name="none")
     with pytest.raises(FishError, match="size-embedding is learned by gradient"):
         tune(root, metadata="size-embedding", name="none")
     with pytest.raises(FishError, match="--head tail is a command of its own: fishcli finetune"):

@@ -6,9 +6,20 @@ import numpy as np
 import pytest
 from conftest import noise
 
+from fishcli.basics.errors import FishError
 from fishcli.basics.quiet import load_albumentations
 from fishcli.features.photos import augment as augment_module
-from fishcli.features.photos.augment import augment, augment_names, augmentation_digest
+from fishcli.features.photos.augment import augment, augmentation_digest
+from fishcli.features.photos.recipes import (
+    FIRST,
+    MOST,
+    OF_GEOMETRY,
+    copies_of,
+    is_first,
+    magnitudes_of,
+    parse_recipes,
+    recipe_of,
+)
 
 IDS = [f"ALB/img_{i:03d}.jpg" for i in range(60)]
 SIZE = (90, 120)
@@ -26,8 +37,55 @@ def painted(box=BOX, size=SIZE):
 
 
 def test_names_count_from_one():
-    assert augment_names(3) == ["augment_1", "augment_2", "augment_3"]
-    assert augment_names(0) == []
+    assert copies_of(FIRST, 3) == ["augment_1", "augment_2", "augment_3"]
+    assert copies_of(FIRST, 0) == []
+    assert copies_of("light", 2) == ["augment_light_1", "augment_light_2"]
+    assert copies_of("none", 2) == []
+
+
+@pytest.mark.parametrize("recipe", [FIRST, "light", "strong", "rotate:30+cutout:0.25"])
+def test_a_copys_name_tells_its_recipe(recipe):
+    (copy,) = copies_of(recipe, 1)
+    assert recipe_of(copy) == recipe and is_first(copy) == (recipe == FIRST)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("lihgt", "Did you mean 'light'"),
+        ("light,rotat:3", "Did you mean 'rotate'"),
+        ("rotate:181", "rotate takes a magnitude above 0, up to 180"),
+        ("flip:0", "flip takes a magnitude above 0, up to 1"),
+        ("crop:-0.1", "crop takes a magnitude above 0"),
+        ("light,light", "expected different recipes"),
+        ("", "unknown recipe"),
+    ],
+)
+def test_recipes_that_there_are_not_are_refused(text, said):
+    with pytest.raises(FishError, match=said):
+        parse_recipes(text)
+
+
+def test_recipes_are_listed_with_commas():
+    assert parse_recipes("light, none,flip:0.5+blur:3") == ["light", "none", "flip:0.5+blur:3"]
+    assert magnitudes_of("flip:0.5+blur:3") == {"flip": 0.5, "blur": 3.0}
+
+
+@pytest.mark.parametrize("operation", MOST)
+def test_each_operation_does_something_and_geometry_alone_moves_boxes(operation):
+    image, (copy,) = noise(SIZE), copies_of(f"{operation}:{MOST[operation] / 2:g}", 1)
+    made = [augment(image, BOX, name, copy) for name in IDS[:12]]
+    assert any((pixels != image).any() for pixels, _ in made)
+    assert all(pixels.shape == image.shape for pixels, _ in made)
+    has_moved = any(not np.allclose(boxes, BOX, equal_nan=True) for _, boxes in made)
+    assert has_moved == (operation in OF_GEOMETRY)
+
+
+def test_recipes_differ_from_each_other_and_each_says_what_it_is():
+    image = noise(SIZE)
+    copies = [copies_of(recipe, 1)[0] for recipe in (FIRST, "light", "strong")]
+    assert len({augment(image, BOX, IDS[0], copy)[0].tobytes() for copy in copies}) == 3
+    assert len({augmentation_digest(recipe) for recipe in (FIRST, "light", "strong", "flip:0.5")}) == 4
 
 
 def test_an_id_and_a_copy_always_give_the_same():
@@ -116,7 +174,7 @@ def test_what_only_changes_pixels_does_not_move_boxes(monkeypatch):
     still = albumentations.Compose(
         [], bbox_params=albumentations.BboxParams("albumentations", label_fields=["rows"])
     )
-    monkeypatch.setattr(augment_module, "_pipelines", lambda: (still, pixels))
+    monkeypatch.setattr(augment_module, "_pipelines", lambda recipe: (still, pixels))
     monkeypatch.setattr(augment_module, "_per_thread", threading.local())
     small = np.array([[0.5, 0.5, 0.53, 0.54], [0.0, 0.0, 1.0, 1.0]], np.float32)
     n_changed = 0
@@ -145,7 +203,7 @@ def test_the_digest_is_stable_and_follows_the_transforms(monkeypatch):
     augmentation_digest.cache_clear()
     assert augmentation_digest() == before
     geometry, _ = augment_module._pipelines()
-    monkeypatch.setattr(augment_module, "_pipelines", lambda: (geometry,))
+    monkeypatch.setattr(augment_module, "_pipelines", lambda recipe: (geometry,))
     augmentation_digest.cache_clear()
     try:
         assert augmentation_digest() != before

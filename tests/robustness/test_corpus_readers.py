@@ -28,7 +28,8 @@ from fishcli.features.store.lists import read_images, read_unreadable
 from fishcli.features.store.recipe import Recipe
 from fishcli.options.predict import ScoreConfig
 from fishcli.options.train import TrainConfig
-from fishcli.runs.run import Run, settings_of
+from fishcli.runs.run import Run
+from fishcli.runs.settings import settings_of
 
 pytestmark = pytest.mark.tensorflow
 

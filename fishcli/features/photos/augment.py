@@ -10,14 +10,9 @@ import numpy as np
 
 from fishcli.basics.files import digest
 from fishcli.basics.quiet import load_albumentations, load_cv2
+from fishcli.features.photos.recipes import FIRST, bbox_params, pipelines_of, recipe_of
 
-PREFIX = "augment_"
 _per_thread = threading.local()
-
-
-def augment_names(n_copies: int) -> list[str]:
-    """The names under which `n_copies` augmented copies stand in the store: augment_1, augment_2, ..."""
-    return [f"{PREFIX}{copy}" for copy in range(1, n_copies + 1)]
 
 
 def augment(image: np.ndarray, boxes: np.ndarray, image_id: str, copy: str) -> tuple[np.ndarray, np.ndarray]:
@@ -30,14 +25,15 @@ def augment(image: np.ndarray, boxes: np.ndarray, image_id: str, copy: str) -> t
         image: (h, w, 3) uint8.
         boxes: (m, 4) fractions of the image, NaN where there is none.
         image_id: the image's id.
-        copy: the name of the copy.
+        copy: the name of the copy, which says its recipe, too.
 
     Returns:
         The image in its own size, and the boxes (m, 4), NaN where there is none any more.
     """
-    if not hasattr(_per_thread, "pipelines"):
-        _per_thread.pipelines = _pipelines()
-    geometry, pixels = _per_thread.pipelines
+    known_pipelines, recipe = _per_thread.__dict__, recipe_of(copy)
+    if recipe not in known_pipelines:
+        known_pipelines[recipe] = _pipelines(recipe)
+    geometry, pixels = known_pipelines[recipe]
     seed = int(digest(image_id, copy)[:8], 16)
     for pipeline in (geometry, pixels):
         # Not set_random_seed: it gives every transform the same seed, so both flips happen or none.
@@ -51,15 +47,17 @@ def augment(image: np.ndarray, boxes: np.ndarray, image_id: str, copy: str) -> t
 
 
 @cache
-def augmentation_digest() -> str:
-    """Identifies the augmentation's transforms and the version that made them."""
+def augmentation_digest(recipe: str = FIRST) -> str:
+    """Identifies a recipe's transforms and the version that made them."""
     albumentations = load_albumentations()
-    described = [albumentations.to_dict(pipeline) for pipeline in _pipelines()]
+    described = [albumentations.to_dict(pipeline) for pipeline in _pipelines(recipe)]
     return digest(json.dumps(described, sort_keys=True, default=str))[:12]
 
 
-def _pipelines() -> tuple[Any, Any]:
-    """The transforms that move pixels (and boxes), and those that only change them."""
+def _pipelines(recipe: str = FIRST) -> tuple[Any, Any]:
+    """The transforms of a recipe that move pixels (and boxes), and those that only change them."""
+    if recipe != FIRST:
+        return pipelines_of(recipe)
     a, cv2 = load_albumentations(), load_cv2()
     # Replicated borders: reflected ones would come with reflected copies of the boxes.
     geometry = a.Compose(
@@ -78,7 +76,7 @@ def _pipelines() -> tuple[Any, Any]:
             a.CropAndPad(percent=(-0.15, 0.0), keep_size=True, p=0.5),
             a.ElasticTransform(alpha=40, sigma=8, border_mode=cv2.BORDER_REPLICATE, p=0.2),
         ],
-        bbox_params=a.BboxParams("albumentations", label_fields=["rows"], min_visibility=0.1, clip=True),
+        bbox_params=bbox_params(a),
     )
     pixels = a.Compose(
         [

@@ -7,7 +7,7 @@ from typing import Any
 from fishcli.basics.errors import FishError
 from fishcli.basics.files import read_json
 from fishcli.features.backbones.usual import usual_size
-from fishcli.features.photos.augment import PREFIX
+from fishcli.features.photos.recipes import PREFIX, is_first
 from fishcli.features.store.recipe import Recipe
 from fishcli.options.command_lines import advised, with_shared
 from fishcli.options.features import FeaturesConfig
@@ -42,7 +42,7 @@ def features_line(store_dir: Path, **changes: Any) -> str:
 def line_for(store_dir: Path, split: str, names: Iterable[str], **changes: Any) -> str:
     """What computes some arrays of a split, or of one that is not there yet."""
     bare = {name.removesuffix("_boxes") for name in names}
-    copies = [int(name.removeprefix(PREFIX)) for name in bare if name.startswith(PREFIX)]
+    copies = [int(name.removeprefix(PREFIX)) for name in bare if is_first(name)]
     views = ",".join(named_views([name for name in bare if is_view(name)])) or "identity"
     return features_line(store_dir, splits=split, view_names=views, augment=max(copies, default=0), **changes)
 

@@ -14,8 +14,8 @@ from fishcli.basics.locks import alone
 from fishcli.basics.remote import is_remote, names_in
 from fishcli.basics.unwritable import by_product
 from fishcli.features.image_lists import renew_list
-from fishcli.features.photos.augment import PREFIX
 from fishcli.features.photos.crops import REGION
+from fishcli.features.photos.recipes import PREFIX, is_first
 from fishcli.features.store.again import line_for, verify_line
 from fishcli.features.store.arrays import chunk_path, create_array, missing_chunks, open_array, read_rows
 from fishcli.features.store.lists import cannot_be_read, damaged, read_images, read_unreadable
@@ -209,10 +209,8 @@ class FeatureStore:
         return missing_chunks(self.array(split, view))
 
     def copies(self, split: str) -> list[str]:
-        """The names of a split's augmented copies in order, complete or not."""
-        names = self._names(split)
-        numbers = [name.removeprefix(PREFIX) for name in names if name.startswith(PREFIX)]
-        return [f"{PREFIX}{n}" for n in sorted(int(number) for number in numbers if number.isdecimal())]
+        """The names of a split's augmented copies of the first recipe in order, complete or not."""
+        return sorted(filter(is_first, self._names(split)), key=lambda name: int(name.removeprefix(PREFIX)))
 
     def chunk_size(self, split: str) -> int | None:
         """Images a chunk in a split, None before the first array: all its arrays share their chunks."""

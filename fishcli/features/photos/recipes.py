@@ -1,0 +1,125 @@
+"""Recipes of augmentation: names of them, or operations with their magnitudes."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from fishcli.basics.errors import FishError, choose
+from fishcli.basics.quiet import load_albumentations, load_cv2
+
+PREFIX = "augment_"
+"""How the names of augmented copies begin: augment_1 of the first recipe, augment_light_1 of "light"."""
+FIRST = ""
+"""The recipe that `features --augment` and `train` know."""
+NONE = "none"
+NAMED = {
+    "light": "flip:0.5+crop:0.25+brightness:0.2+contrast:0.2",
+    "strong": "flip:0.5+vflip:0.5+rotate:180+zoom:0.6+brightness:0.3+contrast:0.3+colour:20+cutout:0.25",
+}
+MOST = {
+    "flip": 1.0,
+    "vflip": 1.0,
+    "rotate": 180.0,
+    "zoom": 0.9,
+    "crop": 0.9,
+    "brightness": 0.9,
+    "contrast": 0.9,
+    "colour": 90.0,
+    "blur": 15.0,
+    "cutout": 0.9,
+}
+"""The operations, and the largest magnitude of each.
+
+flip, vflip: the chance. rotate: degrees, either way. zoom: the least scale; the greatest is 1.15. crop: the
+share of the sides that is cut away at most. brightness, contrast: as albumentations has them. colour: hue and
+saturation, steps of 255. blur: the widest kernel, pixels. cutout: the greatest hole's sides, as a share.
+"""
+OF_GEOMETRY = ("flip", "vflip", "rotate", "zoom", "crop")
+GREATEST_ZOOM = 1.15
+
+Magnitudes = dict[str, float]
+
+
+def parse_recipes(text: str) -> list[str]:
+    """The recipes that `--augment` lists, each once; FishError for one that there is not."""
+    recipes = [part.strip() for part in text.split(",")]
+    for recipe in recipes:
+        if recipe != NONE:
+            magnitudes_of(recipe)
+    if len(set(recipes)) < len(recipes):
+        raise FishError(f"--augment {text}: expected different recipes with commas between them.")
+    return recipes
+
+
+def magnitudes_of(recipe: str) -> Magnitudes:
+    """The magnitude of each operation of a recipe.
+
+    Raises:
+        FishError: an unknown recipe or operation, or a magnitude that is none.
+    """
+    found: Magnitudes = {}
+    for part in NAMED.get(recipe, recipe).split("+"):
+        name, colon, number = part.partition(":")
+        if not colon:
+            choose(recipe, [NONE, *NAMED, "OP:MAGNITUDE+OP:MAGNITUDE"], "recipe of --augment")
+        choose(name, MOST, "operation of --augment")
+        magnitude = float(number) if re.fullmatch(r"\d+(\.\d+)?", number) else -1.0
+        if not 0 < magnitude <= MOST[name]:
+            raise FishError(f"--augment {recipe}: {name} takes a magnitude above 0, up to {MOST[name]:g}.")
+        found[name] = magnitude
+    return found
+
+
+def copies_of(recipe: str, n_copies: int) -> list[str]:
+    """The names of a recipe's copies in the store; none of "none"."""
+    if recipe == NONE:
+        return []
+    middle = f"{recipe.replace(':', '=')}_" if recipe else ""
+    return [f"{PREFIX}{middle}{copy}" for copy in range(1, n_copies + 1)]
+
+
+def recipe_of(copy: str) -> str:
+    """The recipe of a copy by its name."""
+    return copy.removeprefix(PREFIX).rpartition("_")[0].replace("=", ":")
+
+
+def is_first(name: str) -> bool:
+    """Whether an array's name is that of a copy of the first recipe."""
+    return name.startswith(PREFIX) and name.removeprefix(PREFIX).isdecimal()
+
+
+def pipelines_of(recipe: str) -> tuple[Any, Any]:
+    """The transforms of a recipe that move pixels (and boxes), and those that only change them."""
+    a = load_albumentations()
+    parts: list[list[Any]] = [[], []]
+    for name, magnitude in magnitudes_of(recipe).items():
+        parts[name not in OF_GEOMETRY].append(_transforms(a)[name](magnitude))
+    return a.Compose(parts[0] or [a.NoOp()], bbox_params=bbox_params(a)), a.Compose(parts[1])
+
+
+def bbox_params(a: Any) -> Any:
+    """How boxes go along: clipped, and lost where less than a tenth is left."""
+    return a.BboxParams("albumentations", label_fields=["rows"], min_visibility=0.1, clip=True)
+
+
+def _transforms(a: Any) -> dict[str, Callable[[float], Any]]:
+    """Each operation of MOST as a transform of its magnitude."""
+    replicate = load_cv2().BORDER_REPLICATE  # reflected borders would come with reflected copies of the boxes
+    affine = {"keep_ratio": True, "rotate_method": "ellipse", "border_mode": replicate, "p": 1.0}
+    return {
+        "flip": lambda chance: a.HorizontalFlip(p=chance),
+        "vflip": lambda chance: a.VerticalFlip(p=chance),
+        "rotate": lambda degrees: a.Affine(rotate=(-degrees, degrees), **affine),
+        "zoom": lambda least: a.Affine(scale=(least, GREATEST_ZOOM), **affine),
+        "crop": lambda share: a.CropAndPad(percent=(-share / 2, 0.0), keep_size=True, p=1.0),
+        "brightness": lambda most: a.RandomBrightnessContrast(most, 0.0, p=1.0),
+        "contrast": lambda most: a.RandomBrightnessContrast(0.0, most, p=1.0),
+        "colour": lambda most: a.HueSaturationValue(int(most), int(most), 0, p=1.0),
+        "blur": lambda widest: a.GaussianBlur(blur_limit=(3, max(3, int(widest) | 1)), p=0.5),
+        "cutout": lambda side: a.CoarseDropout(
+            num_holes_range=(1, 2),
+            hole_height_range=(side / 4, side),
+            hole_width_range=(side / 4, side),
+            p=0.5,
+        ),
+    }

@@ -1,0 +1,30 @@
+"""The settings that a run is known by: the options that change its result."""
+
+import dataclasses
+from typing import Any
+
+from fishcli.options.finetune import FINETUNE, FinetuneConfig, RunMaker
+from fishcli.options.reading import Reading
+from fishcli.options.train import TrainConfig
+
+NOT_COMPARED = (
+    *("data_dir", "features_dir", "models_dir", "name", "features", "memory_budget", "scheduler"),
+    *("backbone", "weights", "image_size", "skip_unreadable"),
+    *(field.name for field in dataclasses.fields(Reading)),
+)
+"""Where things lie and how they are held is no part of what a run is; its features are the store's matter."""
+
+
+def settings_of(config: RunMaker, n_copies: int) -> dict[str, Any]:
+    """What changes a run's result besides its store and its images; views are named, however chosen."""
+    options = {name: value for name, value in dataclasses.asdict(config).items() if name not in NOT_COMPARED}
+    names = config.chosen_views
+    shared = {"views": len(names), "view_names": ",".join(names)}
+    if isinstance(config, FinetuneConfig):
+        return {**options, **shared, "head": FINETUNE, "view_set": "upright"}
+    return {**options, **shared, "copies": n_copies}
+
+
+def usual_settings(head: Any) -> dict[str, Any]:
+    """What the settings of a run with such a head are where nothing is asked for."""
+    return settings_of(FinetuneConfig() if head == FINETUNE else TrainConfig(), 0)
