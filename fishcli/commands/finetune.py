@@ -1,13 +1,16 @@
 """`fishcli finetune`: K copies of the backbone's upper layers, trained from where a frozen head stands."""
 
+from fishcli.dataset.classes import labels_of
 from fishcli.dataset.folds import warn_of_missing_classes
 from fishcli.options.finetune import FinetuneConfig
 from fishcli.runs.fold_fits import missing_folds
+from fishcli.runs.interpolating import choose_shares
 from fishcli.runs.opening import claimed_run
 from fishcli.runs.run import check_name
 from fishcli.runs.train_report import write_report
 from fishcli.runs.tuning import check_tuning, tune_folds
 from fishcli.runs.tuning_inputs import load_tuning_data, settled
+from fishcli.tuning.interpolate import AUTO
 
 
 def run(config: FinetuneConfig) -> str:
@@ -21,4 +24,7 @@ def run(config: FinetuneConfig) -> str:
         warn_of_missing_classes(data.images["class_name"], folds["fold"].to_numpy())
         if missing_folds(this_run):
             tune_folds(config, this_run, data, folds)
+        if config.interpolate == AUTO and not this_run.is_complete:
+            labels = labels_of(data.images["class_name"], data.class_names)
+            choose_shares(this_run, labels, folds["fold"].to_numpy())
         return write_report(this_run, data, folds)

@@ -45,6 +45,10 @@ class FinetuneConfig(FoldsConfig):
     ] = 2e-4
     batch_size: Annotated[int, Option(help="Rows a step.", min=2)] = 32
     dropout: Annotated[float, Option(help="Share of pooled features dropped.", min=0.0, max=0.95)] = 0.2
+    interpolate: Annotated[
+        str,
+        Option(help="Weights so far from frozen (0) to trained (1); auto chooses out of fold."),
+    ] = "1"
     metadata: Metadata = "size"
     boxes: BoxRule = "largest"
     skip_unreadable: Annotated[

@@ -30,6 +30,8 @@ class FitDone:
         kept: of the fold's .json: `encoder`, `counts` and `n_parameters`, the same for all its heads.
         losses: each epoch's training losses by name.
         seconds: that it took.
+        by_share: (a, v, n, C) probabilities with weights of `tuning.interpolate.SHARES`, where one of them is
+            to be chosen.
     """
 
     proba: np.ndarray
@@ -37,6 +39,7 @@ class FitDone:
     kept: dict[str, Any]
     losses: dict[str, list[float]]
     seconds: float
+    by_share: np.ndarray | None = None
 
 
 def missing_folds(this_run: Run) -> list[int]:
@@ -100,12 +103,16 @@ def finish_fold(this_run: Run, k: int, fits: list[FitDone]) -> None:
     """Write what is kept of a fold whose heads are all saved; its .json is last and says that it is done."""
     with whole_file(this_run.fold_path(k, ".npz")) as path:
         proba = average(np.stack([fit.proba for fit in fits]), this_run.mean_of_members)
-        np.savez(path, proba=proba, boxes=np.mean([fit.boxes for fit in fits], axis=0))
+        by_share = [fit.by_share for fit in fits if fit.by_share is not None]
+        kept: dict[str, Any] = {"proba": proba, "boxes": np.mean([fit.boxes for fit in fits], axis=0)}
+        if by_share:
+            kept["by_share"] = average(np.stack(by_share), this_run.mean_of_members)
+        np.savez(path, **kept)
     losses = [fit.losses for fit in fits]
     seconds = round(sum(fit.seconds for fit in fits), 3)
     files = digests_of(this_run.model_path(k, member) for member in range(len(fits)))
-    kept = {**fits[-1].kept, "losses": losses, "seconds": seconds, "files": files}
-    write_json(this_run.fold_path(k, ".json"), kept, sealed=True)
+    described = {**fits[-1].kept, "losses": losses, "seconds": seconds, "files": files}
+    write_json(this_run.fold_path(k, ".json"), described, sealed=True)
 
 
 def predict_views(

@@ -40,8 +40,7 @@ class Run:
         store: the name of the feature store it was trained on; several, in order, with + between them.
         dataset: the digest of the training images.
         targets: the digest of the folds, groups and boxes.
-        settings: the fields of TrainConfig or FinetuneConfig that change the result, and the number of
-            augmented copies.
+        settings: the options of train or finetune that change the result; the number of augmented copies.
     """
 
     run_dir: Path
@@ -112,17 +111,12 @@ class Run:
     @property
     def n_members(self) -> int:
         """How many heads a fold has."""
-        return len(self.recipes) if self.is_tuned else int(self.settings["seeds"])
+        return len(self.settings["augment"].split(",")) if self.is_tuned else int(self.settings["seeds"])
 
     @property
     def is_tuned(self) -> bool:
         """Whether `finetune` made it."""
         return bool(self.settings["head"] == FINETUNE)
-
-    @property
-    def recipes(self) -> list[str]:
-        """Of a fine-tuned run, the recipe that each member of a fold learned from."""
-        return str(self.settings["augment"]).split(",")
 
     @property
     def mean_of_members(self) -> str:

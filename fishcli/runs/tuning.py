@@ -28,10 +28,12 @@ from fishcli.runs.fold_fits import (
     missing_folds,
     predict_views,
 )
+from fishcli.runs.interpolating import ends_path
 from fishcli.runs.run import Run
 from fishcli.runs.train_inputs import TrainData, read_inputs
 from fishcli.tuning.batches import TuningRows
 from fishcli.tuning.fit import TuningPlan, make_ready, seconds_a_step, tune
+from fishcli.tuning.interpolate import SHARES, Weights, go_between, moving_weights, parse_share, save_ends
 from fishcli.tuning.network import build_network, pooled_by
 from fishcli.tuning.start import linear_start
 
@@ -58,6 +60,7 @@ class TuningSource:
 def check_tuning(config: FinetuneConfig) -> None:
     """Refuse options that mean nothing; FishError."""
     recipes = parse_recipes(config.augment)
+    parse_share(config.interpolate)
     usual = FinetuneConfig()
     if recipes == [NONE] and config.copies != usual.copies:
         raise FishError("--copies means nothing with --augment none. Leave it out.")
@@ -76,7 +79,7 @@ def tune_folds(config: FinetuneConfig, this_run: Run, data: TrainData, folds: pd
     begin_run(this_run, folds)
     fold = folds["fold"].to_numpy()
     source = TuningSource(config, inputs, _pooled(tail, inputs, len(config.chosen_views)), tail, fold)
-    recipes = this_run.recipes
+    recipes = parse_recipes(config.augment)
     total = sum(_n_steps(source, k) for k in missing) * len(recipes)
     with bar(total, "fine-tuning", "step") as progress:
 
@@ -89,13 +92,14 @@ def tune_folds(config: FinetuneConfig, this_run: Run, data: TrainData, folds: pd
             for member, recipe in enumerate(recipes):
                 started = time.perf_counter()
                 model, plan, head = _begun(source, this_run, (k, member), recipe)
+                start = moving_weights(model)
                 if (k, member) == (missing[0], 0):
                     seconds = seconds_a_step(model, plan) * total
                     say(_cost(len(missing), len(recipes), plan.n_epochs, seconds))
                 said = f", {recipe}" if len(recipes) > 1 else ""
                 say(f"fold {k + 1} of {config.folds}{said}: training on {len(plan.source.rows):,} images")
                 losses = tune(model, plan, on_step)
-                fits.append(_done(source, this_run, (k, member), head, (losses, started)))
+                fits.append(_done(source, this_run, (k, member), head, (start, losses, started)))
                 plans.append(plan)
             finish_fold(this_run, k, fits)
             for plan in plans:
@@ -140,16 +144,29 @@ def _done(
     this_run: Run,
     part: tuple[int, int],
     head: KerasHead,
-    trained: tuple[dict[str, list[float]], float],
+    trained: tuple[Weights, dict[str, list[float]], float],
 ) -> FitDone:
-    """Predict a fold's own rows with its trained head, and save it; `trained`: its losses, and since when."""
-    k, member = part
-    rows = np.flatnonzero(source.fold == k)
-    proba, boxes = predict_views(head, source.inputs, rows, len(source.config.chosen_views))
+    """Predict a fold's own rows with its trained head, and save it.
+
+    `trained`: the weights that it started from, its losses, and since when.
+    """
+    (k, member), (start, losses, started) = part, trained
+    rows, n_views = np.flatnonzero(source.fold == k), len(source.config.chosen_views)
+    share, ends, by_share = parse_share(source.config.interpolate), (start, moving_weights(head.model)), None
+    if share is None:
+        found = []
+        for each in SHARES:
+            go_between(head.model, ends, each)
+            found.append(predict_views(head, source.inputs, rows, n_views)[0])
+        by_share = np.stack(found)
+        save_ends(ends_path(this_run, k, member), ends)
+    else:
+        go_between(head.model, ends, share)
+    proba, boxes = predict_views(head, source.inputs, rows, n_views)
     stop_if_cancelled()
     with whole_file(this_run.model_path(k, member)) as path:
         head.save(path)
-    return FitDone(proba, boxes, kept_of(head), trained[0], time.perf_counter() - trained[1])
+    return FitDone(proba, boxes, kept_of(head), losses, time.perf_counter() - started, by_share)
 
 
 def _pooled(tail: Any, inputs: HeadInputs, n_views: int) -> HeadInputs:

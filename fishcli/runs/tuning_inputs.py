@@ -108,4 +108,5 @@ def settled(config: FinetuneConfig, data: TrainData) -> FinetuneConfig:
         cut=parts_of(data.store)[0].recipe.layer,
         epochs=config.epochs or usual_epochs(len(data.images)),
         augment=",".join(parse_recipes(config.augment)),
+        interpolate=config.interpolate.strip(),
     )

@@ -10,6 +10,8 @@ from fishcli.tuning.start import HeadWeights
 
 BODY = "backbone_tail"
 """What the backbone's layers are called in the network."""
+SCORES = "scores"
+"""What the dense layer is called."""
 
 
 def build_network(
@@ -45,7 +47,7 @@ def build_network(
         if n_metadata:
             inputs["metadata"] = keras.Input((n_metadata,), name="metadata")
             hidden = layers.Concatenate(name="joined")([hidden, inputs["metadata"]])
-        scores = layers.Dense(start.kernel.shape[1], name="scores")
+        scores = layers.Dense(start.kernel.shape[1], name=SCORES)
         logits = scores(layers.Dropout(dropout, name="dropped")(hidden))
         outputs = {"class": layers.Activation("softmax", name="class")(logits)}
         if mean_box is not None:

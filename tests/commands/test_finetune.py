@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,10 @@ from fishcli.dataset.images import load_tests
 from fishcli.features.store.picking import pick_store
 from fishcli.options.finetune import FinetuneConfig
 from fishcli.options.seeing import HeatmapConfig, ReportConfig, RunsConfig, SummaryConfig
+from fishcli.runs.interpolating import best_share
 from fishcli.runs.run import Run
 from fishcli.scoring.calibration import with_temperature
+from fishcli.tuning.interpolate import SHARES, load_ends, moving_weights
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("untraced")]
 
@@ -82,6 +85,27 @@ def test_a_run_is_predicted_with_like_any_other(root):
     assert not list((root / "models" / "tuned").glob("*epochs*"))
 
 
+def test_weights_between_frozen_and_trained_are_chosen_out_of_fold(root, tmp_path):
+    shutil.copytree(root / "data", tmp_path / "data")
+    run_dir = tune(tmp_path, interpolate="auto", lr=0.01, augment="none", copies=6, calibrate="none")
+    run, oof = Run.open(run_dir), pd.read_csv(run_dir / "oof.csv")
+    fold = oof["fold"].to_numpy()
+    labels = oof["class_name"].map(CLASSES.index).to_numpy()
+    by_share, proba = np.empty((len(SHARES), len(oof), 3)), oof.filter(like="proba_").to_numpy()
+    for k in range(2):
+        by_share[:, fold == k] = np.load(run_dir / f"fold_{k}.npz")["by_share"][:, 0]
+    assert np.abs(by_share[0] - by_share[-1]).max() > 0.01
+    for k in range(2):
+        place = best_share(labels[fold != k], by_share[:, fold != k])
+        np.testing.assert_allclose(proba[fold == k], by_share[place][fold == k])
+    share = SHARES[best_share(labels, by_share)]
+    for k in range(2):
+        start, tuned = load_ends(run_dir / f"fold_{k}_0_ends.npz")
+        found = moving_weights(run.load_fold(k)[0].model)
+        for here, one, other in zip(found, start, tuned, strict=True):
+            np.testing.assert_allclose(here, (1 - share) * one + share * other, atol=1e-6)
+
+
 def test_a_run_is_seen_like_any_other(root):
     places = {"data_dir": root / "data", "models_dir": root / "models"}
     assert "tuned" in leaderboard.run(RunsConfig(models_dir=root / "models"))
@@ -118,6 +142,8 @@ def test_what_can_not_be_trained_is_refused(root):
         tune(root, augment="none", name="none")
     with pytest.raises(FishError, match="unknown recipe of --augment 'srtong'. Did you mean 'strong'"):
         tune(root, augment="srtong", name="none")
+    with pytest.raises(FishError, match="--interpolate 1.5: expected a number from 0"):
+        tune(root, interpolate="1.5", name="none")
     with pytest.raises(FishError, match="size-embedding is learned by gradient"):
         tune(root, metadata="size-embedding", name="none")
     with pytest.raises(FishError, match="--head tail is a command of its own: fishcli finetune"):

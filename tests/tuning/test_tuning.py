@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from head_inputs import some_inputs
 
+from fishcli.basics.errors import FishError
 from fishcli.basics.quiet import load_keras
 from fishcli.heads.trained import KerasHead
 from fishcli.options.finetune import FinetuneConfig
 from fishcli.tuning.batches import EpochBatches, TuningRows
 from fishcli.tuning.fit import TuningPlan, make_ready, seconds_a_step, tune, usual_epochs
+from fishcli.tuning.interpolate import go_between, load_ends, moving_weights, parse_share, save_ends
 from fishcli.tuning.network import BODY, build_network, pooled_by
 from fishcli.tuning.optimiser import HEAD_RATE, WARM_UP, WEIGHT_DECAY, TuningAdamW
 from fishcli.tuning.start import linear_start
@@ -224,3 +226,23 @@ def test_the_rate_rises_for_a_tenth_of_the_steps_then_falls_as_a_cosine():
 
 def test_more_photos_take_fewer_epochs():
     assert [usual_epochs(n) for n in (1, 20, 686, 4069, 10**6)] == [30, 30, 15, 6, 4]
+
+
+def test_half_the_way_is_half_of_each_weight_and_the_ends_are_the_ends(tail, tmp_path):
+    model, plan, _ = begun(tail, tmp_path, epochs=1, lr=0.01)
+    start = moving_weights(model)
+    tune(model, plan, lambda loss: None)
+    ends = start, moving_weights(model)
+    save_ends(tmp_path / "ends.npz", ends)
+    ends = load_ends(tmp_path / "ends.npz")
+    for share in (0.0, 0.5, 1.0):
+        go_between(model, ends, share)
+        for here, one, other in zip(moving_weights(model), *ends, strict=True):
+            np.testing.assert_allclose(here, one + share * (other - one), atol=1e-6)
+    assert any((one != other).any() for one, other in zip(*ends, strict=True))
+
+
+@pytest.mark.parametrize("text", ["1.01", "-0.1", "half", "nan", ""])
+def test_a_share_that_is_none_is_refused(text):
+    with pytest.raises(FishError, match="--interpolate"):
+        parse_share(text)

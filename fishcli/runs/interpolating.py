@@ -1,0 +1,96 @@
+"""How far from the frozen start a fine-tuned run's folds go, chosen out of fold."""
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from fishcli.basics.files import digests_of, read_json, whole_file, write_json
+from fishcli.basics.progress import say
+from fishcli.basics.remote import content
+from fishcli.heads.trained import KerasHead
+from fishcli.runs.run import Run
+from fishcli.scoring.calibration import find_temperature, with_temperature
+from fishcli.scoring.metrics import log_loss
+from fishcli.tuning.interpolate import SHARES, go_between, load_ends
+
+PROBLEMS = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
+
+
+def ends_path(this_run: Run, k: int, member: int) -> Path:
+    """Where the weights are between which a fold's network is chosen."""
+    return this_run.fold_path(k, f"_{member}_ends.npz")
+
+
+def choose_shares(this_run: Run, labels: np.ndarray, fold: np.ndarray) -> None:
+    """Choose the share of SHARES with the least calibrated log loss, and let all that is kept follow it.
+
+    Each fold's own predictions become those at the share that the other folds choose, as their temperature
+    is theirs; its network, which predicts test photos, goes where all folds together choose. What is kept
+    beside them is enough to choose again.
+
+    Args:
+        this_run: its folds are trained.
+        labels: (n,).
+        fold: (n,) the fold of each row.
+    """
+    by_share = _by_share(this_run, labels, fold)
+    plain = by_share[:, 0]
+    own = {int(k): best_share(labels[fold != k], plain[:, fold != k]) for k in np.unique(fold)}
+    for k, place in own.items():
+        _rewrite(this_run, k, by_share[place][:, fold == k])
+    place = best_share(labels, plain)
+    for k in own:
+        _move(this_run, k, SHARES[place])
+    said = ", ".join(f"{SHARES[each]:g}" for each in own.values())
+    say(
+        f"weights {SHARES[place]:g} of the way from frozen to trained do best out of fold; each fold is "
+        f"predicted with what the others choose: {said}"
+    )
+
+
+def best_share(labels: np.ndarray, by_share: np.ndarray) -> int:
+    """The place in SHARES of the predictions (a, n, C) whose log loss is least, each calibrated as it needs.
+
+    Without that it would be the least sure: it is the temperature's part to mend that.
+    """
+    losses = [log_loss(labels, with_temperature(each, find_temperature(labels, each))) for each in by_share]
+    return int(np.argmin(losses))
+
+
+def _by_share(this_run: Run, labels: np.ndarray, fold: np.ndarray) -> np.ndarray:
+    """Out-of-fold probabilities (a, v, n, C) at each share and under each view."""
+    shape = (len(SHARES), this_run.settings["views"], len(labels), len(this_run.class_names))
+    found = np.empty(shape)
+    for k in np.unique(fold):
+        try:
+            with np.load(content(this_run.fold_path(k, ".npz")), allow_pickle=False) as kept:
+                found[:, :, fold == k] = kept["by_share"]
+        except PROBLEMS as error:
+            raise this_run.damaged(int(k), error) from None
+    return found
+
+
+def _rewrite(this_run: Run, k: int, proba: np.ndarray) -> None:
+    """Put other probabilities (v, n, C) in the place of a fold's own."""
+    path = this_run.fold_path(k, ".npz")
+    with np.load(content(path), allow_pickle=False) as kept:
+        arrays = {name: kept[name] for name in kept.files}
+    with whole_file(path) as partial:
+        np.savez(partial, **{**arrays, "proba": proba})
+
+
+def _move(this_run: Run, k: int, share: float) -> None:
+    """Let a fold's networks go to a share of their way."""
+    paths = [this_run.model_path(k, member) for member in range(this_run.n_members)]
+    for member, (path, head) in enumerate(zip(paths, this_run.load_fold(k), strict=True)):
+        assert isinstance(head, KerasHead)
+        try:
+            ends = load_ends(ends_path(this_run, k, member))
+        except PROBLEMS as error:
+            raise this_run.damaged(k, error) from None
+        go_between(head.model, ends, share)
+        with whole_file(path) as partial:
+            head.save(partial)
+    kept = read_json(this_run.fold_path(k, ".json"))
+    write_json(this_run.fold_path(k, ".json"), {**kept, "files": digests_of(paths)}, sealed=True)
