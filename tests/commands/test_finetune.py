@@ -15,6 +15,7 @@ from fishcli.basics.errors import FishError
 from fishcli.basics.files import read_json
 from fishcli.commands import finetune, heatmap, leaderboard, report, summary
 from fishcli.dataset.images import load_tests
+from fishcli.features.backbones.stored import reload_tail
 from fishcli.features.store.picking import pick_store
 from fishcli.options.finetune import FinetuneConfig
 from fishcli.options.seeing import HeatmapConfig, ReportConfig, RunsConfig, SummaryConfig
@@ -50,14 +51,27 @@ def root(tmp_path_factory):
     return root
 
 
-def test_it_makes_the_store_that_it_needs_which_is_not_the_one_that_others_take(root):
+def stores_of(root):
+    """The store that `finetune` made, and the one that is taken where none is named."""
     run = Run.open(root / "models" / "tuned")
-    own, users = (pick_store(root / "data" / "features", name) for name in (run.store, None))
+    return [pick_store(root / "data" / "features", name) for name in (run.store, None)]
+
+
+def test_it_makes_the_store_that_it_needs_which_is_not_the_one_that_others_take(root):
+    own, users = stores_of(root)
     assert own.recipe.layer == CUT and users.recipe.layer == "post_relu"
     same = {"layer": CUT, "weights_sha256": own.recipe.weights_sha256}
     assert dataclasses.replace(users.recipe, **same) == own.recipe
     assert complete_arrays(own, "train") == ["augment_light_1", "augment_light_1_boxes", "hflip", "identity"]
     assert not own.copies("train")
+
+
+def test_the_layers_above_the_cut_turn_its_maps_into_the_last_ones(root):
+    own, users = stores_of(root)
+    (maps, expected) = (each.read("train", "identity").astype(np.float32) for each in (own, users))
+    found = np.asarray(reload_tail(own)(maps, training=False))
+    assert found.shape == expected.shape == (24, 2, 2, 512)
+    assert np.abs(found - expected).mean() < 0.02 * np.abs(expected).mean()
 
 
 def test_a_fold_has_a_network_a_recipe_and_blends_them_in_log_space(root):

@@ -36,15 +36,16 @@ QUICK = {"folds": 2, "epochs": 3, "lr": 1e-2, "boxes": "none", "calibrate": "non
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """A store of maps; the runs `run`, and `two` of 2 seeds.
+    """Stores of maps and of an inner layer; the runs `run`, and `two` of 2 seeds.
 
-    Another store says that it is pooled, and is empty.
+    A third store says that it is pooled, and is empty.
     """
     root = tmp_path_factory.mktemp("trained")
     write_competition(root / "data")
     make_image(root / "data" / "test" / UNSEEN, size=(50, 90))
     names = {
         "pooled": FeatureStore.create(root / "data" / "features", POOLED, "random").store_dir,
+        "cut": compute(root, layer="conv4_block3_out"),
         "maps": compute(root),
     }
     (root / "stores.json").write_text(json.dumps({kind: path.name for kind, path in names.items()}))
