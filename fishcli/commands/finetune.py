@@ -1,10 +1,11 @@
 """`fishcli finetune`: K copies of the backbone's upper layers, trained from where a frozen head stands."""
 
+from fishcli.basics.progress import say
 from fishcli.dataset.classes import labels_of
 from fishcli.dataset.folds import warn_of_missing_classes
 from fishcli.options.finetune import FinetuneConfig
 from fishcli.runs.fold_fits import missing_folds
-from fishcli.runs.interpolating import choose_shares
+from fishcli.runs.interpolating import choose_shares, frozen_against_trained
 from fishcli.runs.opening import claimed_run
 from fishcli.runs.run import check_name
 from fishcli.runs.train_report import write_report
@@ -24,7 +25,10 @@ def run(config: FinetuneConfig) -> str:
         warn_of_missing_classes(data.images["class_name"], folds["fold"].to_numpy())
         if missing_folds(this_run):
             tune_folds(config, this_run, data, folds)
+        labels = labels_of(data.images["class_name"], data.class_names)
+        fold = folds["fold"].to_numpy()
         if config.interpolate == AUTO and not this_run.is_complete:
-            labels = labels_of(data.images["class_name"], data.class_names)
-            choose_shares(this_run, labels, folds["fold"].to_numpy())
-        return write_report(this_run, data, folds)
+            choose_shares(this_run, labels, fold)
+        said = write_report(this_run, data, folds)
+        say(frozen_against_trained(this_run, labels, fold))
+        return said

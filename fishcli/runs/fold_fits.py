@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -30,8 +30,7 @@ class FitDone:
         kept: of the fold's .json: `encoder`, `counts` and `n_parameters`, the same for all its heads.
         losses: each epoch's training losses by name.
         seconds: that it took.
-        by_share: (a, v, n, C) probabilities with weights of `tuning.interpolate.SHARES`, where one of them is
-            to be chosen.
+        more: other probabilities (..., n, C) of the fold's rows that are kept beside `proba`, by name.
     """
 
     proba: np.ndarray
@@ -39,7 +38,7 @@ class FitDone:
     kept: dict[str, Any]
     losses: dict[str, list[float]]
     seconds: float
-    by_share: np.ndarray | None = None
+    more: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 def missing_folds(this_run: Run) -> list[int]:
@@ -102,12 +101,11 @@ def kept_of(head: FoldHead) -> dict[str, Any]:
 def finish_fold(this_run: Run, k: int, fits: list[FitDone]) -> None:
     """Write what is kept of a fold whose heads are all saved; its .json is last and says that it is done."""
     with whole_file(this_run.fold_path(k, ".npz")) as path:
-        proba = average(np.stack([fit.proba for fit in fits]), this_run.mean_of_members)
-        by_share = [fit.by_share for fit in fits if fit.by_share is not None]
-        kept: dict[str, Any] = {"proba": proba, "boxes": np.mean([fit.boxes for fit in fits], axis=0)}
-        if by_share:
-            kept["by_share"] = average(np.stack(by_share), this_run.mean_of_members)
-        np.savez(path, **kept)
+        said = [{"proba": fit.proba, **fit.more} for fit in fits]
+        mean = this_run.mean_of_members
+        kept = {name: average(np.stack([each[name] for each in said]), mean) for name in said[0]}
+        kept["boxes"] = np.mean([fit.boxes for fit in fits], axis=0)
+        np.savez(path, allow_pickle=False, **kept)
     losses = [fit.losses for fit in fits]
     seconds = round(sum(fit.seconds for fit in fits), 3)
     files = digests_of(this_run.model_path(k, member) for member in range(len(fits)))

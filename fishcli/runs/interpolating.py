@@ -1,4 +1,4 @@
-"""How far from the frozen start a fine-tuned run's folds go, chosen out of fold."""
+"""What fine-tuning brought, and how far from the frozen start its folds go, chosen out of fold."""
 
 import zipfile
 from pathlib import Path
@@ -10,7 +10,7 @@ from fishcli.basics.progress import say
 from fishcli.basics.remote import content
 from fishcli.heads.trained import KerasHead
 from fishcli.runs.run import Run
-from fishcli.scoring.calibration import find_temperature, with_temperature
+from fishcli.scoring.calibration import find_temperature, nested_calibration, with_temperature
 from fishcli.scoring.metrics import log_loss
 from fishcli.tuning.interpolate import SHARES, go_between, load_ends
 
@@ -34,7 +34,7 @@ def choose_shares(this_run: Run, labels: np.ndarray, fold: np.ndarray) -> None:
         labels: (n,).
         fold: (n,) the fold of each row.
     """
-    by_share = _by_share(this_run, labels, fold)
+    by_share = _kept(this_run, "by_share", fold)
     plain = by_share[:, 0]
     own = {int(k): best_share(labels[fold != k], plain[:, fold != k]) for k in np.unique(fold)}
     for k, place in own.items():
@@ -58,16 +58,29 @@ def best_share(labels: np.ndarray, by_share: np.ndarray) -> int:
     return int(np.argmin(losses))
 
 
-def _by_share(this_run: Run, labels: np.ndarray, fold: np.ndarray) -> np.ndarray:
-    """Out-of-fold probabilities (a, v, n, C) at each share and under each view."""
-    shape = (len(SHARES), this_run.settings["views"], len(labels), len(this_run.class_names))
-    found = np.empty(shape)
+def frozen_against_trained(this_run: Run, labels: np.ndarray, fold: np.ndarray) -> str:
+    """A line on what the frozen heads are worth from which training started, on the same folds."""
+    frozen = _kept(this_run, "frozen", fold)[0]
+    calibrated = nested_calibration(labels, frozen, fold)[0]
+    best = min(log_loss(labels, each) for each in (frozen, calibrated))
+    return f"frozen, the head linear has {best:.4f} on the same folds"
+
+
+def _kept(this_run: Run, name: str, fold: np.ndarray) -> np.ndarray:
+    """What the folds kept of their own rows under a name: (..., n, C)."""
+    parts = {}
     for k in np.unique(fold):
         try:
             with np.load(content(this_run.fold_path(k, ".npz")), allow_pickle=False) as kept:
-                found[:, :, fold == k] = kept["by_share"]
+                parts[k] = kept[name]
+            if parts[k].shape[-2] != (fold == k).sum():
+                raise ValueError("it is of other images")
         except PROBLEMS as error:
             raise this_run.damaged(int(k), error) from None
+    first = next(iter(parts.values()))
+    found = np.empty((*first.shape[:-2], len(fold), first.shape[-1]))
+    for k, part in parts.items():
+        found[..., fold == k, :] = part
     return found
 
 

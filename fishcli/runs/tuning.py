@@ -16,6 +16,7 @@ from fishcli.basics.progress import bar, say
 from fishcli.dataset.metadata import check_metadata
 from fishcli.features.backbones.stored import reload_tail
 from fishcli.features.photos.recipes import NONE, copies_of, parse_recipes
+from fishcli.heads.classical import ClassicalHead
 from fishcli.heads.inputs import HeadInputs, in_parts
 from fishcli.heads.joined import parts_of
 from fishcli.heads.trained import KerasHead
@@ -57,6 +58,27 @@ class TuningSource:
     fold: np.ndarray
 
 
+@dataclass(frozen=True)
+class Member:
+    """A network of a fold on its way.
+
+    Attributes:
+        k: the fold.
+        number: which of the fold's members it is.
+        linear: the frozen backbone's head, from which it starts.
+        start: its weights before the first step.
+        plan: how it is trained.
+        head: what predicts with it.
+    """
+
+    k: int
+    number: int
+    linear: ClassicalHead
+    start: Weights
+    plan: TuningPlan
+    head: KerasHead
+
+
 def check_tuning(config: FinetuneConfig) -> None:
     """Refuse options that mean nothing; FishError."""
     recipes = parse_recipes(config.augment)
@@ -89,18 +111,17 @@ def tune_folds(config: FinetuneConfig, this_run: Run, data: TrainData, folds: pd
 
         for k in missing:
             fits, plans = [], []
-            for member, recipe in enumerate(recipes):
+            for number, recipe in enumerate(recipes):
                 started = time.perf_counter()
-                model, plan, head = _begun(source, this_run, (k, member), recipe)
-                start = moving_weights(model)
-                if (k, member) == (missing[0], 0):
-                    seconds = seconds_a_step(model, plan) * total
-                    say(_cost(len(missing), len(recipes), plan.n_epochs, seconds))
-                said = f", {recipe}" if len(recipes) > 1 else ""
-                say(f"fold {k + 1} of {config.folds}{said}: training on {len(plan.source.rows):,} images")
-                losses = tune(model, plan, on_step)
-                fits.append(_done(source, this_run, (k, member), head, (start, losses, started)))
-                plans.append(plan)
+                member = _begun(source, this_run, (k, number), recipe)
+                if (k, number) == (missing[0], 0):
+                    seconds = seconds_a_step(member.head.model, member.plan) * total
+                    say(_cost(len(missing), len(recipes), member.plan.n_epochs, seconds))
+                n_rows, said = len(member.plan.source.rows), f", {recipe}" if len(recipes) > 1 else ""
+                say(f"fold {k + 1} of {config.folds}{said}: training on {n_rows:,} images")
+                losses = tune(member.head.model, member.plan, on_step)
+                fits.append(_done(source, this_run, member, (losses, started)))
+                plans.append(member.plan)
             finish_fold(this_run, k, fits)
             for plan in plans:
                 plan.checkpoint.unlink(missing_ok=True)
@@ -112,14 +133,12 @@ def _n_steps(source: TuningSource, k: int) -> int:
     return math.ceil(n_rows / source.config.batch_size) * int(source.config.epochs or 0)
 
 
-def _begun(
-    source: TuningSource, this_run: Run, part: tuple[int, int], recipe: str
-) -> tuple[Any, TuningPlan, KerasHead]:
-    """A member of a fold before its first step, how it is trained, and the head that it becomes."""
-    config, inputs, (k, member) = source.config, source.inputs, part
+def _begun(source: TuningSource, this_run: Run, part: tuple[int, int], recipe: str) -> Member:
+    """A member of a fold before its first step; `part`: which fold's, and which of its members."""
+    config, inputs, (k, number) = source.config, source.inputs, part
     drawn = [*config.chosen_views, *copies_of(recipe, config.copies)]
     rows = np.flatnonzero(source.fold != k)
-    seed = int(np.random.SeedSequence([config.seed, k, member]).generate_state(1)[0])
+    seed = int(np.random.SeedSequence([config.seed, k, number]).generate_state(1)[0])
     linear, start = linear_start(config.metadata, source.pooled, rows, seed)
     boxes = inputs.boxes[0, rows]
     known = boxes[~np.isnan(boxes).any(axis=1)]
@@ -131,42 +150,37 @@ def _begun(
         n_classes=len(linear.counts),
         with_boxes=len(known) > 0,
     )
-    plan = TuningPlan(config, learned, seed, this_run.fold_path(k, f"_{member}_epochs.npz"))
+    plan = TuningPlan(config, learned, seed, this_run.fold_path(k, f"_{number}_epochs.npz"))
     mean_box = known.mean(axis=0) if len(known) else None
     how = (config.dropout, seed)
     model = build_network(source.tail, start, learned.metadata.shape[1], mean_box, how)
     make_ready(model, plan)
-    return model, plan, KerasHead(model, linear.encoder, linear.counts)
+    head = KerasHead(model, linear.encoder, linear.counts)
+    return Member(k, number, linear, moving_weights(model), plan, head)
 
 
 def _done(
-    source: TuningSource,
-    this_run: Run,
-    part: tuple[int, int],
-    head: KerasHead,
-    trained: tuple[Weights, dict[str, list[float]], float],
+    source: TuningSource, this_run: Run, member: Member, trained: tuple[dict[str, list[float]], float]
 ) -> FitDone:
-    """Predict a fold's own rows with its trained head, and save it.
-
-    `trained`: the weights that it started from, its losses, and since when.
-    """
-    (k, member), (start, losses, started) = part, trained
+    """Predict a fold's own rows with a trained member, and save it; `trained`: its losses, and since when."""
+    k, head, (losses, started) = member.k, member.head, trained
     rows, n_views = np.flatnonzero(source.fold == k), len(source.config.chosen_views)
-    share, ends, by_share = parse_share(source.config.interpolate), (start, moving_weights(head.model)), None
+    more = {"frozen": predict_views(member.linear, source.pooled, rows, n_views)[0]}
+    share, ends = parse_share(source.config.interpolate), (member.start, moving_weights(head.model))
     if share is None:
         found = []
         for each in SHARES:
             go_between(head.model, ends, each)
             found.append(predict_views(head, source.inputs, rows, n_views)[0])
-        by_share = np.stack(found)
-        save_ends(ends_path(this_run, k, member), ends)
+        more["by_share"] = np.stack(found)
+        save_ends(ends_path(this_run, k, member.number), ends)
     else:
         go_between(head.model, ends, share)
     proba, boxes = predict_views(head, source.inputs, rows, n_views)
     stop_if_cancelled()
-    with whole_file(this_run.model_path(k, member)) as path:
+    with whole_file(this_run.model_path(k, member.number)) as path:
         head.save(path)
-    return FitDone(proba, boxes, kept_of(head), losses, time.perf_counter() - started, by_share)
+    return FitDone(proba, boxes, kept_of(head), losses, time.perf_counter() - started, more)
 
 
 def _pooled(tail: Any, inputs: HeadInputs, n_views: int) -> HeadInputs:

@@ -53,3 +53,7 @@ class TuningAdamW(keras.optimizers.Adam):
         if len(variable.shape) > 1:
             self.assign_sub(variable, ops.multiply(variable, rate * WEIGHT_DECAY))
         super().update_step(gradient, variable, rate)
+
+    def _all_reduce_sum_gradients(self, grads_and_vars: Any) -> Any:
+        """TensorFlow's alone: one device has nothing to sum, and Keras' way never lets go of a graph."""
+        return [(gradient, variable) for gradient, variable in grads_and_vars if gradient is not None]

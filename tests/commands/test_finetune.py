@@ -99,9 +99,10 @@ def test_a_run_is_predicted_with_like_any_other(root):
     assert not list((root / "models" / "tuned").glob("*epochs*"))
 
 
-def test_weights_between_frozen_and_trained_are_chosen_out_of_fold(root, tmp_path):
+def test_weights_between_frozen_and_trained_are_chosen_out_of_fold(root, tmp_path, capsys):
     shutil.copytree(root / "data", tmp_path / "data")
     run_dir = tune(tmp_path, interpolate="auto", lr=0.01, augment="none", copies=6, calibrate="none")
+    assert "frozen, the head linear has " in capsys.readouterr().err
     run, oof = Run.open(run_dir), pd.read_csv(run_dir / "oof.csv")
     fold = oof["fold"].to_numpy()
     labels = oof["class_name"].map(CLASSES.index).to_numpy()
@@ -109,6 +110,8 @@ def test_weights_between_frozen_and_trained_are_chosen_out_of_fold(root, tmp_pat
     for k in range(2):
         by_share[:, fold == k] = np.load(run_dir / f"fold_{k}.npz")["by_share"][:, 0]
     assert np.abs(by_share[0] - by_share[-1]).max() > 0.01
+    frozen = np.load(run_dir / "fold_0.npz")["frozen"][0]
+    np.testing.assert_allclose(by_share[0, fold == 0], frozen, atol=5e-3)
     for k in range(2):
         place = best_share(labels[fold != k], by_share[:, fold != k])
         np.testing.assert_allclose(proba[fold == k], by_share[place][fold == k])

@@ -27,6 +27,7 @@ MEAN_BOX = np.array([0.2, 0.3, 0.6, 0.9])
 @pytest.fixture(scope="module")
 def tail():
     """The remaining layers of a backbone, for the maps of `some_inputs`."""
+    keras.utils.set_random_seed(0)
     maps = keras.Input((3, 4, 8))
     hidden = keras.layers.Conv2D(6, 1, use_bias=False)(maps)
     hidden = keras.layers.BatchNormalization()(hidden)
@@ -77,7 +78,7 @@ def test_before_its_first_step_a_network_says_what_the_linear_head_says(tail, tm
 
 def test_all_layers_but_batch_norms_move_and_the_pre_trained_ones_stay_for_other_folds(tail, tmp_path):
     before = weights_of(tail)
-    model, plan, _ = begun(tail, tmp_path)
+    model, plan, _ = begun(tail, tmp_path, lr=1e-3, dropout=0.0)
     losses = tune(model, plan, lambda loss: None)
     kernel, *norm = (np.array(each) for each in model.get_layer(BODY).get_weights())
     assert np.abs(kernel - before[0]).max() > 1e-4
