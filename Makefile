@@ -22,25 +22,32 @@ install: $(INSTALLED) ## create .venv and install fishcli with its development t
 $(INSTALLED): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[dev,openvino,lite]'
+	$(BIN)/python -m pip install --quiet --editable '.[dev,openvino]'
 	touch $@
 
 demo: $(INSTALLED) ## draw a competition and run the whole pipeline on it
 	test -e $(DEMO)/data/solution.csv || $(RUN) demo $(DEMO)/data
-	$(RUN) features $(PLACES) --backbone fishnet --views 2
-	$(RUN) train $(MODELS) --head gap --views 2 --name gap
-	$(RUN) train $(MODELS) --head dense --views 2 --epochs 20 --name dense
-	$(RUN) compare $(MODELS) --heads linear,gap --metadata none,size --boxes none
-	$(RUN) predict $(SUBMISSIONS) --run gap --tta 2
-	$(RUN) ensemble $(SUBMISSIONS) gap dense --tta 2 --name blend
-	$(RUN) audit-leakage $(MODELS) --run gap --out $(DEMO)/audit
-	$(RUN) score $(DEMO)/submissions/blend_stg1.csv --solution $(DEMO)/data/solution.csv $(PLACES)
-	$(RUN) score $(DEMO)/submissions/blend_stg2.csv --solution $(DEMO)/data/solution.csv $(PLACES)
 	$(RUN) data $(PLACES) --out $(DEMO)/data_picture
-	$(RUN) heatmap $(MODELS) gap --worst 12
-	$(RUN) report $(MODELS) compare/gap-none-none-grouped-0
-	$(RUN) report $(MODELS) gap
+	$(RUN) features $(PLACES) --views 2
+	$(RUN) compare $(MODELS) --heads linear,gap --metadata none,size --boxes none
+	$(RUN) train $(MODELS) --views 2 --metadata none --name whole
+	$(RUN) train $(MODELS) --views 2 --metadata size --name size
+	$(RUN) audit-leakage $(MODELS) --run whole --out $(DEMO)/audit
+	$(RUN) locate $(MODELS)
+	$(RUN) features $(PLACES) --views 2 --crop $(DEMO)/models/locate
+	$(RUN) train $(MODELS) --views 2 --metadata none --name crop
+	$(RUN) train $(MODELS) --views 2 --metadata none --head linear --name linear
+	$(RUN) predict $(SUBMISSIONS) --tta 2 --run whole
+	$(RUN) predict $(SUBMISSIONS) --tta 2 --run size
+	$(RUN) predict $(SUBMISSIONS) --tta 2 --run crop
+	$(RUN) ensemble $(SUBMISSIONS) --tta 2 crop linear --name blend
+	$(RUN) heatmap $(MODELS) crop --worst 12
+	$(RUN) report $(MODELS) locate
+	$(RUN) report $(MODELS) crop
 	$(RUN) runs --models-dir $(DEMO)/models
+	$(RUN) score $(foreach run,size whole crop blend,$(DEMO)/submissions/$(run)_stg1.csv $(DEMO)/submissions/$(run)_stg2.csv) \
+		--solution $(DEMO)/data/solution.csv $(PLACES)
+	@echo "What stage 2 lost by size, and won by looking at the fish: $(DEMO)/models/crop/report.html"
 	@echo "The submission: $(DEMO)/submissions/blend_stg1.csv and blend_stg2.csv"
 
 test: $(INSTALLED) ## lint, type-check and run the tests
