@@ -22,7 +22,7 @@ class FinetuneConfig(FoldsConfig):
     ] = None
     cut: Annotated[
         str,
-        Option(help="Train what follows this layer; stageN: the last whose map has 1/2^N of the sides."),
+        Option(help="Train what follows this layer; stageN as in features --layer."),
     ] = "stage3"
     backbone: Annotated[str | None, Option(help="Another backbone.", show_default="that store's")] = None
     weights: Annotated[
