@@ -31,12 +31,12 @@ demo: $(INSTALLED) ## draw a competition and run the whole pipeline on it
 	$(RUN) features $(PLACES) --views 2
 	$(RUN) compare $(MODELS) --heads linear,gap --metadata none,size --boxes none
 	$(RUN) train $(MODELS) --views 2 --metadata none --name whole
-	$(RUN) train $(MODELS) --views 2 --metadata size --name size
+	$(RUN) train $(MODELS) --views 2 --metadata size --boxes none --name size
 	$(RUN) audit-leakage $(MODELS) --run whole --out $(DEMO)/audit
 	$(RUN) locate $(MODELS)
 	$(RUN) features $(PLACES) --views 2 --crop $(DEMO)/models/locate
-	$(RUN) train $(MODELS) --views 2 --metadata none --name crop
-	$(RUN) train $(MODELS) --views 2 --metadata none --head linear --name linear
+	$(RUN) train $(MODELS) --views 2 --metadata none --boxes none --name crop
+	$(RUN) train $(MODELS) --views 2 --metadata none --boxes none --head linear --name linear
 	$(RUN) predict $(SUBMISSIONS) --tta 2 --run whole
 	$(RUN) predict $(SUBMISSIONS) --tta 2 --run size
 	$(RUN) predict $(SUBMISSIONS) --tta 2 --run crop
