@@ -189,6 +189,8 @@ def _read(config: StoreConfig, source: Path) -> pd.DataFrame:
     columns = ["split", "image", "height", "width", "path"]
     photos = pd.concat([table.assign(split=split) for split, table in _photos(config).items()])[columns]
     is_run = source.is_dir()
+    if is_run:
+        LocaliserRun.open(source).check_found()
     path = detections_path(source) if is_run else source
     surest = read_detections(path, photos, config.box_categories).drop_duplicates(["split", "image"])
     table = photos[["split", "image"]].merge(surest, on=["split", "image"], how="left")

@@ -14,7 +14,7 @@ from fishcli.basics.quiet import load_keras
 from fishcli.basics.remote import content, local_copy
 from fishcli.locating.decode import CellBoxes
 from fishcli.options.command_lines import advised
-from fishcli.options.locate import LocateConfig
+from fishcli.options.locate import LocateConfig, detections_path
 from fishcli.runs.listing import CONFIG, LOCATE, METRICS
 from fishcli.runs.run import check_digest
 from fishcli.runs.train_lines import locate_line
@@ -124,6 +124,18 @@ class LocaliserRun:
 
     def _check(self, fold: int, suffix: str) -> None:
         check_digest(self.fold_path(fold, suffix), read_json(self.fold_path(fold, ".json")))
+
+    def check_found(self) -> None:
+        """Raise FishError where what a complete run found, or its folds, are not what it wrote."""
+        known = read_json(self.run_dir / METRICS)
+        try:
+            for path in (detections_path(self.run_dir), self.run_dir / "folds.csv"):
+                check_digest(path, known)
+        except FishError as error:
+            raise FishError(
+                f"{self.run_dir}: {error} Remove {self.run_dir / METRICS}, then write it again: "
+                f"{self.locate_line()}."
+            ) from None
 
     def damaged(self, fold: int, error: Exception) -> FishError:
         """The error that a damaged fold is: what to remove, so that locate makes it again."""

@@ -156,6 +156,20 @@ def test_crops_become_a_store_of_their_own_heads_on_it_and_a_submission(root):
     assert len(submit(root, run="crops")) == 6
 
 
+def test_detections_that_were_edited_are_refused_and_written_again(root):
+    path = root / "models" / "locate" / "detections.json"
+    before = path.read_bytes()
+    path.write_bytes(before.replace(b'"conf"', b'"conf" ', 1))
+    with pytest.raises(
+        FishError, match=r"detections\.json was changed .* Remove \S+metrics\.json, then write"
+    ):
+        crop(root)
+    (path.parent / "metrics.json").unlink()
+    locate.run(locate_config(root))
+    assert path.read_bytes() == before
+    crop(root)
+
+
 def test_a_localiser_takes_views_by_name_and_its_line_makes_it_again(root):
     locate.run(locate_config(root, name="named", view_names="random1,identity", epochs=1))
     this_run = LocaliserRun.open(root / "models" / "named")
