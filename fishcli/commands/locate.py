@@ -1,5 +1,7 @@
 """`fishcli locate`: K-fold localisers on cached maps, and what they find in every photo."""
 
+from dataclasses import replace
+
 import pandas as pd
 
 from fishcli.basics.errors import FishError
@@ -11,6 +13,7 @@ from fishcli.dataset.folds import make_folds
 from fishcli.dataset.groups import load_groups
 from fishcli.dataset.images import dataset_digest, load_tests, load_train
 from fishcli.features.upkeep import Upkeep, bring_up_to_date
+from fishcli.locating.fit import usual_epochs
 from fishcli.options.locate import LocateConfig
 from fishcli.runs.crop_lines import crop_lines
 from fishcli.runs.listing import CONFIG
@@ -44,6 +47,7 @@ def run(config: LocateConfig) -> str:
     )
     bring_up_to_date(store, wanted, upkeep, backbone)
     images = train[~train["image"].isin(list(store.unreadable("train")))].reset_index(drop=True)
+    config = replace(config, epochs=config.epochs or usual_epochs(len(images)))
     groups = load_groups(config.groups, config.data_dir, images)
     fold = make_folds(images["class_name"], groups, config.folds, config.seed)
     names = [""] * len(images) if groups is None else list(groups)

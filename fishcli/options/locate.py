@@ -38,7 +38,10 @@ class LocateConfig(RunConfig):
     groups: Annotated[
         str, Option(help="What must not straddle a fold: auto (groups.csv), none, size, or a CSV.")
     ] = AUTO
-    epochs: Annotated[int, Option(help="Epochs; the last one is kept.", min=1)] = 12
+    epochs: Annotated[
+        int | None,
+        Option(help="Epochs; the last one is kept.", min=1, show_default="5760 / photos, 12 to 60"),
+    ] = None
     seed: Annotated[int, Option(help="Of folds, weights and draws.", min=0, max=1_000_000)] = 0
     name: Annotated[str, Option(help="The run's name.")] = "locate"
     memory_budget: Annotated[

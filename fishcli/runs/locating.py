@@ -40,7 +40,7 @@ def train_localisers(
     """Train the folds that are not done, and keep what each finds in its validation photos.
 
     Args:
-        config: how.
+        config: how; its epochs are settled.
         this_run: the run, claimed by this process.
         store: of the maps, up to date.
         images: the readable training photos.
@@ -49,19 +49,19 @@ def train_localisers(
     missing = this_run.missing_folds()
     if not missing:
         return
-    boxes, fold = truth
+    (boxes, fold), epochs = truth, int(this_run.settings["epochs"])
     rows = store_rows(store, "train", list(images["image"]))
     views = this_run.view_names
     features = read_features(store, {"train": rows}, views, pool=False, budget=config.memory_budget)
     placed = [_boxes_in_view(store, view, images, boxes) for view in views]
     inputs = LocaliserInputs(features, placed)
-    with bar(len(missing) * config.epochs, "localisers", "epoch") as progress:
+    with bar(len(missing) * epochs, "localisers", "epoch") as progress:
         for k in missing:
             say(f"fold {k + 1} of {config.folds}: localiser on {int((fold != k).sum()):,} photos")
             started = time.perf_counter()
             seed = int(np.random.SeedSequence([config.seed, k]).generate_state(1)[0])
             model, losses = fit_localiser(
-                inputs, np.flatnonzero(fold != k), config.epochs, seed, lambda: progress.update(1)
+                inputs, np.flatnonzero(fold != k), epochs, seed, lambda: progress.update(1)
             )
             validated = np.flatnonzero(fold == k)
             found = []

@@ -4,6 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fishcli.locating.fit import usual_epochs
 from fishcli.locating.targets import window_of
 
 SHARE = st.floats(0.0, 1.0, exclude_max=True)
@@ -36,3 +37,7 @@ def test_each_of_several_things_has_its_turn():
     boxes = np.array([[0.0, 0.0, 0.1, 0.1], [0.9, 0.9, 1.0, 1.0]])
     assert window_of(boxes, (20, 20), np.array([0.2, 0.99, 0.0]))[0].start == 1
     assert window_of(boxes, (20, 20), np.array([0.7, 0.0, 0.0]))[0].stop == 20
+
+
+def test_few_photos_have_as_many_steps_as_many():
+    assert [usual_epochs(n) for n in (1, 96, 200, 480, 4000)] == [60, 60, 29, 12, 12]
