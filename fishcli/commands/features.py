@@ -29,6 +29,8 @@ def run(config: FeaturesConfig) -> str:
     """Compute what the store lacks, or verify what there is; returns the store's folder, or a line each."""
     if config.verify:
         return verify_stores(config)
+    if config.crop_align and config.crop is None:
+        raise FishError("--crop-align turns crops: pass --crop RUN, too, a run of fishcli locate.")
     name = choose(
         config.backbone or usual_backbone(config.weights), BACKBONES, "backbone"
     )  # before anything slow

@@ -8,7 +8,8 @@ from fishcli.basics.errors import FishError
 from fishcli.basics.files import digest, write_csv, write_json
 from fishcli.basics.locks import alone
 from fishcli.basics.progress import say
-from fishcli.dataset.annotations import read_boxes
+from fishcli.dataset.annotations import read_boxes, read_points
+from fishcli.dataset.ends import ends_by_image
 from fishcli.dataset.folds import make_folds
 from fishcli.dataset.groups import load_groups
 from fishcli.dataset.images import dataset_digest, load_tests, load_train
@@ -53,19 +54,22 @@ def run(config: LocateConfig) -> str:
     names = [""] * len(images) if groups is None else list(groups)
     folds = pd.DataFrame({"image": images["image"], "fold": fold, "group": names})
     true_boxes = boxes_by_image(boxes, images)
+    points = read_points(config.data_dir / "boxes", train, config.box_categories)
+    ends = ends_by_image(points, images, true_boxes)
+    annotated = [boxes] if ends is None else [boxes, points]
     this_run = LocaliserRun(
         run_dir=config.models_dir / config.name,
         store=store.recipe.name,
         dataset=dataset_digest(train),
-        targets=digest(folds.to_csv(index=False), boxes.to_csv(index=False)),
+        targets=digest(*(table.to_csv(index=False) for table in (folds, *annotated))),
         settings=localiser_settings(config, views),
     )
     with alone(this_run.run_dir):
         _begin(this_run, folds)
-        train_localisers(config, this_run, store, images, (true_boxes, fold))
+        train_localisers(config, this_run, store, images, (true_boxes, fold), ends)
         truth = true_boxes, images[["height", "width"]].to_numpy()
         to_know = crop_lines(this_run, config)
-        return write_found(this_run, folds, truth, find_in_tests(this_run, store, tests), to_know)
+        return write_found(this_run, folds, truth, find_in_tests(this_run, store, tests), to_know, ends)
 
 
 def _begin(this_run: LocaliserRun, folds: pd.DataFrame) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from fishcli.dataset.photos import UnreadableImageError, read_photo
 from fishcli.features.backbones.backbone import Backbone
 from fishcli.features.photos.augment import augment, augmentation_digest
-from fishcli.features.photos.crops import cut_out, least_share
+from fishcli.features.photos.crops import boxes_into, cut_out, least_share
 from fishcli.features.photos.recipes import PREFIX, recipe_of
 from fishcli.features.photos.resizing import boxes_to_input, inputs_of_views, resize
 from fishcli.features.photos.views import view_of
@@ -33,7 +33,8 @@ class SplitPlan:
         boxes: for augmented copies, the boxes (n, m, 4) that move with the pixels, fractions of the photo;
             None where the data set has none.
         boxes_sha256: identifies them.
-        regions: (n, 4) the part of each photo that takes its place; None for whole photos.
+        regions: (n, 5) the part of each photo that takes its place, as `photos.crops` has it; None for whole
+            photos.
     """
 
     split: str
@@ -46,17 +47,21 @@ class SplitPlan:
     regions: np.ndarray | None = None
 
     def region_of(self, row: int) -> np.ndarray:
-        """The part (4,) of an image that takes its place."""
-        return np.array([0.0, 0.0, 1.0, 1.0]) if self.regions is None else self.regions[row]
+        """The part (5,) of an image that takes its place."""
+        return np.array([0.0, 0.0, 1.0, 1.0, 0.0]) if self.regions is None else self.regions[row]
 
-    def boxes_of(self, row: int) -> np.ndarray:
-        """The boxes (m, 4) of an image, fractions of its region, m = 0 where the data set has none."""
+    def boxes_of(self, row: int, photo_size: tuple[int, int]) -> np.ndarray:
+        """The boxes (m, 4) of an image, fractions of its region, m = 0 where the data set has none.
+
+        `photo_size` is height and width as decoded: only their ratio counts.
+        """
         if self.boxes is None:
             return np.zeros((0, 4), np.float32)
         if self.regions is None:
             return self.boxes[row]
-        start, end = np.split(self.regions[row], 2)
-        return (self.boxes[row] - np.tile(start, 2)) / np.tile(end - start, 2)
+        here = self.boxes[row]
+        regions, sizes = (np.repeat([each], len(here), axis=0) for each in (self.regions[row], photo_size))
+        return boxes_into(here, regions, sizes)
 
 
 def boxes_name(copy: str) -> str:
@@ -110,7 +115,7 @@ def read_inputs(plan: SplitPlan, row: int, views: list[str], backbone: Backbone)
         copies = [view for view in here if view.startswith(PREFIX)]
         if copies:
             upright = resize(seen, recipe.image_size, recipe.resize)
-            boxes_here = plan.boxes_of(row)
+            boxes_here = plan.boxes_of(row, photo.shape[:2])
             sizes = np.repeat([seen.shape[:2]], len(boxes_here), axis=0)
             placed = boxes_to_input(boxes_here, sizes, recipe.image_size, recipe.resize)
             for copy in copies:

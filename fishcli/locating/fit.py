@@ -11,8 +11,8 @@ from fishcli.basics.cluster import stop_if_cancelled
 from fishcli.basics.errors import FishError
 from fishcli.basics.quiet import load_keras, seeded_keras
 from fishcli.heads.inputs import Features, in_parts
-from fishcli.locating.network import SCORE_WEIGHT, build_localiser, losses
-from fishcli.locating.targets import cell_targets, stacked, window_of
+from fishcli.locating.network import ENDS_WEIGHT, SCORE_WEIGHT, build_localiser, losses
+from fishcli.locating.targets import Targets, cell_targets, stacked, window_of
 
 BATCH = 16
 RATE = 3e-3
@@ -36,16 +36,23 @@ class LocaliserInputs:
     Attributes:
         features: (v, n, h, w, channels) float16 maps of n photos under v views.
         boxes: of each view, of each photo: its boxes (k, 4), fractions of the view's input; NaN where lost.
+        ends: likewise head and tail (k, 4) of the thing in each box; NaN where unknown. None: not learned.
     """
 
     features: Features
     boxes: list[list[np.ndarray]]
+    ends: list[list[np.ndarray]] | None = None
 
     @property
     def map_shape(self) -> tuple[int, int, int]:
         """(h, w, channels)."""
         height, width, channels = self.features.shape[2:]
         return height, width, channels
+
+    def targets(self, view: int, row: int) -> Targets:
+        """What is learned of a photo under a view."""
+        ends = None if self.ends is None else self.ends[view][row]
+        return cell_targets(self.boxes[view][row], self.map_shape[:2], ends)
 
 
 def fit_localiser(
@@ -70,16 +77,19 @@ def fit_localiser(
     """
     keras = load_keras()
     examples = _examples(keras, inputs, train_rows, seed)
+    with_ends = inputs.ends is not None
     with seeded_keras(seed):
-        model = build_localiser(inputs.map_shape[2], _moments(inputs, train_rows), _start(inputs, train_rows))
+        model = build_localiser(
+            inputs.map_shape[2], _moments(inputs, train_rows), _start(inputs, train_rows), with_ends
+        )
     n_steps = epochs * len(examples)
     rate = keras.optimizers.schedules.CosineDecay(
         RATE / 100, n_steps, warmup_target=RATE, warmup_steps=max(1, int(WARM_UP * n_steps))
     )
     model.compile(
         keras.optimizers.AdamW(rate, weight_decay=0.01, global_clipnorm=1.0),
-        loss=losses(),
-        loss_weights={"score": SCORE_WEIGHT, "distances": 1.0},
+        loss=losses(with_ends),
+        loss_weights={"score": SCORE_WEIGHT, "distances": 1.0, **({"ends": ENDS_WEIGHT} if with_ends else {})},
         jit_compile=False,
     )
 
@@ -123,10 +133,9 @@ def _examples(keras: Any, inputs: LocaliserInputs, rows: np.ndarray, seed: int) 
             maps, targets = [], []
             whole = inputs.features[views, photos]
             for view, row, map_, drawn in zip(views, photos, whole, self.drawn[part], strict=True):
-                boxes = inputs.boxes[view][row]
-                window = window_of(boxes, map_size, drawn)
+                window = window_of(inputs.boxes[view][row], map_size, drawn)
                 maps.append(map_[window])
-                targets.append({name: each[window] for name, each in cell_targets(boxes, map_size).items()})
+                targets.append({name: each[window] for name, each in inputs.targets(view, row).items()})
             return np.stack(maps).astype(np.float32), stacked(targets)
 
     return Examples()

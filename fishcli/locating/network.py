@@ -11,12 +11,17 @@ WIDTH = 48
 DROPOUT = 0.1
 SCORE_WEIGHT = 3.0
 """Of the cells' scores beside the boxes: their loss is a mean over all cells, most of which are easy."""
+ENDS_WEIGHT = 1.0
+"""Of heads and tails beside the boxes."""
+ENDS_BEND = 0.1
+"""Where the loss of heads and tails turns from square to straight, in longer sides of the box."""
 
 
 def build_localiser(
     n_channels: int,
     moments: tuple[np.ndarray, np.ndarray],
     start: tuple[float, np.ndarray],
+    with_ends: bool = False,
 ) -> Any:
     """Build a localiser in the manner of FCOS (Tian 2019), with one scale.
 
@@ -25,11 +30,13 @@ def build_localiser(
         moments: mean and variance (channels,) of the training rows' features, which are standardised by them.
         start: where its outputs start: the share of cells in a thing's middle, in (0, 1), and their mean
             distances (4,) to the box's sides.
+        with_ends: whether it says where head and tail are.
 
     Returns:
         An uncompiled Keras model from features (batch, h, w, channels) to "score" (batch, h, w, 1), the
         logit of lying in a thing's middle, and "distances" (batch, h, w, 4) to the left, upper, right and
-        lower side of its box, fractions of the input, positive.
+        lower side of its box, fractions of the input, positive; perhaps to "ends" (batch, h, w, 4), from the
+        cell's middle to head and tail (x, y, x, y), fractions of the input.
     """
     keras = load_keras()
     layers, constant = keras.layers, keras.initializers.Constant
@@ -50,12 +57,25 @@ def build_localiser(
         name="distances",
     )
     outputs = {"score": score(hidden), "distances": log_distances(hidden)}
+    if with_ends:
+        outputs["ends"] = layers.Conv2D(4, 1, kernel_initializer="zeros", name="ends")(hidden)
     return keras.Model(features, outputs, name="localiser")
 
 
-def losses() -> dict[str, Callable[[Any, Any], Any]]:
+def losses(with_ends: bool = False) -> dict[str, Callable[[Any, Any], Any]]:
     """The loss of each output, for Keras's `compile`; targets as `targets.Targets` has them."""
-    return {"score": _score_loss, "distances": _giou_loss}
+    known = {"score": _score_loss, "distances": _giou_loss}
+    return {**known, "ends": _ends_loss} if with_ends else known
+
+
+def _ends_loss(target: Any, offsets: Any) -> Any:
+    """Smooth L1 (Girshick 2015) of head and tail, in longer sides of the box, over the cells that count."""
+    ops = load_keras().ops
+    weight = target[..., 4:]
+    away = ops.abs(target[..., :4] - offsets) * weight
+    bent = ops.where(away < ENDS_BEND, away**2 / (2 * ENDS_BEND), away - ENDS_BEND / 2)
+    n_cells = ops.sum(ops.cast(weight > 0, "float32"))
+    return ops.sum(bent) / (4 * n_cells + 1e-6)
 
 
 def _score_loss(target: Any, logit: Any) -> Any:

@@ -13,7 +13,10 @@ WINDOW = 0.7
 
 Targets = dict[str, np.ndarray]
 """`score` (..., h, w, 1): 1 in a thing's middle, else 0. `distances` (..., h, w, 5): from the cell's middle
-to the left, upper, right and lower side, fractions of the input, and 1 where they count, else 0. float32."""
+to the left, upper, right and lower side, fractions of the input, and 1 where they count, else 0. Where heads
+and tails are learned, `ends` (..., h, w, 5): from the cell's middle to head and tail (x, y, x, y), fractions of
+the input, and what a fraction of the input weighs: 1 / the box's longer side, 0 where they don't count.
+float32."""
 
 
 def cell_middles(map_size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
@@ -22,7 +25,9 @@ def cell_middles(map_size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     return (np.arange(height) + 0.5) / height, (np.arange(width) + 0.5) / width
 
 
-def cell_targets(boxes: np.ndarray, map_size: tuple[int, int]) -> Targets:
+def cell_targets(
+    boxes: np.ndarray, map_size: tuple[int, int], ends: np.ndarray | None = None
+) -> Targets:
     """The targets of one photo, as FCOS has them (Tian 2019).
 
     A cell in the middles of several boxes belongs to the smallest. A box so small that it has no cell's
@@ -31,14 +36,18 @@ def cell_targets(boxes: np.ndarray, map_size: tuple[int, int]) -> Targets:
     Args:
         boxes: (k, 4) fractions of the backbone's input; rows of NaN count for nothing.
         map_size: rows and columns of the map.
+        ends: (k, 4) head and tail of the thing in each box, fractions of the input, NaN where unknown; None
+            where they are not learned.
     """
     rows, columns = cell_middles(map_size)
     score = np.zeros((*map_size, 1), np.float32)
     distances = np.zeros((*map_size, 5), np.float32)
-    known = boxes[~np.isnan(boxes).any(axis=1)]
+    to_ends = np.zeros((*map_size, 5), np.float32)
+    is_known = ~np.isnan(boxes).any(axis=1)
+    known = boxes[is_known]
     sides = known[:, 2:] - known[:, :2]
-    for box in known[np.argsort(-sides.prod(axis=1), kind="stable")]:
-        x_min, y_min, x_max, y_max = box
+    for number in np.argsort(-sides.prod(axis=1), kind="stable"):
+        x_min, y_min, x_max, y_max = known[number]
         cells = np.ix_(_in_middle(rows, y_min, y_max), _in_middle(columns, x_min, x_max))
         y, x = rows[cells[0]], columns[cells[1]]
         score[cells] = 1.0
@@ -46,7 +55,21 @@ def cell_targets(boxes: np.ndarray, map_size: tuple[int, int]) -> Targets:
         distances[cells] = np.concatenate(
             [np.maximum(around, LEAST_DISTANCE), np.ones_like(around[..., :1])], axis=-1
         )
-    return {"score": score, "distances": distances}
+        if ends is not None:
+            to_ends[cells] = _to_ends(y, x, ends[is_known][number], max(*sides[number], LEAST_DISTANCE))
+    targets = {"score": score, "distances": distances}
+    return targets if ends is None else {**targets, "ends": to_ends}
+
+
+def _to_ends(y: np.ndarray, x: np.ndarray, ends: np.ndarray, side: float) -> np.ndarray:
+    """From cells at y (r, 1) and x (1, c) to head and tail (4,), and their weight: (r, c, 5)."""
+    if np.isnan(ends).any():
+        return np.zeros((len(y), x.shape[1], 5))
+    weight = np.full((len(y), x.shape[1]), 1 / side)
+    head_x, head_y, tail_x, tail_y = ends
+    return np.stack(
+        [*np.broadcast_arrays(head_x - x, head_y - y, tail_x - x, tail_y - y), weight], axis=-1
+    )
 
 
 def _in_middle(lines: np.ndarray, start: float, end: float) -> np.ndarray:

@@ -64,6 +64,10 @@ class FeaturesConfig(StoreConfig):
     crop_min: Annotated[
         float, Option(help="Least side of a crop, as a share of the photo's shorter one.", min=0.0, max=1.0)
     ] = 0.2
+    crop_align: Annotated[
+        bool,
+        Option("--crop-align", help="Turn the fish level, its head to the left, where both ends were found."),
+    ] = False
     pool: Annotated[Literal["none", "avg", "max"], Option(help="Keep maps, or pool them.")] = "none"
     views: Annotated[int, Option(help="The first N of the view set, of training and test images.")] = 1
     view_set: ViewSet = "upright"

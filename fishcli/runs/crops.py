@@ -10,11 +10,11 @@ from fishcli.basics.errors import FishError
 from fishcli.basics.files import digest, read_csv, read_json, write_csv
 from fishcli.basics.progress import say, warn
 from fishcli.basics.remote import parse_path
-from fishcli.dataset.annotations import BOX_COLUMNS
+from fishcli.dataset.annotations import BOX_COLUMNS, POINT_COLUMNS
 from fishcli.dataset.detections import read_detections
 from fishcli.dataset.images import load_tests, load_train
 from fishcli.dataset.metadata import SURENESS
-from fishcli.features.photos.crops import REGION, Crop, region_around
+from fishcli.features.photos.crops import REGION, Crop, region_along, region_around
 from fishcli.features.store.again import features_line
 from fishcli.features.store.store import FeatureStore
 from fishcli.options.command_lines import advised
@@ -36,7 +36,8 @@ class FoundCrops:
     Attributes:
         source: the file or the run's folder.
         crop: the rule.
-        table: COLUMNS: each photo's surest box, NaN where there is none, and which fold found it.
+        table: COLUMNS: each photo's surest box, NaN where there is none, and which fold found it;
+            POINT_COLUMNS where heads and tails are known of any.
     """
 
     source: str
@@ -48,15 +49,24 @@ def find_crops(config: FeaturesConfig) -> FoundCrops:
     """Read what `--crop` names.
 
     Raises:
-        FishError: no such run or file, a run that is not complete, or no detection in the training photos.
+        FishError: no such run or file, a run that is not complete, or no detection in the training photos;
+            `--crop-align` where it knows no heads and tails.
     """
     source = _source(str(config.crop))
     table = _read(config, source)
     train = table[table["split"] == "train"]
     if train["x_min"].isna().all():
         raise FishError(f"--crop {config.crop}: it has no detection in the training photos.")
-    boxes_sha256 = digest(train.sort_values("image").to_csv(index=False))[:12]
-    crop = Crop(config.crop_margin, config.crop_min, boxes_sha256)
+    if config.crop_align and POINT_COLUMNS[0] not in table:
+        raise FishError(
+            f"--crop-align: {source} knows no heads and tails. Annotate both ends of some fish in boxes/ (a "
+            "point at the head, then one at the tail, as Sloth has them, or COCO's keypoints), then locate "
+            f"under another name: {advised('locate', LocateConfig, name='ends')}; or leave --crop-align out."
+        )
+    # Points count only where they are looked at: without them crops are what they were.
+    counted = train if config.crop_align else train[COLUMNS]
+    boxes_sha256 = digest(counted.sort_values("image").to_csv(index=False))[:12]
+    crop = Crop(config.crop_margin, config.crop_min, boxes_sha256, config.crop_align)
     for split, part in table.groupby("split", sort=False):
         n_none = int(part["x_min"].isna().sum())
         whole = f"; {n_none:,} without any stay whole" if n_none else ""
@@ -107,12 +117,15 @@ def with_regions(
                 f"look at them, then compute their features: {features_line(store.store_dir)}."
             )
         write_csv(store.store_dir / CROPS, known)
-    surest = known.set_index(["split", "image"])[["confidence", *BOX_COLUMNS]]
+    surest = known.set_index(["split", "image"]).reindex(columns=["confidence", *BOX_COLUMNS, *POINT_COLUMNS])
     found = {}
     for split, images in tables.items():
         here = surest.reindex(pd.MultiIndex.from_product([[split], images["image"]])).to_numpy(np.float64)
         sizes = images[["height", "width"]].to_numpy()
-        regions = [region_around(box, (h, w), crop) for box, (h, w) in zip(here[:, 1:], sizes, strict=True)]
+        regions = [
+            region_along(row[1:5], row[5:], (h, w), crop) if crop.align else region_around(row[1:5], (h, w), crop)
+            for row, (h, w) in zip(here, sizes, strict=True)
+        ]
         found[split] = images.assign(**{REGION: regions}).assign(**{SURENESS: here[:, 0]})
     return found
 
@@ -204,7 +217,8 @@ def _read(config: StoreConfig, source: Path) -> pd.DataFrame:
             f"{source} is another tool's: if it has learned from these photos, or photos of the same groups, "
             "the figures of heads on its crops promise too much"
         )
-    return table[COLUMNS]
+    has_points = table[POINT_COLUMNS].notna().any(axis=None)
+    return table[[*COLUMNS, *POINT_COLUMNS] if has_points else COLUMNS]
 
 
 def _photos(config: StoreConfig) -> dict[str, pd.DataFrame]:

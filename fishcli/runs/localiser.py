@@ -94,6 +94,7 @@ class LocaliserRun:
                 boxes=np.concatenate([each.boxes for each in found]),
                 scores=np.concatenate([each.scores for each in found]),
                 counts=np.array([len(each.scores) for each in found]),
+                **_ends_of(found),
             )
         files = digests_of([self.fold_path(fold, ".keras"), self.fold_path(fold, ".npz")])
         write_json(self.fold_path(fold, ".json"), {**kept, "files": files}, sealed=True)
@@ -103,9 +104,10 @@ class LocaliserRun:
         try:
             self._check(fold, ".npz")
             with np.load(content(self.fold_path(fold, ".npz")), allow_pickle=False) as kept:
-                ends = np.cumsum(kept["counts"])[:-1]
-                parts = zip(np.split(kept["boxes"], ends), np.split(kept["scores"], ends), strict=True)
-                return [CellBoxes(boxes, scores) for boxes, scores in parts]
+                starts = np.cumsum(kept["counts"])[:-1]
+                names = ["boxes", "scores", *(["ends"] if "ends" in kept else [])]
+                parts = [np.split(kept[name], starts) for name in names]
+                return [CellBoxes(*each) for each in zip(*parts, strict=True)]
         except Exception as error:  # what a damaged zip raises has no common base
             raise self.damaged(fold, error) from None
 
@@ -149,6 +151,12 @@ class LocaliserRun:
     def locate_line(self, **changes: Any) -> str:
         """The command line that makes the run again or goes on with it, or with `changes` another one."""
         return locate_line(self.run_dir, self.store, self.settings, **changes)
+
+
+def _ends_of(found: list[CellBoxes]) -> dict[str, np.ndarray]:
+    """The heads and tails of what was found, under their name; nothing where they were not learned."""
+    known = [each.ends for each in found if each.ends is not None]
+    return {"ends": np.concatenate(known)} if known else {}
 
 
 def localiser_settings(config: LocateConfig, view_names: list[str]) -> dict[str, Any]:

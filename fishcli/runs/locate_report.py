@@ -9,18 +9,27 @@ import pandas as pd
 
 from fishcli.basics.files import digests_of, read_json, write_json
 from fishcli.basics.tables import table_text
-from fishcli.dataset.annotations import BOX_COLUMNS
+from fishcli.dataset.annotations import BOX_COLUMNS, POINT_COLUMNS
 from fishcli.dataset.detections import read_detections, write_detections
 from fishcli.locating.decode import CellBoxes
 from fishcli.locating.sureness import Sureness
 from fishcli.options.locate import detections_path
+from fishcli.runs.end_scores import with_end_scores
 from fishcli.runs.listing import METRICS
 from fishcli.runs.localiser import LocaliserRun
 from fishcli.runs.locate_scores import found_out_of_fold, gain_of_crops, measured
 from fishcli.scoring.cropping import CropGain
 from fishcli.scoring.detecting import Detected
 
-COLUMNS = ["split", "image", "confidence", *BOX_COLUMNS]
+COLUMNS = ["split", "image", "confidence", *BOX_COLUMNS, *POINT_COLUMNS]
+
+OF_ENDS = {
+    "end error": "end_error",
+    "mean ends'": "mean_end_error",
+    "direction": "direction_right",
+    "mean direction": "mean_direction_right",
+}
+"""What the table calls the figures of heads and tails."""
 
 
 def write_found(
@@ -29,6 +38,7 @@ def write_found(
     truth: tuple[list[np.ndarray], np.ndarray],
     found_in_tests: Iterator[tuple[str, str, CellBoxes]],
     to_know: list[str],
+    ends: list[np.ndarray] | None = None,
 ) -> str:
     """Write detections.json and metrics.json, which is last; returns the table for the screen.
 
@@ -40,6 +50,7 @@ def write_found(
         truth: their true boxes (k, 4), and their sizes (n, 2: height, width) in pixels.
         found_in_tests: split, image id and what all folds found there, of each test photo.
         to_know: the command lines that tell whether crops pay.
+        ends: head and tail of the thing in each true box (k, 4); None where they were not annotated.
     """
     boxes, sizes = truth
     detected, of_all = found_out_of_fold(this_run, folds, boxes)
@@ -47,7 +58,9 @@ def write_found(
     in_train = pd.DataFrame([row for part in parts for row in part], columns=COLUMNS)
     gain = gain_of_crops(detected, boxes, sizes)
     metrics = {
-        **measured(folds, boxes, detected),
+        **with_end_scores(
+            measured(folds, boxes, detected), folds["fold"].to_numpy(), detected, ends, sizes
+        ),
         "crops": None if gain is None else _kept(gain),
         "sureness": {"slope": of_all.slope, "offset": of_all.offset},
     }
@@ -79,7 +92,7 @@ def _write(
     """Write detections.json, then metrics.json with its digest."""
     sureness = Sureness(**metrics["sureness"])
     parts = [
-        _rows(split, image, Detected(found.boxes, sureness.of(found.scores)))
+        _rows(split, image, Detected(found.boxes, sureness.of(found.scores), found.ends))
         for split, image, found in found_in_tests
     ]
     in_tests = pd.DataFrame([row for part in parts for row in part], columns=COLUMNS)
@@ -91,8 +104,10 @@ def _write(
 
 
 def _rows(split: str, image: str, detected: Detected) -> list[tuple[object, ...]]:
-    pairs = zip(detected.confidences, detected.boxes, strict=True)
-    return [(split, image, confidence, *box) for confidence, box in pairs]
+    unknown = np.full((len(detected.boxes), 4), np.nan)
+    ends = unknown if detected.ends is None else detected.ends
+    found = zip(detected.confidences, detected.boxes, ends, strict=True)
+    return [(split, image, confidence, *box, *points) for confidence, box, points in found]
 
 
 def _kept(gain: CropGain) -> dict[str, object]:
@@ -115,6 +130,7 @@ def _text(this_run: LocaliserRun, metrics: dict[str, Any], gain: CropGain | None
             "AP at 0.5": each["average_precision"],
             "AUC of any": each["auc_any"],
         }
+        row |= {said: each[name] for said, name in OF_ENDS.items() if name in each}
         rows.append(row)
     kind = metrics["folds"]
     lines = [
@@ -124,6 +140,12 @@ def _text(this_run: LocaliserRun, metrics: dict[str, Any], gain: CropGain | None
     ]
     if kind == "random":
         lines.append("random folds: on boats, cameras or videos not seen in training it may be far worse")
+    if "end_error" in metrics:
+        lines.append(
+            "heads and tails: the median distance to the true ones, in lengths of the fish, and the share of "
+            "photos whose direction is within 30 degrees; beside the mean fish's. features --crop-align turns "
+            "fish by them"
+        )
     if gain is not None:
         lines += ["", f"{gain.figures} ({kind} folds)", gain.verdict]
         lines += ["to know for sure, against the same train on whole photos:", *to_know, ""]

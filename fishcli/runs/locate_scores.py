@@ -36,7 +36,8 @@ def found_out_of_fold(
             raw[row] = found
     surenesses = [_sureness(raw, boxes, fold != k) for k in range(n_folds)]
     detected = [
-        Detected(each.boxes, surenesses[k].of(each.scores)) for k, each in zip(fold, raw, strict=True)
+        Detected(each.boxes, surenesses[k].of(each.scores), each.ends)
+        for k, each in zip(fold, raw, strict=True)
     ]
     return detected, _sureness(raw, boxes, fold >= 0)
 
@@ -109,4 +110,4 @@ def gain_of_crops(found: list[Detected], boxes: list[np.ndarray], sizes: np.ndar
     crop = Crop(usual.crop_margin, usual.crop_min, "")
     surest = [each.boxes[0] if len(each.boxes) else np.full(4, np.nan) for each in found]
     regions = [region_around(box, (h, w), crop) for box, (h, w) in zip(surest, sizes, strict=True)]
-    return crop_gain(parse_regions(regions), boxes)
+    return crop_gain(parse_regions(regions)[:, :4], boxes)

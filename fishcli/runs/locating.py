@@ -9,7 +9,7 @@ import pandas as pd
 from fishcli.basics.locks import alone
 from fishcli.basics.progress import bar, say
 from fishcli.dataset.annotations import BOX_COLUMNS
-from fishcli.features.photos.resizing import boxes_to_input, boxes_to_photo
+from fishcli.features.photos.resizing import boxes_to_input, boxes_to_photo, ends_to_input, ends_to_photo
 from fishcli.features.photos.views import view_of
 from fishcli.features.store.picking import pick_store
 from fishcli.features.store.store import FeatureStore
@@ -36,6 +36,7 @@ def train_localisers(
     store: FeatureStore,
     images: pd.DataFrame,
     truth: tuple[list[np.ndarray], np.ndarray],
+    ends: list[np.ndarray] | None,
 ) -> None:
     """Train the folds that are not done, and keep what each finds in its validation photos.
 
@@ -45,6 +46,7 @@ def train_localisers(
         store: of the maps, up to date.
         images: the readable training photos.
         truth: their boxes, as `boxes_by_image` has them, and the fold (n,) of each.
+        ends: head and tail of the thing in each box, as `ends_by_image` has them.
     """
     missing = this_run.missing_folds()
     if not missing:
@@ -54,7 +56,8 @@ def train_localisers(
     views = this_run.view_names
     features = read_features(store, {"train": rows}, views, pool=False, budget=config.memory_budget)
     placed = [_boxes_in_view(store, view, images, boxes) for view in views]
-    inputs = LocaliserInputs(features, placed)
+    of_views = None if ends is None else [_ends_in_view(store, view, images, ends) for view in views]
+    inputs = LocaliserInputs(features, placed, of_views)
     with bar(len(missing) * epochs, "localisers", "epoch") as progress:
         for k in missing:
             say(f"fold {k + 1} of {config.folds}: localiser on {int((fold != k).sum()):,} photos")
@@ -126,8 +129,10 @@ def _found(
         for model in models:
             for row, cells in enumerate(cell_boxes(model, features)):
                 size = np.repeat(sizes[[row]], len(cells.boxes), axis=0)
-                boxes = boxes_to_photo(view, cells.boxes, size, recipe.image_size, recipe.resize)
-                seen[row].append(CellBoxes(boxes, cells.scores))
+                how = (size, recipe.image_size, recipe.resize)
+                boxes = boxes_to_photo(view, cells.boxes, *how)
+                ends = None if cells.ends is None else ends_to_photo(view, cells.ends, *how)
+                seen[row].append(CellBoxes(boxes, cells.scores, ends))
     return [merge(views) for views in seen]
 
 
@@ -142,3 +147,14 @@ def _boxes_in_view(
             boxes_to_input(view_of(view).apply_boxes(here), sizes, recipe.image_size, recipe.resize)
         )
     return placed
+
+
+def _ends_in_view(
+    store: FeatureStore, view: str, images: pd.DataFrame, ends: list[np.ndarray]
+) -> list[np.ndarray]:
+    """Where each photo's heads and tails lie in the backbone's input under a view; NaN where unknown."""
+    recipe = store.recipe
+    return [
+        ends_to_input(view, here, np.repeat(size[None], len(here), axis=0), recipe.image_size, recipe.resize)
+        for size, here in zip(images[["height", "width"]].to_numpy(), ends, strict=True)
+    ]

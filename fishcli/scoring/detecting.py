@@ -18,10 +18,12 @@ class Detected:
     Attributes:
         boxes: (m, 4) fractions of the photo, by falling confidence.
         confidences: (m,) 0 to 1.
+        ends: (m, 4) head and tail (x, y, x, y), fractions of the photo; None where they were not looked for.
     """
 
     boxes: np.ndarray
     confidences: np.ndarray
+    ends: np.ndarray | None = None
 
 
 def iou_matrix(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:

@@ -27,7 +27,7 @@ ENDS = st.tuples(*[st.floats(0.0, 1.0)] * 4)
 
 
 def region(box, size, crop=CROP):
-    return parse_regions([region_around(np.array(box), size, crop)])[0]
+    return parse_regions([region_around(np.array(box), size, crop)])[0, :4]
 
 
 def test_a_region_is_the_box_squared_and_widened():
@@ -82,7 +82,7 @@ def test_a_crops_input_is_the_cut_photos_at_full_resolution(tmp_path, suffix):
     path = make_image(
         tmp_path / f"photo{suffix}", pixels=pixels, **({"quality": 98} if suffix == ".jpg" else {})
     )
-    where = np.array([[0.1, 0.2, 0.2, 0.35]])
+    where = np.array([[0.1, 0.2, 0.2, 0.35, 0.0]])
     plan = SplitPlan("train", ["identity"], ["photo"], [path], regions=where)
     found = read_inputs(plan, 0, ["identity", "hflip"], Backbone)
     assert isinstance(found, Inputs)

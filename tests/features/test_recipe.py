@@ -34,14 +34,21 @@ def test_every_field_changes_the_fingerprint(field):
 
 @pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(Crop)])
 def test_every_field_of_a_crop_changes_the_fingerprint(field):
-    value = getattr(CROP, field) + ("x" if field == "boxes_sha256" else 0.1)
+    value = {"boxes_sha256": "0" * 12, "align": True}.get(field, 0.3)
     one, other = (
         dataclasses.replace(RECIPE, crop=crop) for crop in (CROP, dataclasses.replace(CROP, **{field: value}))
     )
     assert one.fingerprint != other.fingerprint
 
 
-@pytest.mark.parametrize("recipe", [RECIPE, dataclasses.replace(RECIPE, crop=CROP)])
+def test_the_fingerprint_of_level_crops_is_what_it_was_before_they_could_be_turned():
+    assert dataclasses.replace(RECIPE, crop=CROP).fingerprint == "c6fee47b1111"
+
+
+ALIGNED = dataclasses.replace(CROP, align=True)
+
+
+@pytest.mark.parametrize("recipe", [RECIPE, *(dataclasses.replace(RECIPE, crop=each) for each in (CROP, ALIGNED))])
 def test_json_round_trip(recipe):
     assert Recipe.from_json(json.loads(json.dumps(recipe.to_json())), "recipe.json") == recipe
 

@@ -22,7 +22,7 @@ class PhotoGrid:
     columns: np.ndarray
 
     def within(self, region: np.ndarray) -> "PhotoGrid":
-        """The grid of a region (4,) of a photo as one of the photo."""
+        """The grid of a level region (4,) of a photo as one of the photo."""
         x_min, y_min, x_max, y_max = region
         return PhotoGrid(y_min + self.rows * (y_max - y_min), x_min + self.columns * (x_max - x_min))
 

@@ -134,6 +134,27 @@ def boxes_to_photo(
     return known.invert_boxes(boxes_from_input(boxes, known.sizes(image_sizes), input_size, policy))
 
 
+def ends_to_input(
+    view: str, ends: np.ndarray, image_sizes: np.ndarray, input_size: tuple[int, int], policy: str
+) -> np.ndarray:
+    """Two points (n, 4: x, y, x, y) of photos of `image_sizes` (n, 2) as fractions of the resized `view`.
+
+    They lie beyond 0 and 1 where the view cuts them off.
+    """
+    known = view_of(view)
+    scale, offset = _scale_and_offset(known.sizes(image_sizes), input_size, policy)
+    return known.apply_ends(ends) * scale + offset
+
+
+def ends_to_photo(
+    view: str, ends: np.ndarray, image_sizes: np.ndarray, input_size: tuple[int, int], policy: str
+) -> np.ndarray:
+    """The inverse of `ends_to_input`, clipped to the photo."""
+    known = view_of(view)
+    scale, offset = _scale_and_offset(known.sizes(image_sizes), input_size, policy)
+    return np.clip(known.invert_ends((ends - offset) / scale), 0.0, 1.0)
+
+
 def edges_to_photo(
     rows: np.ndarray,
     columns: np.ndarray,

@@ -72,6 +72,18 @@ class View:
         start, side = self._place()
         return (flipped[:, [1, 0, 3, 2]] if self.transpose else flipped) * side + start
 
+    def apply_ends(self, ends: np.ndarray) -> np.ndarray:
+        """Where two points (n, 4: x, y, x, y) of the photo lie in the view; the first stays the first."""
+        start, side = self._place()
+        ends = (ends - start) / side
+        return self._mirror(ends[:, [1, 0, 3, 2]] if self.transpose else ends)
+
+    def invert_ends(self, ends: np.ndarray) -> np.ndarray:
+        """Where two points (n, 4) of the view lie in the photo."""
+        mirrored = self._mirror(ends)
+        start, side = self._place()
+        return (mirrored[:, [1, 0, 3, 2]] if self.transpose else mirrored) * side + start
+
     def _place(self) -> tuple[np.ndarray, np.ndarray]:
         """The window's corner and sides as boxes (4,) have them."""
         x_min, y_min, x_max, y_max = self.window
@@ -84,6 +96,10 @@ class View:
         if self.flip_y:
             y_min, y_max = 1 - y_max, 1 - y_min
         return np.stack([x_min, y_min, x_max, y_max], axis=1)
+
+    def _mirror(self, ends: np.ndarray) -> np.ndarray:
+        mirrored = np.array([self.flip_x, self.flip_y] * 2)
+        return np.where(mirrored, 1 - ends, ends)
 
     def sizes(self, image_sizes: np.ndarray) -> np.ndarray:
         """The sizes (n, 2: height, width) that photos of these sizes have in the view."""

@@ -35,7 +35,7 @@ def features_line(store_dir: Path, **changes: Any) -> str:
     }
     if recipe.crop is not None:
         values |= {"crop": description.get("detections"), "crop_margin": recipe.crop.margin}
-        values |= {"crop_min": recipe.crop.least}
+        values |= {"crop_min": recipe.crop.least, "crop_align": recipe.crop.align}
     return advised("features", FeaturesConfig, **{**values, **changes})
 
 

@@ -65,7 +65,7 @@ class Recipe:
         fields = dataclasses.fields(self)
         known = {field.name: getattr(self, field.name) for field in fields}
         if self.crop is not None:
-            known["crop"] = dataclasses.asdict(self.crop)
+            known["crop"] = _said_of_crop(self.crop)
         return {field.name: known[field.name] for field in fields if known[field.name] != field.default}
 
     @staticmethod
@@ -95,10 +95,21 @@ class Recipe:
         return recipe
 
 
+def _said_of_crop(crop: Crop) -> dict[str, Any]:
+    """A crop's fields, less those at their default."""
+    return {
+        field.name: getattr(crop, field.name)
+        for field in dataclasses.fields(crop)
+        if getattr(crop, field.name) != field.default
+    }
+
+
 def _is_crop(value: Any) -> bool:
     """Whether a recipe's crop is one as `Crop` has it, or none."""
-    names = {field.name for field in dataclasses.fields(Crop)}
-    return value is None or (isinstance(value, dict) and set(value) == names)
+    fields = dataclasses.fields(Crop)
+    needed = {field.name for field in fields if field.default is dataclasses.MISSING}
+    names = {field.name for field in fields}
+    return value is None or (isinstance(value, dict) and needed <= set(value) <= names)
 
 
 def parse_image_size(text: str) -> tuple[int, int]:

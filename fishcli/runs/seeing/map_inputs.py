@@ -76,7 +76,7 @@ class MapInputs:
         rows, columns = values.shape
         grid = photo_grid((rows, columns), sides, (height, width), recipe.image_size, recipe.resize)
         regions = regions_of(seen)
-        return grid if regions is None else grid.within(regions[0])
+        return grid if regions is None else grid.within(regions[0, :4])
 
 
 def load_map_inputs(run: Run, config: RunConfig) -> MapInputs:
@@ -98,6 +98,12 @@ def load_map_inputs(run: Run, config: RunConfig) -> MapInputs:
         raise FishError(
             f"the run {run.name} was trained on pooled features, which say nothing of places. Compute maps: "
             f"{features_line(store.store_dir, pool='none')}, then train on that store and draw the new run."
+        )
+    if store.recipe.crop is not None and store.recipe.crop.align:
+        raise FishError(
+            f"the run {run.name} looks at crops that are turned (--crop-align): its maps' cells are no upright "
+            f"rectangles of the photos. Compute level crops: {features_line(store.store_dir, crop_align=False)}, "
+            "then train on that store and draw the new run."
         )
     oof = run.read_oof(1)
     if oof is None:
