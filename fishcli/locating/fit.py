@@ -89,7 +89,11 @@ def fit_localiser(
     model.compile(
         keras.optimizers.AdamW(rate, weight_decay=0.01, global_clipnorm=1.0),
         loss=losses(with_ends),
-        loss_weights={"score": SCORE_WEIGHT, "distances": 1.0, **({"ends": ENDS_WEIGHT} if with_ends else {})},
+        loss_weights={
+            "score": SCORE_WEIGHT,
+            "distances": 1.0,
+            **({"ends": ENDS_WEIGHT} if with_ends else {}),
+        },
         jit_compile=False,
     )
 

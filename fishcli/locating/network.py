@@ -42,8 +42,8 @@ def build_localiser(
     layers, constant = keras.layers, keras.initializers.Constant
     features = keras.Input((None, None, n_channels), name="features")
     mean, variance = moments
-    hidden = layers.Normalization(mean=mean, variance=variance, name="standardised")(features)
-    hidden = layers.Conv2D(WIDTH, 1, activation="relu", name="narrowed")(hidden)
+    standardised = layers.Normalization(mean=mean, variance=variance, name="standardised")(features)
+    hidden = layers.Conv2D(WIDTH, 1, activation="relu", name="narrowed")(standardised)
     hidden = layers.SpatialDropout2D(DROPOUT)(hidden)
     hidden = layers.Conv2D(WIDTH, 3, padding="same", activation="relu", name="seen_around")(hidden)
     share, distances = start
@@ -58,8 +58,23 @@ def build_localiser(
     )
     outputs = {"score": score(hidden), "distances": log_distances(hidden)}
     if with_ends:
-        outputs["ends"] = layers.Conv2D(4, 1, kernel_initializer="zeros", name="ends")(hidden)
+        outputs["ends"] = _ends(standardised)
     return keras.Model(features, outputs, name="localiser")
+
+
+def _ends(standardised: Any) -> Any:
+    """Offsets to head and tail (batch, h, w, 4), by layers of its own, which leave the boxes alone.
+
+    Which end is which is seen at the ends: they look farther around a cell than boxes need.
+    """
+    layers = load_keras().layers
+    hidden = layers.Conv2D(WIDTH, 1, activation="relu", name="ends_narrowed")(standardised)
+    hidden = layers.SpatialDropout2D(DROPOUT, name="ends_dropout")(hidden)
+    for dilation in (1, 2, 4):
+        hidden = layers.Conv2D(
+            WIDTH, 3, padding="same", dilation_rate=dilation, activation="relu", name=f"ends_around{dilation}"
+        )(hidden)
+    return layers.Conv2D(4, 1, kernel_initializer="zeros", name="ends")(hidden)
 
 
 def losses(with_ends: bool = False) -> dict[str, Callable[[Any, Any], Any]]:

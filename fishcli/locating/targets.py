@@ -14,8 +14,8 @@ WINDOW = 0.7
 Targets = dict[str, np.ndarray]
 """`score` (..., h, w, 1): 1 in a thing's middle, else 0. `distances` (..., h, w, 5): from the cell's middle
 to the left, upper, right and lower side, fractions of the input, and 1 where they count, else 0. Where heads
-and tails are learned, `ends` (..., h, w, 5): from the cell's middle to head and tail (x, y, x, y), fractions of
-the input, and what a fraction of the input weighs: 1 / the box's longer side, 0 where they don't count.
+and tails are learned, `ends` (..., h, w, 5): from the cell's middle to head and tail (x, y, x, y), fractions
+of the input, and what a fraction of the input weighs: 1 / the box's longer side, 0 where they don't count.
 float32."""
 
 
@@ -25,9 +25,7 @@ def cell_middles(map_size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     return (np.arange(height) + 0.5) / height, (np.arange(width) + 0.5) / width
 
 
-def cell_targets(
-    boxes: np.ndarray, map_size: tuple[int, int], ends: np.ndarray | None = None
-) -> Targets:
+def cell_targets(boxes: np.ndarray, map_size: tuple[int, int], ends: np.ndarray | None = None) -> Targets:
     """The targets of one photo, as FCOS has them (Tian 2019).
 
     A cell in the middles of several boxes belongs to the smallest. A box so small that it has no cell's
@@ -67,9 +65,7 @@ def _to_ends(y: np.ndarray, x: np.ndarray, ends: np.ndarray, side: float) -> np.
         return np.zeros((len(y), x.shape[1], 5))
     weight = np.full((len(y), x.shape[1]), 1 / side)
     head_x, head_y, tail_x, tail_y = ends
-    return np.stack(
-        [*np.broadcast_arrays(head_x - x, head_y - y, tail_x - x, tail_y - y), weight], axis=-1
-    )
+    return np.stack([*np.broadcast_arrays(head_x - x, head_y - y, tail_x - x, tail_y - y), weight], axis=-1)
 
 
 def _in_middle(lines: np.ndarray, start: float, end: float) -> np.ndarray:

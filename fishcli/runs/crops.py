@@ -123,7 +123,9 @@ def with_regions(
         here = surest.reindex(pd.MultiIndex.from_product([[split], images["image"]])).to_numpy(np.float64)
         sizes = images[["height", "width"]].to_numpy()
         regions = [
-            region_along(row[1:5], row[5:], (h, w), crop) if crop.align else region_around(row[1:5], (h, w), crop)
+            region_along(row[1:5], row[5:], (h, w), crop)
+            if crop.align
+            else region_around(row[1:5], (h, w), crop)
             for row, (h, w) in zip(here, sizes, strict=True)
         ]
         found[split] = images.assign(**{REGION: regions}).assign(**{SURENESS: here[:, 0]})

@@ -58,9 +58,7 @@ def write_found(
     in_train = pd.DataFrame([row for part in parts for row in part], columns=COLUMNS)
     gain = gain_of_crops(detected, boxes, sizes)
     metrics = {
-        **with_end_scores(
-            measured(folds, boxes, detected), folds["fold"].to_numpy(), detected, ends, sizes
-        ),
+        **with_end_scores(measured(folds, boxes, detected), folds["fold"].to_numpy(), detected, ends, sizes),
         "crops": None if gain is None else _kept(gain),
         "sureness": {"slope": of_all.slope, "offset": of_all.offset},
     }
@@ -143,8 +141,7 @@ def _text(this_run: LocaliserRun, metrics: dict[str, Any], gain: CropGain | None
     if "end_error" in metrics:
         lines.append(
             "heads and tails: the median distance to the true ones, in lengths of the fish, and the share of "
-            "photos whose direction is within 30 degrees; beside the mean fish's. features --crop-align turns "
-            "fish by them"
+            "photos whose direction is within 30 degrees, beside the mean fish's"
         )
     if gain is not None:
         lines += ["", f"{gain.figures} ({kind} folds)", gain.verdict]

@@ -48,7 +48,9 @@ def test_the_fingerprint_of_level_crops_is_what_it_was_before_they_could_be_turn
 ALIGNED = dataclasses.replace(CROP, align=True)
 
 
-@pytest.mark.parametrize("recipe", [RECIPE, *(dataclasses.replace(RECIPE, crop=each) for each in (CROP, ALIGNED))])
+@pytest.mark.parametrize(
+    "recipe", [RECIPE, *(dataclasses.replace(RECIPE, crop=each) for each in (CROP, ALIGNED))]
+)
 def test_json_round_trip(recipe):
     assert Recipe.from_json(json.loads(json.dumps(recipe.to_json())), "recipe.json") == recipe
 

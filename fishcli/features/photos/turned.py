@@ -1,7 +1,8 @@
 """Squares of photos that are turned around their middles, so that what lies in them is level.
 
 A region is `x_min, y_min, x_max, y_max, angle`: a rectangle in fractions of the upright photo, then turned in
-pixels around its middle by so many degrees, clockwise as one sees it. What is turned may pass the photo's edges.
+pixels around its middle by so many degrees, clockwise as one sees it. What is turned may pass the photo's
+edges.
 """
 
 import numpy as np

@@ -101,9 +101,9 @@ def load_map_inputs(run: Run, config: RunConfig) -> MapInputs:
         )
     if store.recipe.crop is not None and store.recipe.crop.align:
         raise FishError(
-            f"the run {run.name} looks at crops that are turned (--crop-align): its maps' cells are no upright "
-            f"rectangles of the photos. Compute level crops: {features_line(store.store_dir, crop_align=False)}, "
-            "then train on that store and draw the new run."
+            f"the run {run.name} looks at crops that are turned (--crop-align): the cells of its maps are no "
+            "upright rectangles of the photos. Compute level crops: "
+            f"{features_line(store.store_dir, crop_align=False)}, then train on them and draw the new run."
         )
     oof = run.read_oof(1)
     if oof is None:
