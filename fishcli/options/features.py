@@ -66,7 +66,11 @@ class FeaturesConfig(StoreConfig):
     ] = 0.2
     crop_align: Annotated[
         bool,
-        Option("--crop-align", help="Turn the fish level, its head to the left, where both ends were found."),
+        Option(
+            "--crop-align",
+            help="Turn the fish level, its head to the left, where both ends were found. On the demo this cost: "
+            "1.34 in place of 1.29 on unseen boats, even turned by the true ends.",
+        ),
     ] = False
     pool: Annotated[Literal["none", "avg", "max"], Option(help="Keep maps, or pool them.")] = "none"
     views: Annotated[int, Option(help="The first N of the view set, of training and test images.")] = 1
