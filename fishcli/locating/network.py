@@ -79,7 +79,7 @@ def _ends(standardised: Any) -> Any:
 
 def losses(with_ends: bool = False) -> dict[str, Callable[[Any, Any], Any]]:
     """The loss of each output, for Keras's `compile`; targets as `targets.Targets` has them."""
-    known = {"score": _score_loss, "distances": _giou_loss}
+    known: dict[str, Callable[[Any, Any], Any]] = {"score": _score_loss, "distances": _giou_loss}
     return {**known, "ends": _ends_loss} if with_ends else known
 
 
