@@ -29,7 +29,7 @@ demo: $(INSTALLED) ## draw a competition and run the whole pipeline on it
 	test -e $(DEMO)/data/solution.csv || $(RUN) demo $(DEMO)/data
 	$(RUN) data $(PLACES) --out $(DEMO)/data_picture
 	$(RUN) features $(PLACES) --views 2
-	$(RUN) compare $(MODELS) --heads linear,gap --metadata none,size --boxes none
+	$(RUN) compare $(MODELS) --heads gap --metadata none,size --boxes none
 	$(RUN) train $(MODELS) --views 2 --metadata none --name whole
 	$(RUN) train $(MODELS) --views 2 --metadata size --boxes none --name size
 	$(RUN) audit-leakage $(MODELS) --run whole --out $(DEMO)/audit

@@ -91,6 +91,7 @@ class LocaliserRun:
         with whole_file(self.fold_path(fold, ".npz")) as path:
             np.savez(
                 path,
+                allow_pickle=False,
                 boxes=np.concatenate([each.boxes for each in found]),
                 scores=np.concatenate([each.scores for each in found]),
                 counts=np.array([len(each.scores) for each in found]),
