@@ -6,9 +6,10 @@ TensorFlow computes unless the environment's `KERAS_BACKEND` names another.
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 BACKENDS = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
 """By the names that Keras has for them; OpenVINO, which Keras knows too, can't train."""
@@ -95,7 +96,7 @@ def _torch_gpu() -> tuple[str, float]:
 _FIND_GPU = {"tensorflow": _tensorflow_gpu, "jax": _jax_gpu, "torch": _torch_gpu}
 
 
-def compiled(model: Any, prepare: Callable[[Any], Any]) -> Callable[[np.ndarray], np.ndarray]:
+def compiled(model: Any, prepare: Callable[[Any], Any]) -> "Callable[[np.ndarray], np.ndarray]":
     """A Keras model's inference as one graph, where the backend has graphs; threads may share it.
 
     Keras' `predict_on_batch` does as much for one thread alone: under JAX it gives the weights away while it
@@ -108,6 +109,7 @@ def compiled(model: Any, prepare: Callable[[Any], Any]) -> Callable[[np.ndarray]
     Returns:
         From a batch to the model's output, float32. Each shape of a batch is compiled once.
     """
+    import numpy as np
     from keras import ops
 
     def computed(batch: Any) -> Any:
@@ -122,7 +124,7 @@ def compiled(model: Any, prepare: Callable[[Any], Any]) -> Callable[[np.ndarray]
     if backend == "torch":
         import torch
 
-        def without_gradients(batch: np.ndarray) -> np.ndarray:
+        def without_gradients(batch: "np.ndarray") -> "np.ndarray":
             with torch.no_grad():
                 return np.asarray(ops.convert_to_numpy(computed(ops.convert_to_tensor(batch))))
 
@@ -156,13 +158,15 @@ def in_precision(model: Any, precision: str) -> Any:
     return copy
 
 
-def gradient(function: Callable[[Any], Any], at: np.ndarray) -> np.ndarray:
+def gradient(function: Callable[[Any], Any], at: "np.ndarray") -> "np.ndarray":
     """The gradient of a function at `at`, of that shape, float64.
 
     Args:
         function: in the backend's tensors, from one like `at` to a scalar.
         at: float32, of any shape.
     """
+    import numpy as np
+
     backend = backend_name()
     if backend == "tensorflow":
         import tensorflow as tf

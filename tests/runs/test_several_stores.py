@@ -137,7 +137,7 @@ def test_runs_on_one_and_on_two_stores_blend_and_score(root, stores):
     assert both(stores) in summary.run(SummaryConfig(**places, run="both"))
 
 
-@pytest.mark.parametrize("options", [{"head": "fcn"}, {"head": "tail"}, {"pooling": "max"}], ids=str)
+@pytest.mark.parametrize("options", [{"head": "fcn"}, {"pooling": "max"}], ids=str)
 def test_what_needs_maps_is_refused_on_joined_features(root, stores, options):
     with pytest.raises(FishError, match="needs maps, but what is joined of several stores"):
         fitted(root, **{"head": "gap", **options}, features=both(stores))

@@ -119,8 +119,8 @@ def _read(this_run: LocaliserRun, config: ReportConfig) -> Located:
         )
     folds = read_csv(this_run.run_dir / "folds.csv", ["image", "fold", "group"], ["image", "group"])
     images = folds.merge(train.drop(columns=["fold", "group"], errors="ignore"), on="image", how="left")
-    categories = config.box_categories or this_run.settings["box_categories"]
-    boxes = boxes_by_image(read_boxes(config.data_dir / "boxes", train, categories), images)
+    box_categories = config.box_categories or this_run.settings["box_categories"]
+    boxes = boxes_by_image(read_boxes(config.data_dir / "boxes", train, box_categories), images)
     if not any(map(len, boxes)):
         raise FishError(
             f"there are no boxes in {config.data_dir / 'boxes'}, and the run {this_run.name} learned from "
