@@ -22,7 +22,7 @@ install: $(INSTALLED) ## create .venv and install fishcli with its development t
 $(INSTALLED): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[dev,openvino]'
+	$(BIN)/python -m pip install --quiet --editable '.[dev,openvino,lite]'
 	touch $@
 
 demo: $(INSTALLED) ## draw a competition and run the whole pipeline on it

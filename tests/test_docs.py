@@ -44,3 +44,8 @@ def test_dotted_names(name):
 
 def test_the_way_of_a_photo_is_told_by_name():
     assert len(DOTTED) > 15
+
+
+def test_make_install_brings_what_the_readme_says():
+    """Without `lite` the demo would download weights, which not every machine can."""
+    assert "'.[dev,openvino,lite]'" in (ROOT / "Makefile").read_text(encoding="utf-8")
