@@ -54,9 +54,14 @@ def run(config: LocateConfig) -> str:
     names = [""] * len(images) if groups is None else list(groups)
     folds = pd.DataFrame({"image": images["image"], "fold": fold, "group": names})
     true_boxes = boxes_by_image(boxes, images)
-    points = read_points(config.data_dir / "boxes", train, config.box_categories)
-    ends = ends_by_image(points, images, true_boxes)
-    annotated = [boxes] if ends is None else [boxes, points]
+    points = read_points(config.data_dir / "boxes", train, config.box_categories) if config.ends else None
+    ends = None if points is None else ends_by_image(points, images, true_boxes)
+    if config.ends and ends is None:
+        raise FishError(
+            f"--ends: {config.data_dir / 'boxes'} has no fish with both ends. Annotate some (a point at the "
+            "head, then one at the tail, as Sloth has them, or COCO's keypoints), or leave --ends out."
+        )
+    annotated = [boxes] if points is None else [boxes, points]
     this_run = LocaliserRun(
         run_dir=config.models_dir / config.name,
         store=store.recipe.name,

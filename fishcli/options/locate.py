@@ -42,6 +42,13 @@ class LocateConfig(RunConfig):
         int | None,
         Option(help="Epochs; the last one is kept.", min=1, show_default="5760 / photos, 12 to 60"),
     ] = None
+    ends: Annotated[
+        bool,
+        Option(
+            "--ends",
+            help="Learn head and tail, too, for features --crop-align. It takes three times as long.",
+        ),
+    ] = False
     seed: Annotated[int, Option(help="Of folds, weights and draws.", min=0, max=1_000_000)] = 0
     name: Annotated[str, Option(help="The run's name.")] = "locate"
     memory_budget: Annotated[

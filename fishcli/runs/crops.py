@@ -59,9 +59,8 @@ def find_crops(config: FeaturesConfig) -> FoundCrops:
         raise FishError(f"--crop {config.crop}: it has no detection in the training photos.")
     if config.crop_align and POINT_COLUMNS[0] not in table:
         raise FishError(
-            f"--crop-align: {source} knows no heads and tails. Annotate both ends of some fish in boxes/ (a "
-            "point at the head, then one at the tail, as Sloth has them, or COCO's keypoints), then locate "
-            f"under another name: {advised('locate', LocateConfig, name='ends')}; or leave --crop-align out."
+            f"--crop-align: {source} knows no heads and tails. Where boxes/ has both ends of some fish, "
+            f"learn them: {advised('locate', LocateConfig, ends=True, name='ends')}; or leave --crop-align out."
         )
     # Points count only where they are looked at: without them crops are what they were.
     counted = train if config.crop_align else train[COLUMNS]

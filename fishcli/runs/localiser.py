@@ -163,4 +163,6 @@ def _ends_of(found: list[CellBoxes]) -> dict[str, np.ndarray]:
 def localiser_settings(config: LocateConfig, view_names: list[str]) -> dict[str, Any]:
     """What changes a run's result besides its store and its images."""
     options = {name: value for name, value in dataclasses.asdict(config).items() if name not in NOT_COMPARED}
+    if not config.ends:
+        del options["ends"]  # runs of before could not learn them
     return {**options, "view_names": view_names}

@@ -60,7 +60,7 @@ def test_without_the_option_heads_and_tails_change_nothing(root):
 
 
 def test_where_no_heads_and_tails_are_known_it_says_to_annotate_them(root):
-    with pytest.raises(FishError, match=r"found.json knows no heads and tails. Annotate both ends"):
+    with pytest.raises(FishError, match=r"found.json knows no heads and tails. .* locate --ends --name ends"):
         compute(root, crop=str(root / "found.json"), crop_align=True)
     with pytest.raises(FishError, match="--crop-align turns crops: pass --crop RUN"):
         features_command.run(features_config(root, crop_align=True))

@@ -170,6 +170,12 @@ def test_detections_that_were_edited_are_refused_and_written_again(root):
     crop(root)
 
 
+def test_ends_are_learned_where_they_are_asked_for_and_annotated(root):
+    with pytest.raises(FishError, match=r"--ends: \S+ has no fish with both ends\. Annotate some"):
+        locate.run(locate_config(root, name="ends", ends=True))
+    assert "ends" not in LocaliserRun.open(root / "models" / "locate").settings
+
+
 def test_a_localiser_takes_views_by_name_and_its_line_makes_it_again(root):
     locate.run(locate_config(root, name="named", view_names="random1,identity", epochs=1))
     this_run = LocaliserRun.open(root / "models" / "named")
