@@ -60,8 +60,8 @@ def find_crops(config: FeaturesConfig) -> FoundCrops:
     if config.crop_align and POINT_COLUMNS[0] not in table:
         line = advised("locate", LocateConfig, ends=True, name="ends")
         raise FishError(
-            f"--crop-align: {source} knows no heads and tails. Where boxes/ has both ends of some fish, learn "
-            f"them: {line}; or leave --crop-align out."
+            f"--crop-align: {source} knows no heads and tails. Where boxes/ has both ends of some fish, "
+            f"learn them: {line}; or leave --crop-align out."
         )
     # Points count only where they are looked at: without them crops are what they were.
     counted = train if config.crop_align else train[COLUMNS]
