@@ -28,7 +28,7 @@ from scaling import write_photos
 from fishcli.basics.cluster import connected
 from fishcli.basics.progress import set_quiet
 from fishcli.commands import train
-from fishcli.dataset.images import load_train
+from fishcli.dataset.layout.images import load_train
 from fishcli.features.backbones.backbone import BackboneChoice, load_backbone
 from fishcli.features.store.store import FeatureStore
 from fishcli.features.upkeep import Upkeep, bring_up_to_date

@@ -22,12 +22,12 @@ with atheris.instrument_imports(include=["fishcli", "PIL", "xml"]):
     from fishcli.basics.progress import set_quiet
     from fishcli.dataset.annotations import read_boxes, read_points
     from fishcli.dataset.detections import read_detections
-    from fishcli.dataset.file_facts import FACT_NAMES as FACTS
-    from fishcli.dataset.file_facts import read_facts
     from fishcli.dataset.groups import read_groups
-    from fishcli.dataset.images import _labels_from_csv
-    from fishcli.dataset.photos import read_header
-    from fishcli.dataset.samples import load_samples
+    from fishcli.dataset.layout.images import _labels_from_csv
+    from fishcli.dataset.layout.samples import load_samples
+    from fishcli.dataset.photos.file_facts import FACT_NAMES as FACTS
+    from fishcli.dataset.photos.file_facts import read_facts
+    from fishcli.dataset.photos.photo import read_header
     from fishcli.features.photos.decode import UnreadableImageError, decode
     from fishcli.features.store.lists import read_images, read_unreadable
     from fishcli.features.store.recipe import Recipe

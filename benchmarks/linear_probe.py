@@ -23,7 +23,7 @@ from fishcli.commands import features
 from fishcli.dataset.classes import labels_of
 from fishcli.dataset.folds import make_folds
 from fishcli.dataset.groups import load_groups
-from fishcli.dataset.images import load_train
+from fishcli.dataset.layout.images import load_train
 from fishcli.features.photos.decode import decode
 from fishcli.features.store.store import FeatureStore
 from fishcli.heads.inputs import store_rows

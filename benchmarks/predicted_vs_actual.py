@@ -22,7 +22,7 @@ from fishcli.dataset.folds import make_folds
 from fishcli.heads.fit import fit_fold
 from fishcli.heads.inputs import HeadInputs
 from fishcli.options.train import TrainConfig
-from fishcli.runs.train_inputs import load_train_data, read_inputs
+from fishcli.runs.training.inputs import load_train_data, read_inputs
 from fishcli.scoring.calibration import find_temperature, nested_calibration, with_temperature
 from fishcli.scoring.metrics import log_loss
 

@@ -78,7 +78,7 @@ def link(photo: Path, path: Path) -> None:
 def compute(data_dir: Path) -> None:
     """What `fishcli features` does, with a backbone of its own."""
     from fishcli.basics.quiet import load_keras
-    from fishcli.dataset.images import load_tests, load_train
+    from fishcli.dataset.layout.images import load_tests, load_train
     from fishcli.features.backbones.backbone import Backbone
     from fishcli.features.photos.decode import DECODER
     from fishcli.features.store.recipe import Recipe

@@ -19,10 +19,10 @@ import pandas as pd
 
 from fishcli.basics.quiet import load_keras
 from fishcli.dataset.metadata import MetadataEncoder
-from fishcli.heads.architectures import build_head
 from fishcli.heads.fit import fit_fold
 from fishcli.heads.inputs import HeadInputs
-from fishcli.heads.optimiser import HeadAdamW
+from fishcli.heads.networks.architectures import build_head
+from fishcli.heads.networks.optimiser import HeadAdamW
 from fishcli.options.train import TrainConfig
 
 N_CLASSES = 8

@@ -24,7 +24,7 @@ from fishcli.heads.fit import fit_fold
 from fishcli.heads.inputs import HeadInputs
 from fishcli.options.train import TrainConfig
 from fishcli.options.views import SETS, view_prefixes
-from fishcli.runs.train_inputs import load_train_data, read_inputs
+from fishcli.runs.training.inputs import load_train_data, read_inputs
 from fishcli.scoring.calibration import nested_calibration, with_temperature
 from fishcli.scoring.metrics import log_loss, log_losses
 

@@ -39,6 +39,18 @@ def test_help_lists_the_commands_and_imports_nothing_heavy():
         assert name in done.stdout
 
 
+def test_no_command_imports_keras_before_it_knows_what_to_compute():
+    code = (
+        "import importlib, sys\n"
+        "from fishcli.cli import COMMANDS\n"
+        "for _, module in COMMANDS.values(): importlib.import_module(f'fishcli.commands.{module}')\n"
+        "heavy = {'tensorflow', 'keras', 'sklearn', 'scipy', 'openvino', 'matplotlib'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_help(name):
     result = runner.invoke(app, [name, "--help"])

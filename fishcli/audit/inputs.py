@@ -11,7 +11,7 @@ from fishcli.basics.errors import FishError, examples
 from fishcli.basics.progress import say, warn
 from fishcli.dataset.fields import SECTIONS, Field, pick_fields, read_fields, read_tags
 from fishcli.dataset.groups import load_groups
-from fishcli.dataset.images import load_train
+from fishcli.dataset.layout.images import load_train
 from fishcli.dataset.sheets import read_sheet
 from fishcli.options.audit import AuditConfig
 

@@ -17,7 +17,7 @@ from fishcli.audit.seen.worlds import World, compare_worlds
 from fishcli.basics.progress import say, track
 from fishcli.dataset.annotations import read_boxes
 from fishcli.dataset.fields import read_fields
-from fishcli.dataset.images import load_tests
+from fishcli.dataset.layout.images import load_tests
 from fishcli.features.backbones.engines import EngineChoice, load_engine
 from fishcli.features.backbones.stored import reload_backbone
 from fishcli.features.store.again import line_for

@@ -17,13 +17,13 @@ from fishcli.options.train import CompareConfig, TrainConfig
 from fishcli.report.plots.comparison import write_comparison_plot
 from fishcli.runs.compare_grid import cell_of, grid_entries, kinds_of_crops, on_stores
 from fishcli.runs.compare_table import compare_cells, screen_table
-from fishcli.runs.fold_fits import missing_folds, train_folds
-from fishcli.runs.fold_tasks import FitSource, train_on
 from fishcli.runs.opening import claimed_run, open_run
 from fishcli.runs.run import Run, check_name
 from fishcli.runs.stores import check_same_images, labels_of
-from fishcli.runs.train_inputs import TrainData, load_train_data, read_inputs
-from fishcli.runs.train_report import write_report
+from fishcli.runs.training.fold_fits import missing_folds, train_folds
+from fishcli.runs.training.fold_tasks import FitSource, train_on
+from fishcli.runs.training.inputs import TrainData, load_train_data, read_inputs
+from fishcli.runs.training.report import write_report
 
 
 def run(config: CompareConfig) -> str:

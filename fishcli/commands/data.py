@@ -14,12 +14,12 @@ from fishcli.basics.progress import say, track
 from fishcli.basics.tables import table_text
 from fishcli.dataset.annotations import BOX_COLUMNS, read_boxes
 from fishcli.dataset.boxes import box_area
-from fishcli.dataset.competition import Competition
-from fishcli.dataset.copies import copies_said
 from fishcli.dataset.groups import load_groups
-from fishcli.dataset.images import load_tests, load_train
-from fishcli.dataset.photos import UnreadableImageError, contained
-from fishcli.dataset.thumbnails import read_hashes, read_small
+from fishcli.dataset.layout.competition import Competition
+from fishcli.dataset.layout.images import load_tests, load_train
+from fishcli.dataset.photos.copies import copies_said
+from fishcli.dataset.photos.photo import UnreadableImageError, contained
+from fishcli.dataset.photos.thumbnails import read_hashes, read_small
 from fishcli.options.data import PictureConfig
 from fishcli.options.reading import Reading
 from fishcli.report.data_facts import facts_of

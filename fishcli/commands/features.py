@@ -4,7 +4,7 @@ import pandas as pd
 
 from fishcli.basics.errors import FishError, choose
 from fishcli.basics.progress import say
-from fishcli.dataset.images import load_tests, load_train
+from fishcli.dataset.layout.images import load_tests, load_train
 from fishcli.features.backbones.backbone import (
     BACKBONES,
     BackboneChoice,
@@ -22,7 +22,7 @@ from fishcli.features.upkeep import Upkeep, bring_up_to_date
 from fishcli.features.verify import verify_stores
 from fishcli.options.features import FeaturesConfig
 from fishcli.options.views import chosen_views
-from fishcli.runs.crops import find_crops, keep_crops, with_regions
+from fishcli.runs.locating.crops import find_crops, keep_crops, with_regions
 
 
 def run(config: FeaturesConfig) -> str:

@@ -4,13 +4,13 @@ from fishcli.basics.progress import say
 from fishcli.dataset.classes import labels_of
 from fishcli.dataset.folds import warn_of_missing_classes
 from fishcli.options.finetune import FinetuneConfig
-from fishcli.runs.fold_fits import missing_folds
-from fishcli.runs.interpolating import choose_shares, frozen_against_trained
 from fishcli.runs.opening import claimed_run
 from fishcli.runs.run import check_name
-from fishcli.runs.train_report import write_report
-from fishcli.runs.tuning import check_tuning, tune_folds
-from fishcli.runs.tuning_inputs import load_tuning_data, settled
+from fishcli.runs.training.fold_fits import missing_folds
+from fishcli.runs.training.interpolating import choose_shares, frozen_against_trained
+from fishcli.runs.training.report import write_report
+from fishcli.runs.training.tuning import check_tuning, tune_folds
+from fishcli.runs.training.tuning_inputs import load_tuning_data, settled
 from fishcli.tuning.interpolate import AUTO
 
 

@@ -14,9 +14,9 @@ from fishcli.basics.progress import say, track, warn
 from fishcli.basics.tables import table_text
 from fishcli.dataset.fields import read_fields
 from fishcli.dataset.groups import read_groups
-from fishcli.dataset.images import load_train
+from fishcli.dataset.layout.images import load_train
 from fishcli.dataset.metadata import is_hardly_shared, size_keys
-from fishcli.dataset.thumbnails import readable_thumbnails
+from fishcli.dataset.photos.thumbnails import readable_thumbnails
 from fishcli.features.store.lists import list_stores
 from fishcli.features.store.picking import pick_store
 from fishcli.features.upkeep import Upkeep, bring_up_to_date
@@ -28,7 +28,7 @@ from fishcli.options.features import FeaturesConfig
 from fishcli.options.reading import Reading
 from fishcli.options.train import TrainConfig
 from fishcli.report.contact_sheets import MAX_PHOTOS, Shot, contact_sheet, write_sheet
-from fishcli.runs.crops import with_regions
+from fishcli.runs.locating.crops import with_regions
 
 SHEET = re.compile(r"(camera|sequence|alone)_\d+\.png")
 N_LISTED = 10

@@ -14,12 +14,12 @@ from fishcli.basics.progress import say
 from fishcli.basics.tables import table_text
 from fishcli.dataset.annotations import BOX_COLUMNS
 from fishcli.dataset.boxes import box_iou, target_boxes
-from fishcli.dataset.images import load_train
+from fishcli.dataset.layout.images import load_train
 from fishcli.dataset.names import NameIndex
 from fishcli.features.upkeep import Upkeep, bring_up_to_date
 from fishcli.options.seeing import HeatmapConfig
 from fishcli.report.contact_sheets import MAX_PHOTOS, Shot, pair_sheet, write_sheet
-from fishcli.runs.crops import with_regions
+from fishcli.runs.locating.crops import with_regions
 from fishcli.runs.picking import pick_run
 from fishcli.runs.seeing.class_map_mass import MEANS, mass_of, summarise
 from fishcli.runs.seeing.map_drawings import draw_images, prediction_said

@@ -12,16 +12,16 @@ from fishcli.dataset.annotations import read_boxes, read_points
 from fishcli.dataset.ends import ends_by_image
 from fishcli.dataset.folds import make_folds
 from fishcli.dataset.groups import load_groups
-from fishcli.dataset.images import dataset_digest, load_tests, load_train
+from fishcli.dataset.layout.images import dataset_digest, load_tests, load_train
 from fishcli.features.upkeep import Upkeep, bring_up_to_date
 from fishcli.locating.fit import usual_epochs
 from fishcli.options.locate import LocateConfig
-from fishcli.runs.crop_lines import crop_lines
 from fishcli.runs.listing import CONFIG
-from fishcli.runs.localiser import LocaliserRun, localiser_settings
-from fishcli.runs.localiser_store import store_of_maps
-from fishcli.runs.locate_report import write_found
-from fishcli.runs.locating import boxes_by_image, find_in_tests, train_localisers
+from fishcli.runs.locating.crop_lines import crop_lines
+from fishcli.runs.locating.folds import boxes_by_image, find_in_tests, train_localisers
+from fishcli.runs.locating.localiser import LocaliserRun, localiser_settings
+from fishcli.runs.locating.maps import store_of_maps
+from fishcli.runs.locating.report import write_found
 from fishcli.runs.run import check_name
 
 

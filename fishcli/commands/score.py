@@ -12,9 +12,9 @@ from fishcli.basics.files import as_numbers, read_cells, read_csv
 from fishcli.basics.progress import say
 from fishcli.basics.tables import table_text
 from fishcli.dataset.classes import labels_of, smoothed_prior
-from fishcli.dataset.images import load_labels
+from fishcli.dataset.layout.images import load_labels
+from fishcli.dataset.layout.samples import id_place
 from fishcli.dataset.names import NameIndex
-from fishcli.dataset.samples import id_place
 from fishcli.options.predict import ScoreConfig
 from fishcli.scoring.metrics import accuracy, log_loss
 

@@ -8,7 +8,7 @@ from fishcli.basics.errors import FishError, examples
 from fishcli.basics.files import read_json, whole_file
 from fishcli.basics.locks import alone
 from fishcli.basics.tables import table_text
-from fishcli.heads.classical import ClassicalHead, count_numbers
+from fishcli.heads.classical.fits import ClassicalHead, count_numbers
 from fishcli.heads.trained import FoldHead, KerasHead
 from fishcli.options.seeing import SummaryConfig
 from fishcli.runs.picking import pick_run
@@ -129,7 +129,7 @@ def _fitted_parts(head: ClassicalHead) -> list[dict[str, object]]:
 
 
 def _said(fitted: Any) -> str:
-    """What an estimator of `heads.estimators` is, in words."""
+    """What an estimator of `heads.classical.estimators` is, in words."""
     kind = type(fitted).__name__
     if kind == "LogisticRegression":
         return f"multinomial, L2 penalty, C = {fitted.C:g} by inner folds"

@@ -4,12 +4,12 @@ from fishcli.basics.progress import say
 from fishcli.dataset.folds import warn_of_missing_classes
 from fishcli.heads.choices import check_options, without_boxes
 from fishcli.options.train import TrainConfig
-from fishcli.runs.fold_fits import missing_folds, train_folds
-from fishcli.runs.fold_tasks import FitSource, train_on
 from fishcli.runs.opening import claimed_run
 from fishcli.runs.run import check_name
-from fishcli.runs.train_inputs import load_train_data, read_inputs
-from fishcli.runs.train_report import write_report
+from fishcli.runs.training.fold_fits import missing_folds, train_folds
+from fishcli.runs.training.fold_tasks import FitSource, train_on
+from fishcli.runs.training.inputs import load_train_data, read_inputs
+from fishcli.runs.training.report import write_report
 
 
 def run(config: TrainConfig) -> str:

@@ -24,8 +24,8 @@ import pandas as pd
 from fishcli.basics.errors import FishError, choose
 from fishcli.basics.files import line_of, read_csv
 from fishcli.basics.progress import track
-from fishcli.dataset.file_facts import Facts, read_facts
 from fishcli.dataset.metadata import size_keys
+from fishcli.dataset.photos.file_facts import Facts, read_facts
 from fishcli.options.reading import USUAL, Reading
 
 SECTIONS = ("file", "layout", "pixels")

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from fishcli.basics.errors import FishError, examples
 from fishcli.basics.files import tidy
 from fishcli.basics.progress import warn
-from fishcli.dataset.photos import IMAGE_SUFFIXES
+from fishcli.dataset.photos.photo import IMAGE_SUFFIXES
 
 UNPRINTABLE = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 """Control characters, line ends, and what Python makes of bytes that are no UTF-8."""

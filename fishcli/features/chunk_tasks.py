@@ -12,7 +12,7 @@ from fishcli.basics.cluster import Cluster, stop_if_cancelled
 from fishcli.basics.errors import FishError
 from fishcli.basics.progress import bar, say
 from fishcli.basics.remote import is_remote
-from fishcli.dataset.photos import warn_of_truncated
+from fishcli.dataset.photos.photo import warn_of_truncated
 from fishcli.features.backbones.backbone import Backbone
 from fishcli.features.backbones.engines import (
     N_CHECKED,

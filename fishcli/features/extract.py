@@ -10,7 +10,7 @@ import numpy as np
 
 from fishcli.basics.errors import FishError
 from fishcli.basics.progress import bar, say
-from fishcli.dataset.photos import warn_of_truncated
+from fishcli.dataset.photos.photo import warn_of_truncated
 from fishcli.features.ahead import in_pieces, map_ahead
 from fishcli.features.backbones.backbone import Backbone
 from fishcli.features.backbones.engines import Engine

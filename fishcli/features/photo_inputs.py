@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fishcli.dataset.photos import UnreadableImageError, read_photo
+from fishcli.dataset.photos.photo import UnreadableImageError, read_photo
 from fishcli.features.backbones.backbone import Backbone
 from fishcli.features.photos.augment import augment, augmentation_digest
 from fishcli.features.photos.crops import boxes_into, cut_out, least_share

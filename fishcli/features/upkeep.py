@@ -17,7 +17,7 @@ from fishcli.basics.progress import say, warn
 from fishcli.basics.remote import is_remote
 from fishcli.dataset.annotations import read_boxes
 from fishcli.dataset.boxes import BOX_RULES, target_boxes
-from fishcli.dataset.photos import UnreadableImageError, read_photo
+from fishcli.dataset.photos.photo import UnreadableImageError, read_photo
 from fishcli.features.backbones.backbone import Backbone
 from fishcli.features.backbones.engines import N_CHECKED, EngineChoice, checked, load_engine
 from fishcli.features.backbones.stored import reload_backbone

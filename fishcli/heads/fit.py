@@ -6,8 +6,8 @@ import numpy as np
 
 from fishcli.dataset.metadata import MetadataEncoder
 from fishcli.heads.choices import HEADS
-from fishcli.heads.examples import PseudoRows
 from fishcli.heads.inputs import HeadInputs
+from fishcli.heads.networks.examples import PseudoRows
 from fishcli.heads.trained import FoldHead
 from fishcli.options.train import TrainConfig
 
@@ -37,14 +37,14 @@ def fit_fold(
         FishError: a training loss that is not finite.
     """
     if HEADS[config.head].fitted_by == "sklearn":
-        from fishcli.heads.classical import fit_classical
+        from fishcli.heads.classical.fits import fit_classical
 
         return fit_classical(config, inputs, train_rows, seed), {}
     if config.loss == "hinge":
-        from fishcli.heads.hinge import fit_hinge
+        from fishcli.heads.classical.hinge import fit_hinge
 
         return fit_hinge(config, inputs, train_rows, seed)
-    from fishcli.heads.training import fit_keras
+    from fishcli.heads.networks.training import fit_keras
 
     return fit_keras(config, inputs, train_rows, seed, pseudo)
 
@@ -52,7 +52,7 @@ def fit_fold(
 def load_fold(path: Path, encoder: MetadataEncoder, counts: np.ndarray) -> FoldHead:
     """Load a head that `fit_fold` fitted; FishError where the file is missing or damaged."""
     if path.suffix == SUFFIXES["sklearn"]:
-        from fishcli.heads.classical import load_classical
+        from fishcli.heads.classical.fits import load_classical
 
         return load_classical(path, encoder, counts)
     from fishcli.heads.trained import load_keras_head

@@ -137,7 +137,7 @@ def load_keras_head(path: Path, encoder: MetadataEncoder, counts: np.ndarray) ->
         FishError: the file is missing or damaged, holds no head, or holds code (a Lambda layer).
     """
     keras = load_keras()
-    from fishcli.heads import layers  # noqa: F401  registers fishcli's own layers
+    from fishcli.heads.networks import layers  # noqa: F401  registers fishcli's own layers
 
     try:
         with local_copy(path) as local:

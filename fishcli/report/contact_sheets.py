@@ -9,8 +9,8 @@ from typing import Any
 from PIL import Image, ImageDraw, ImageFont
 
 from fishcli.basics.files import whole_file
-from fishcli.dataset.photos import UnreadableImageError, contained
-from fishcli.dataset.thumbnails import read_small
+from fishcli.dataset.photos.photo import UnreadableImageError, contained
+from fishcli.dataset.photos.thumbnails import read_small
 from fishcli.options.reading import USUAL, Reading
 
 MAX_PHOTOS, MAX_PAIRS = 40, 8

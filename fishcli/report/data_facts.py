@@ -9,7 +9,7 @@ from fishcli.basics.errors import examples
 from fishcli.dataset.annotations import BOX_COLUMNS
 from fishcli.dataset.boxes import box_area
 from fishcli.dataset.classes import smoothed_prior
-from fishcli.dataset.competition import Competition
+from fishcli.dataset.layout.competition import Competition
 from fishcli.dataset.metadata import is_hardly_shared, size_keys
 from fishcli.dataset.sizes import class_by
 from fishcli.report.plots.data import GRID

@@ -12,7 +12,7 @@ from fishcli.heads.choices import HEADS, check_options, default_of, unused_optio
 from fishcli.heads.joined import HeadStore, parts_of
 from fishcli.options.command_lines import flag
 from fishcli.options.train import CompareConfig, FitConfig, TrainConfig, split_stores
-from fishcli.runs.crops import kind_of_folds
+from fishcli.runs.locating.crops import kind_of_folds
 from fishcli.runs.stores import check_serves, has_detections, pick_stores
 
 

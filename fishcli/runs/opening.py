@@ -12,17 +12,17 @@ from fishcli.basics.files import digest, read_csv, write_json
 from fishcli.basics.locks import alone
 from fishcli.basics.progress import say
 from fishcli.dataset.folds import make_folds
-from fishcli.dataset.images import dataset_digest
+from fishcli.dataset.layout.images import dataset_digest
 from fishcli.heads.joined import name_of, parts_of
 from fishcli.options.command_lines import flag
 from fishcli.options.finetune import RunMaker
 from fishcli.options.train import TrainConfig
-from fishcli.runs.crops import check_folds
 from fishcli.runs.listing import CONFIG
+from fishcli.runs.locating.crops import check_folds
 from fishcli.runs.picking import is_of_localiser, list_runs, pick_run
 from fishcli.runs.run import METRICS, Run
 from fishcli.runs.settings import settings_of
-from fishcli.runs.train_inputs import TrainData
+from fishcli.runs.training.inputs import TrainData
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from fishcli.options.features import FeaturesConfig
 from fishcli.options.seeing import ReportConfig
 from fishcli.options.train import TrainConfig
 from fishcli.runs.listing import CONFIG, is_localiser
-from fishcli.runs.localiser import LocaliserRun
+from fishcli.runs.locating.localiser import LocaliserRun
 from fishcli.runs.run import METRICS, Run
 
 

@@ -12,7 +12,7 @@ from fishcli import __version__
 from fishcli.basics.errors import FishError
 from fishcli.basics.files import digests_of, read_csv, read_json
 from fishcli.dataset.classes import proba_columns
-from fishcli.dataset.images import dataset_digest
+from fishcli.dataset.layout.images import dataset_digest
 from fishcli.dataset.metadata import encoder_from_json
 from fishcli.heads.choices import kind_of
 from fishcli.heads.fit import SUFFIXES, load_fold

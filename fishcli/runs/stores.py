@@ -17,7 +17,7 @@ from fishcli.options.data import StoreConfig
 from fishcli.options.finetune import RunMaker
 from fishcli.options.train import TrainConfig, split_stores
 from fishcli.options.views import as_options
-from fishcli.runs.crops import with_regions
+from fishcli.runs.locating.crops import with_regions
 
 
 def pick_stores(stores_dir: Path, name: str | None) -> HeadStore:

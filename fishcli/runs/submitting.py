@@ -8,8 +8,8 @@ from fishcli.basics.errors import FishError
 from fishcli.basics.locks import alone
 from fishcli.basics.progress import warn
 from fishcli.dataset.classes import proba_columns
-from fishcli.dataset.images import load_tests, load_train
-from fishcli.dataset.samples import Sample, load_samples
+from fishcli.dataset.layout.images import load_tests, load_train
+from fishcli.dataset.layout.samples import Sample, load_samples
 from fishcli.options.predict import SubmissionConfig
 from fishcli.runs.run import Run
 from fishcli.scoring.submission import clip_proba, make_submission, write_submission

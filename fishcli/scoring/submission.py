@@ -9,7 +9,7 @@ import pandas as pd
 from fishcli.basics.errors import FishError, examples
 from fishcli.basics.files import write_csv
 from fishcli.dataset.classes import proba_columns
-from fishcli.dataset.samples import Sample, id_place
+from fishcli.dataset.layout.samples import Sample, id_place
 
 SUM_TOLERANCE = 1e-6
 

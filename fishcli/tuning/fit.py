@@ -13,13 +13,12 @@ from fishcli.basics.backends import backend_name
 from fishcli.basics.cluster import stop_if_cancelled
 from fishcli.basics.errors import FishError
 from fishcli.basics.quiet import load_keras
-from fishcli.heads.losses import box_loss
+from fishcli.heads.networks.losses import box_loss
 from fishcli.options.finetune import FinetuneConfig
 from fishcli.options.train import TrainConfig
-from fishcli.tuning.batches import EpochBatches, TuningRows
 from fishcli.tuning.checkpoint import go_on_from, restore, save_checkpoint, state_of
 from fishcli.tuning.network import BODY
-from fishcli.tuning.optimiser import TuningAdamW
+from fishcli.tuning.rows import TuningRows
 
 N_MEASURED = 6
 """So many steps tell what one takes; the first ones, which make ready, don't count."""
@@ -53,8 +52,10 @@ class TuningPlan:
         """Steps an epoch."""
         return self.source.n_steps(self.config.batch_size)
 
-    def batches(self, epoch: int) -> EpochBatches:
-        """An epoch's batches."""
+    def batches(self, epoch: int) -> Any:
+        """An epoch's batches: `tuning.batches.EpochBatches`, with which Keras is imported."""
+        from fishcli.tuning.batches import EpochBatches
+
         return EpochBatches(self.source, self.config.batch_size, self.seed, epoch)
 
 
@@ -69,6 +70,8 @@ def usual_epochs(n_photos: int) -> int:
 def make_ready(model: Any, plan: TuningPlan) -> None:
     """Compile a network for its training."""
     keras = load_keras()
+    from fishcli.tuning.optimiser import TuningAdamW
+
     variables = model.trainable_variables
     body = {id(each) for each in model.get_layer(BODY).trainable_variables}
     fast = [each for each in variables if id(each) not in body]

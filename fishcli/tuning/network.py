@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from fishcli.basics.quiet import load_keras, seeded_keras
-from fishcli.heads.architectures import box_output
+from fishcli.heads.networks.architectures import box_output
 from fishcli.tuning.start import HeadWeights
 
 BODY = "backbone_tail"

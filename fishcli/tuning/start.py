@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fishcli.dataset.classes import smoothed_prior
-from fishcli.heads.classical import ClassicalHead, fit_classical
+from fishcli.heads.classical.fits import ClassicalHead, fit_classical
 from fishcli.heads.inputs import HeadInputs
 from fishcli.options.train import TrainConfig
 

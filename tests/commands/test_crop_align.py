@@ -10,12 +10,12 @@ from fishcli.basics.errors import FishError
 from fishcli.commands import features as features_command
 from fishcli.dataset.annotations import POINT_COLUMNS
 from fishcli.dataset.detections import read_detections, write_detections
-from fishcli.dataset.images import load_tests, load_train
+from fishcli.dataset.layout.images import load_tests, load_train
 from fishcli.features.photos.crops import parse_regions
 from fishcli.features.store.again import features_line
 from fishcli.features.store.store import FeatureStore
 from fishcli.options.seeing import HeatmapConfig
-from fishcli.runs.crops import read_crops
+from fishcli.runs.locating.crops import read_crops
 from fishcli.runs.picking import pick_run
 from fishcli.runs.seeing.map_inputs import load_map_inputs
 

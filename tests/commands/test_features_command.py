@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from fishcli.basics.errors import FishError
 from fishcli.cli import app
 from fishcli.commands import features
-from fishcli.dataset.images import load_train
+from fishcli.dataset.layout.images import load_train
 from fishcli.features import extract, upkeep
 from fishcli.features.backbones.engines import Engine
 from fishcli.features.store.store import FeatureStore

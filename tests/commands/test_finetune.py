@@ -14,13 +14,13 @@ from pipeline import CLASSES, complete_arrays, compute, fit, submit
 from fishcli.basics.errors import FishError
 from fishcli.basics.files import read_json
 from fishcli.commands import finetune, heatmap, leaderboard, report, summary
-from fishcli.dataset.images import load_tests
+from fishcli.dataset.layout.images import load_tests
 from fishcli.features.backbones.stored import reload_tail
 from fishcli.features.store.picking import pick_store
 from fishcli.options.finetune import FinetuneConfig
 from fishcli.options.seeing import HeatmapConfig, ReportConfig, RunsConfig, SummaryConfig
-from fishcli.runs.interpolating import best_share
 from fishcli.runs.run import Run
+from fishcli.runs.training.interpolating import best_share
 from fishcli.scoring.calibration import with_temperature
 from fishcli.tuning.interpolate import SHARES, load_ends, moving_weights
 

@@ -11,7 +11,7 @@ from fishcli.audit import cameras
 from fishcli.audit.cameras import find_cameras, measure_agreement
 from fishcli.cli import app
 from fishcli.dataset.groups import load_groups
-from fishcli.dataset.images import load_train
+from fishcli.dataset.layout.images import load_train
 from fishcli.report.contact_sheets import CELL, Shot, contact_sheet, pair_sheet, write_sheet
 
 CAMERAS = {"boat_1": (96, 128), "boat_2": (96, 128), "boat_3": (90, 140)}

@@ -14,11 +14,11 @@ from typer.testing import CliRunner
 from fishcli.basics.errors import FishError
 from fishcli.cli import app
 from fishcli.commands import heatmap
-from fishcli.dataset.images import load_train
+from fishcli.dataset.layout.images import load_train
 from fishcli.features.photos.grids import share_in_boxes
 from fishcli.features.store.store import FeatureStore
-from fishcli.heads import estimators
 from fishcli.heads.class_maps import class_maps
+from fishcli.heads.classical import estimators
 from fishcli.heads.inputs import store_rows
 from fishcli.options.seeing import HeatmapConfig
 from fishcli.options.train import RunConfig

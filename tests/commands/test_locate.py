@@ -13,7 +13,7 @@ from fishcli.basics.errors import FishError
 from fishcli.commands import compare, leaderboard, locate
 from fishcli.commands import features as features_command
 from fishcli.dataset.detections import read_detections
-from fishcli.dataset.images import load_tests, load_train
+from fishcli.dataset.layout.images import load_tests, load_train
 from fishcli.features.photos.crops import parse_regions
 from fishcli.features.store.lists import list_stores
 from fishcli.features.store.picking import pick_store
@@ -21,9 +21,9 @@ from fishcli.features.store.store import FeatureStore
 from fishcli.options.locate import LocateConfig
 from fishcli.options.seeing import HeatmapConfig, RunsConfig
 from fishcli.options.train import CompareConfig
-from fishcli.runs import locating
-from fishcli.runs.crops import read_crops
-from fishcli.runs.localiser import LocaliserRun
+from fishcli.runs.locating import folds as locating
+from fishcli.runs.locating.crops import read_crops
+from fishcli.runs.locating.localiser import LocaliserRun
 from fishcli.runs.picking import pick_run
 from fishcli.runs.seeing.map_inputs import load_map_inputs
 

@@ -136,7 +136,7 @@ def test_a_temperature_that_does_not_pay_is_not_used(root, monkeypatch, capsys):
     def worse(labels, proba, fold):
         return np.full(proba.shape, 1e-3) + 0.997 * (np.arange(3) == (labels[:, None] + 1) % 3), {}
 
-    monkeypatch.setattr("fishcli.runs.train_report.nested_calibration", worse)
+    monkeypatch.setattr("fishcli.runs.training.report.nested_calibration", worse)
     text = train.run(train_config(root, name="run", views=2, epochs=12, lr=5e-3, metadata="size-numeric"))
     metrics = json.loads((root / "models" / "run" / "metrics.json").read_text())
     assert metrics["temperature"] == 1
@@ -208,7 +208,7 @@ def test_a_prediction_is_the_mean_of_folds_and_views(root):
     run = Run.open(root / "models" / "run")
     store = the_store(root)
     tests = pd.DataFrame({"image": store.images("test")["image"]})
-    from fishcli.dataset.images import load_tests
+    from fishcli.dataset.layout.images import load_tests
 
     sizes = load_tests(root / "data")["test"]
     temperature = run.temperature(2)

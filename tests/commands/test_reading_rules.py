@@ -12,10 +12,10 @@ from pipeline import compute, features_config, fit, parse, submit, train_config
 
 from fishcli.basics.errors import FishError
 from fishcli.commands import data, features
-from fishcli.dataset.file_facts import FACT_NAMES, read_facts
-from fishcli.dataset.images import load_train
-from fishcli.dataset.photos import UnreadableImageError, contained, read_header, read_photo
-from fishcli.dataset.thumbnails import read_hashes, readable_thumbnails
+from fishcli.dataset.layout.images import load_train
+from fishcli.dataset.photos.file_facts import FACT_NAMES, read_facts
+from fishcli.dataset.photos.photo import UnreadableImageError, contained, read_header, read_photo
+from fishcli.dataset.photos.thumbnails import read_hashes, readable_thumbnails
 from fishcli.features.store.again import features_line
 from fishcli.features.store.recipe import Recipe
 from fishcli.features.store.store import FeatureStore

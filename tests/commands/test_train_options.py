@@ -14,17 +14,17 @@ from pipeline import CLASSES, compute, fit, submit, train_config, tree_hash
 
 from fishcli.basics.errors import FishError
 from fishcli.basics.files import read_json, write_json
-from fishcli.dataset.images import load_tests, load_train
+from fishcli.dataset.layout.images import load_tests, load_train
 from fishcli.features.store.recipe import Recipe
 from fishcli.features.store.store import FeatureStore
-from fishcli.heads.examples import PseudoRows
 from fishcli.heads.fit import fit_fold
+from fishcli.heads.networks.examples import PseudoRows
 from fishcli.options.train import TrainConfig
-from fishcli.runs import fold_fits
 from fishcli.runs.opening import open_run
-from fishcli.runs.pseudo import load_pseudo
 from fishcli.runs.run import Run
-from fishcli.runs.train_inputs import load_train_data
+from fishcli.runs.training import fold_fits
+from fishcli.runs.training.inputs import load_train_data
+from fishcli.runs.training.pseudo import load_pseudo
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("untraced")]
 

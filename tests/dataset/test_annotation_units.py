@@ -9,7 +9,7 @@ from PIL import Image
 
 from fishcli.basics.errors import FishError
 from fishcli.dataset.annotations import BOX_COLUMNS, read_boxes, scaling
-from fishcli.dataset.photos import TURNS, read_header, read_orientation, read_photo
+from fishcli.dataset.photos.photo import TURNS, read_header, read_orientation, read_photo
 
 HEADER = "image,x_min,y_min,x_max,y_max\n"
 INVERSE = {5: 5, 6: 8, 7: 7, 8: 6}

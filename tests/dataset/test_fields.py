@@ -16,8 +16,8 @@ from PIL import Image
 
 from fishcli.basics.errors import FishError
 from fishcli.dataset.fields import FIELDS, SECTIONS, TAGS, pick_fields, read_fields, read_tags
-from fishcli.dataset.file_facts import FACT_NAMES, SAMPLINGS, read_facts
-from fishcli.dataset.images import load_train
+from fishcli.dataset.layout.images import load_train
+from fishcli.dataset.photos.file_facts import FACT_NAMES, SAMPLINGS, read_facts
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 

@@ -4,7 +4,7 @@ from conftest import make_image
 
 from fishcli.basics.errors import FishError
 from fishcli.dataset.groups import load_groups, read_groups
-from fishcli.dataset.images import load_train
+from fishcli.dataset.layout.images import load_train
 
 
 @pytest.fixture

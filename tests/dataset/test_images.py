@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fishcli.basics.errors import FishError
-from fishcli.dataset.images import class_names_of, dataset_digest, load_tests, load_train
-from fishcli.dataset.photos import read_header
+from fishcli.dataset.layout.images import class_names_of, dataset_digest, load_tests, load_train
+from fishcli.dataset.photos.photo import read_header
 from fishcli.features.photos.decode import decode
 
 

@@ -5,9 +5,9 @@ import pytest
 from conftest import make_image, noise
 from PIL import Image
 
-from fishcli.dataset.file_facts import FACT_NAMES, read_facts
-from fishcli.dataset.photos import UnreadableImageError, read_photo
-from fishcli.dataset.thumbnails import read_small
+from fishcli.dataset.photos.file_facts import FACT_NAMES, read_facts
+from fishcli.dataset.photos.photo import UnreadableImageError, read_photo
+from fishcli.dataset.photos.thumbnails import read_small
 from fishcli.features.photos.decode import decode
 from fishcli.options.reading import Reading
 

@@ -8,9 +8,9 @@ from conftest import make_image, noise
 from PIL import Image
 
 from fishcli.basics.errors import FishError
-from fishcli.dataset.images import load_tests, load_train
+from fishcli.dataset.layout.images import load_tests, load_train
 from fishcli.dataset.names import NameIndex
-from fishcli.dataset.photos import FORMATS, IMAGE_SUFFIXES, read_header
+from fishcli.dataset.photos.photo import FORMATS, IMAGE_SUFFIXES, read_header
 from fishcli.features.photos.decode import UnreadableImageError, decode
 
 HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(40)

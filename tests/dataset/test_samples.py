@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from fishcli.basics.errors import FishError
-from fishcli.dataset.samples import load_samples
+from fishcli.dataset.layout.samples import load_samples
 
 CLASSES = ["ALB", "BET", "NoF"]
 ONE = {"test": ["a.jpg", "b.jpg", "c.jpg"]}

@@ -8,7 +8,13 @@ from imagehash import phash
 from PIL import Image
 
 from fishcli.basics.errors import FishError
-from fishcli.dataset.thumbnails import SIDE, read_hashes, read_small, read_thumbnails, readable_thumbnails
+from fishcli.dataset.photos.thumbnails import (
+    SIDE,
+    read_hashes,
+    read_small,
+    read_thumbnails,
+    readable_thumbnails,
+)
 
 
 def table(*paths):

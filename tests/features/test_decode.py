@@ -5,7 +5,7 @@ import pytest
 from conftest import make_image, noise
 from PIL import Image
 
-from fishcli.dataset.photos import read_header
+from fishcli.dataset.photos.photo import read_header
 from fishcli.features.photos.decode import UnreadableImageError, decode
 
 PHOTO = noise((20, 30))

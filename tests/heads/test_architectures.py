@@ -8,7 +8,7 @@ import pytest
 
 from fishcli.basics.quiet import load_keras
 from fishcli.dataset.metadata import MetadataEncoder
-from fishcli.heads.architectures import build_head, builders
+from fishcli.heads.networks.architectures import build_head, builders
 from fishcli.options.train import TrainConfig
 
 pytestmark = pytest.mark.tensorflow
@@ -205,7 +205,7 @@ def test_pooling_is_what_its_name_says(head, way):
 
 
 def stochastic_and_gem(window=None):
-    from fishcli.heads.layers import GeneralisedMeanPooling2D, StochasticPooling2D
+    from fishcli.heads.networks.layers import GeneralisedMeanPooling2D, StochasticPooling2D
 
     keras.utils.set_random_seed(0)
     return StochasticPooling2D(window), GeneralisedMeanPooling2D(window)

@@ -9,11 +9,11 @@ import pytest
 from fishcli.basics.errors import FishError
 from fishcli.basics.quiet import load_keras
 from fishcli.dataset.metadata import MetadataEncoder
-from fishcli.heads.architectures import build_head
 from fishcli.heads.choices import HEADS
 from fishcli.heads.class_maps import METHODS, class_maps, map_method
-from fishcli.heads.classical import fit_classical
+from fishcli.heads.classical.fits import fit_classical
 from fishcli.heads.inputs import HeadInputs, pool_maps
+from fishcli.heads.networks.architectures import build_head
 from fishcli.heads.trained import KerasHead
 from fishcli.options.train import TrainConfig
 

@@ -12,9 +12,9 @@ from threadpoolctl import threadpool_limits
 
 from fishcli.basics.errors import FishError
 from fishcli.dataset.classes import smoothed_prior
-from fishcli.heads import estimators
-from fishcli.heads.classical import fit_classical, load_classical
-from fishcli.heads.estimators import INNER_FOLDS, Rows, choose_c, inner_folds, split_lone_groups
+from fishcli.heads.classical import estimators
+from fishcli.heads.classical.estimators import INNER_FOLDS, Rows, choose_c, inner_folds, split_lone_groups
+from fishcli.heads.classical.fits import fit_classical, load_classical
 from fishcli.heads.inputs import HeadInputs
 from fishcli.options.train import TrainConfig
 
@@ -355,5 +355,5 @@ def test_start_up_stays_light():
     import subprocess
     import sys
 
-    code = "import sys, fishcli.heads.classical; sys.exit(bool({'sklearn', 'skops'} & set(sys.modules)))"
+    code = "import sys, fishcli.heads.classical.fits; sys.exit(bool({'sklearn', 'skops'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

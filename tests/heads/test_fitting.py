@@ -13,8 +13,8 @@ import pytest
 from head_inputs import CONFIG, some_inputs
 
 from fishcli.basics.errors import FishError
-from fishcli.heads import training
 from fishcli.heads.fit import fit_fold
+from fishcli.heads.networks import training
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("untraced")]
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fishcli.basics.quiet import load_keras
-from fishcli.heads.losses import AUXILIARY_WEIGHT, box_loss, class_loss, make_losses
+from fishcli.heads.networks.losses import AUXILIARY_WEIGHT, box_loss, class_loss, make_losses
 from fishcli.options.train import TrainConfig
 
 pytestmark = pytest.mark.tensorflow

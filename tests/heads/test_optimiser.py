@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fishcli.basics.quiet import load_keras
-from fishcli.heads.optimiser import WARM_UP, WEIGHT_DECAY, HeadAdamW
+from fishcli.heads.networks.optimiser import WARM_UP, WEIGHT_DECAY, HeadAdamW
 
 pytestmark = pytest.mark.tensorflow
 

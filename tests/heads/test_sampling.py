@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fishcli.heads.sampling import NEIGHBOURS, balanced_weights, smote_pairs
+from fishcli.heads.networks.sampling import NEIGHBOURS, balanced_weights, smote_pairs
 
 
 @st.composite

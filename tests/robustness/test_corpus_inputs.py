@@ -19,11 +19,11 @@ from corpus import (
 from fishcli.basics.errors import FishError
 from fishcli.basics.quiet import load_keras
 from fishcli.dataset.annotations import read_boxes
-from fishcli.dataset.file_facts import FACT_NAMES, read_facts
 from fishcli.dataset.groups import read_groups
-from fishcli.dataset.images import load_tests, load_train
-from fishcli.dataset.samples import load_samples
-from fishcli.dataset.thumbnails import read_thumbnails
+from fishcli.dataset.layout.images import load_tests, load_train
+from fishcli.dataset.layout.samples import load_samples
+from fishcli.dataset.photos.file_facts import FACT_NAMES, read_facts
+from fishcli.dataset.photos.thumbnails import read_thumbnails
 from fishcli.features.backbones import fishnet
 from fishcli.features.photos.decode import UnreadableImageError, decode
 

@@ -17,11 +17,11 @@ from fishcli.basics.files import read_json
 from fishcli.basics.quiet import load_keras
 from fishcli.commands import score
 from fishcli.dataset.annotations import read_boxes, read_points
-from fishcli.dataset.file_facts import FACT_NAMES, read_facts
 from fishcli.dataset.groups import read_groups
-from fishcli.dataset.images import _labels_from_csv
-from fishcli.dataset.photos import read_header
-from fishcli.dataset.samples import load_samples
+from fishcli.dataset.layout.images import _labels_from_csv
+from fishcli.dataset.layout.samples import load_samples
+from fishcli.dataset.photos.file_facts import FACT_NAMES, read_facts
+from fishcli.dataset.photos.photo import read_header
 from fishcli.features.backbones import fishnet
 from fishcli.features.photos.decode import UnreadableImageError, decode
 from fishcli.features.store.lists import read_images, read_unreadable

@@ -24,7 +24,7 @@ from fishcli.features import extract
 from fishcli.features.store import arrays
 from fishcli.features.store.picking import make_last
 from fishcli.features.store.store import FeatureStore
-from fishcli.heads import classical
+from fishcli.heads.classical import fits as classical
 from fishcli.heads.fit import load_fold
 from fishcli.runs.picking import pick_run
 from fishcli.runs.run import Run

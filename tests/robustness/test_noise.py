@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from fishcli.basics.errors import FishError
 from fishcli.cli import app
-from fishcli.heads import estimators
+from fishcli.heads.classical import estimators
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("untraced")]
 

@@ -14,11 +14,11 @@ from PIL import Image
 
 from fishcli.basics.errors import FishError
 from fishcli.basics.quiet import load_keras
-from fishcli.dataset.file_facts import read_facts
-from fishcli.dataset.images import load_tests, load_train
+from fishcli.dataset.layout.images import load_tests, load_train
+from fishcli.dataset.layout.samples import load_samples
 from fishcli.dataset.metadata import MetadataEncoder
 from fishcli.dataset.names import FORMULA, check_names, harmless
-from fishcli.dataset.samples import load_samples
+from fishcli.dataset.photos.file_facts import read_facts
 from fishcli.features.backbones import fishnet
 from fishcli.heads.fit import load_fold
 
@@ -161,7 +161,7 @@ def hostile_forest(path, place, value):
     from sklearn.ensemble import RandomForestClassifier
     from sklearn.preprocessing import StandardScaler
 
-    from fishcli.heads.classical import ClassicalHead
+    from fishcli.heads.classical.fits import ClassicalHead
 
     rows, labels = np.random.default_rng(0).normal(size=(60, 4)), np.arange(60) % 2
     forest = RandomForestClassifier(3, random_state=0).fit(rows, labels)

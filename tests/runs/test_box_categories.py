@@ -22,7 +22,7 @@ from fishcli.runs.listing import read_run
 from fishcli.runs.run import Run
 from fishcli.runs.seeing.answers import read_answers
 from fishcli.runs.seeing.map_inputs import load_map_inputs
-from fishcli.runs.train_inputs import load_train_data
+from fishcli.runs.training.inputs import load_train_data
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("untraced")]
 

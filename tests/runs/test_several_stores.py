@@ -20,14 +20,14 @@ from fishcli.options.predict import EnsembleConfig, ScoreConfig
 from fishcli.options.seeing import HeatmapConfig, ReportConfig, RunsConfig, SummaryConfig
 from fishcli.options.train import CompareConfig
 from fishcli.runs.compare_grid import grid_entries, on_stores
-from fishcli.runs.fold_tasks import _seen_from_anywhere
 from fishcli.runs.opening import open_run
 from fishcli.runs.picking import pick_run
-from fishcli.runs.pseudo import load_pseudo
 from fishcli.runs.run import Run
 from fishcli.runs.seeing.map_inputs import load_map_inputs
 from fishcli.runs.stores import labels_of, pick_stores
-from fishcli.runs.train_inputs import load_train_data, read_inputs
+from fishcli.runs.training.fold_tasks import _seen_from_anywhere
+from fishcli.runs.training.inputs import load_train_data, read_inputs
+from fishcli.runs.training.pseudo import load_pseudo
 from fishcli.scoring.calibration import with_temperature
 
 LINEAR = {"head": "linear", "metadata": "none", "boxes": "none", "epochs": 60, "folds": 2}
@@ -184,7 +184,7 @@ def test_stores_of_other_images_are_refused_with_their_names_and_what_mends_it(r
 
 def refresh(root, stores):
     """Let the stores' lists know of a photo that was changed."""
-    from fishcli.dataset.images import load_train
+    from fishcli.dataset.layout.images import load_train
 
     train = load_train(root / "data").set_index("image")
     for store in stores:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from fishcli.basics.errors import FishError
-from fishcli.dataset.samples import Sample
+from fishcli.dataset.layout.samples import Sample
 from fishcli.scoring.submission import check_submission, clip_proba, make_submission, write_submission
 
 CLASSES = ["ALB", "BET"]

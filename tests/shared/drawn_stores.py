@@ -7,12 +7,12 @@ import pandas as pd
 from pipeline import train_config
 
 from fishcli.basics.files import write_csv
-from fishcli.dataset.images import load_tests, load_train
+from fishcli.dataset.layout.images import load_tests, load_train
 from fishcli.features.photos.crops import REGION, Crop
 from fishcli.features.store.contents import add_contents
 from fishcli.features.store.recipe import Recipe
 from fishcli.features.store.store import FeatureStore
-from fishcli.runs.crops import COLUMNS, CROPS, with_regions
+from fishcli.runs.locating.crops import COLUMNS, CROPS, with_regions
 
 
 def draw_store(root: Path, seed: int, shape=(3,), views=("identity",), sureness=None, fold=None, order=1):

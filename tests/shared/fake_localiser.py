@@ -6,13 +6,13 @@ import pandas as pd
 from fishcli.basics.files import digest, write_csv, write_json
 from fishcli.dataset.annotations import read_boxes
 from fishcli.dataset.groups import load_groups
-from fishcli.dataset.images import dataset_digest, load_train
+from fishcli.dataset.layout.images import dataset_digest, load_train
 from fishcli.locating.decode import CellBoxes
 from fishcli.options.locate import LocateConfig
 from fishcli.runs.listing import CONFIG
-from fishcli.runs.localiser import LocaliserRun, localiser_settings
-from fishcli.runs.locate_report import write_found
-from fishcli.runs.locating import boxes_by_image
+from fishcli.runs.locating.folds import boxes_by_image
+from fishcli.runs.locating.localiser import LocaliserRun, localiser_settings
+from fishcli.runs.locating.report import write_found
 
 CORNER = np.array([0.0, 0.0, 0.1, 0.1])
 N_FOLDS = 2

@@ -11,7 +11,7 @@ import typer
 from fishcli.cli import app
 from fishcli.commands import features, predict, train
 from fishcli.dataset.detections import write_detections
-from fishcli.dataset.images import load_tests, load_train
+from fishcli.dataset.layout.images import load_tests, load_train
 from fishcli.features.store.store import FeatureStore
 from fishcli.options.features import FeaturesConfig
 from fishcli.options.predict import PredictConfig

@@ -10,11 +10,12 @@ from fishcli.basics.errors import FishError
 from fishcli.basics.quiet import load_keras
 from fishcli.heads.trained import KerasHead
 from fishcli.options.finetune import FinetuneConfig
-from fishcli.tuning.batches import EpochBatches, TuningRows
+from fishcli.tuning.batches import EpochBatches
 from fishcli.tuning.fit import TuningPlan, make_ready, seconds_a_step, tune, usual_epochs
 from fishcli.tuning.interpolate import go_between, load_ends, moving_weights, parse_share, save_ends
 from fishcli.tuning.network import BODY, build_network, pooled_by
 from fishcli.tuning.optimiser import HEAD_RATE, WARM_UP, WEIGHT_DECAY, TuningAdamW
+from fishcli.tuning.rows import TuningRows
 from fishcli.tuning.start import linear_start
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("untraced")]

@@ -12,7 +12,7 @@ from fishcli.audit.seen.seen import held_out_losses
 from fishcli.audit.twins.twins import Photos, Twins, find_twins
 from fishcli.basics.errors import examples
 from fishcli.basics.progress import warn
-from fishcli.dataset.thumbnails import read_hashes
+from fishcli.dataset.photos.thumbnails import read_hashes
 from fishcli.features.store.store import FeatureStore
 from fishcli.options.reading import USUAL, Reading
 

@@ -12,7 +12,7 @@ from fishcli.dataset.annotations.entries import Corners, Record, Unit
 from fishcli.dataset.annotations.findings import Findings
 from fishcli.dataset.annotations.units import Size, unit_of
 from fishcli.dataset.names import NameIndex
-from fishcli.dataset.photos import read_orientation
+from fishcli.dataset.photos.photo import read_orientation
 
 BOX_COLUMNS = ["x_min", "y_min", "x_max", "y_max"]
 SAME_ASPECT = 0.02

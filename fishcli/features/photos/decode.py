@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fishcli.dataset.photos import UnreadableImageError, read_photo
+from fishcli.dataset.photos.photo import UnreadableImageError, read_photo
 from fishcli.options.reading import USUAL, Reading
 
 __all__ = ["DECODER", "UnreadableImageError", "decode"]

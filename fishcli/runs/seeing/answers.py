@@ -14,7 +14,7 @@ from fishcli.dataset.annotations import BOX_COLUMNS, read_boxes
 from fishcli.dataset.boxes import box_iou, target_boxes
 from fishcli.dataset.classes import fold_priors, labels_of, proba_columns
 from fishcli.dataset.groups import read_groups
-from fishcli.dataset.images import load_train
+from fishcli.dataset.layout.images import load_train
 from fishcli.features.store.store import FeatureStore
 from fishcli.options.reading import Reading
 from fishcli.options.train import RunConfig, split_stores

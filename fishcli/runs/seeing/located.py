@@ -13,7 +13,7 @@ from fishcli.basics.errors import FishError
 from fishcli.basics.files import read_csv, read_json
 from fishcli.basics.progress import warn
 from fishcli.dataset.annotations import read_boxes
-from fishcli.dataset.images import dataset_digest, load_train
+from fishcli.dataset.layout.images import dataset_digest, load_train
 from fishcli.features.store.again import features_line
 from fishcli.features.store.store import FeatureStore
 from fishcli.options.command_lines import flag
@@ -22,11 +22,11 @@ from fishcli.options.seeing import ReportConfig
 from fishcli.report.heatmaps import Boxes
 from fishcli.report.localiser_facts import CropsSaid, LocaliserFacts, PrecisionRecall, Seen
 from fishcli.report.run_facts import Bins
-from fishcli.runs.crop_lines import crop_lines
 from fishcli.runs.listing import METRICS
-from fishcli.runs.localiser import LocaliserRun
-from fishcli.runs.locate_scores import found_out_of_fold, gain_of_crops, mean_boxes, measured, scores_by
-from fishcli.runs.locating import boxes_by_image
+from fishcli.runs.locating.crop_lines import crop_lines
+from fishcli.runs.locating.folds import boxes_by_image
+from fishcli.runs.locating.localiser import LocaliserRun
+from fishcli.runs.locating.scores import found_out_of_fold, gain_of_crops, mean_boxes, measured, scores_by
 from fishcli.runs.seeing.measures import mean_curves
 from fishcli.runs.seeing.small_photos import boxed_photo
 from fishcli.scoring.detecting import Detected, centres_inside, precision_over_recall, surest_ious

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from fishcli.basics.progress import warn
-from fishcli.dataset.photos import UnreadableImageError, contained, read_photo
+from fishcli.dataset.photos.photo import UnreadableImageError, contained, read_photo
 from fishcli.features.photos.grids import share_in_boxes, spread
 from fishcli.heads.class_maps import OF_NO_CLASS
 from fishcli.report.contact_sheets import PAIR_CELL

@@ -11,7 +11,7 @@ from fishcli.basics.progress import bar
 from fishcli.dataset.annotations import BOX_COLUMNS, read_boxes
 from fishcli.dataset.classes import fold_priors, labels_of, proba_columns
 from fishcli.dataset.groups import load_groups
-from fishcli.dataset.images import load_train
+from fishcli.dataset.layout.images import load_train
 from fishcli.dataset.metadata import SURENESS
 from fishcli.features.photos.crops import REGION, regions_of, seen_sizes
 from fishcli.features.photos.grids import PhotoGrid, photo_grid
@@ -22,7 +22,7 @@ from fishcli.heads.inputs import in_parts, store_rows
 from fishcli.heads.joined import JoinedStore
 from fishcli.options.reading import Reading
 from fishcli.options.train import RunConfig
-from fishcli.runs.crops import with_regions
+from fishcli.runs.locating.crops import with_regions
 from fishcli.runs.run import Run
 from fishcli.runs.stores import pick_stores
 

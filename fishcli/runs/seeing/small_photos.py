@@ -5,8 +5,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from fishcli.dataset.photos import UnreadableImageError
-from fishcli.dataset.thumbnails import read_small
+from fishcli.dataset.photos.photo import UnreadableImageError
+from fishcli.dataset.photos.thumbnails import read_small
 from fishcli.options.reading import Reading
 from fishcli.report.heatmaps import Boxes, overlay
 

@@ -1,0 +1,1 @@
+"""What lies in a competition's folder: its photos, and the samples of what it wants back."""

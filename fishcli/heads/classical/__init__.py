@@ -1,0 +1,1 @@
+"""Heads that scikit-learn fits on pooled features."""

@@ -1,0 +1,218 @@
+"""The heads that scikit-learn fits on pooled features: what every other head has to beat."""
+
+import warnings
+import zipfile
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fishcli.basics.errors import FishError, cut, examples
+from fishcli.basics.progress import warn
+from fishcli.basics.remote import read_bytes
+from fishcli.dataset.classes import smoothed_prior
+from fishcli.dataset.metadata import MetadataEncoder
+from fishcli.heads.classical.estimators import FITTERS, TREES, Rows, inner_folds, split_lone_groups
+from fishcli.heads.inputs import HeadInputs
+from fishcli.heads.trained import FoldHead
+from fishcli.options.train import TrainConfig
+
+PSEUDO_VOTES = 3
+PRIOR_SHARES = {"linear": 1e-12, "svm": 1e-12, "forest": PSEUDO_VOTES / (TREES + PSEUDO_VOTES)}
+"""What share of a prediction is the smoothed prior, so that no known class gets 0: its log loss is infinite.
+
+A forest does give 0, wherever no tree votes for a class, hence a pseudo-count: PSEUDO_VOTES beside its trees'
+votes, which go to the classes as the smoothed prior has them. The others only get to 0 by underflow.
+"""
+TRUSTED = (
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
+    "sklearn.tree._tree.Tree",
+)
+"""All that a file may hold beside what skops itself takes for safe."""
+PARTS = {"scaler", "classes", "classifier", "boxes", "prior_share"}
+
+
+@dataclass(frozen=True)
+class ClassicalHead(FoldHead):
+    """A head that scikit-learn fitted.
+
+    `model` has PARTS: the scaler of the features, the classes (k,) that were learned, their classifier and
+    the regressor of boxes (None where there is nothing to learn from), and the prior's share.
+    """
+
+    @property
+    def takes_pooled(self) -> bool:
+        """Whether the head was trained on pooled features: always."""
+        return True
+
+    @property
+    def n_parameters(self) -> int:
+        """How many numbers were fitted.
+
+        Means and scales of the scaler; coefficients and intercepts; support vectors' coordinates and dual
+        coefficients; 2 for each calibrated class; nodes of trees.
+        """
+        return sum(count_numbers(self.model[part]) for part in ("scaler", "classifier", "boxes"))
+
+    def save(self, path: Path) -> None:
+        """Write a .skops file: a zip of arrays and JSON, not pickles, which can run any code."""
+        import skops.io
+
+        skops.io.dump(self.model, path, compression=zipfile.ZIP_DEFLATED)
+
+    def _outputs(
+        self, features: np.ndarray, metadata: np.ndarray
+    ) -> tuple[np.ndarray | None, np.ndarray | None]:
+        columns = _join_columns(self.model["scaler"], features, metadata)
+        boxes = None if self.model["boxes"] is None else self.model["boxes"].predict(columns)
+        return (self._proba(columns) if (self.counts > 0).sum() > 1 else None), boxes
+
+    def _proba(self, columns: np.ndarray) -> np.ndarray:
+        """What the classifier says (n, C); known classes that it did not learn get their smoothed prior."""
+        prior = np.where(self.counts > 0, smoothed_prior(self.counts), 0.0)
+        proba = np.tile(prior / prior.sum(), (len(columns), 1))
+        if self.model["classifier"] is not None:
+            learned, share = proba[:, self.model["classes"]], self.model["prior_share"]
+            said = _class_scores(self.model["classifier"], columns)
+            said *= learned.sum(axis=1, keepdims=True) / said.sum(axis=1, keepdims=True)
+            proba[:, self.model["classes"]] = share * learned + (1.0 - share) * said
+        return proba
+
+
+def fit_classical(
+    config: TrainConfig, inputs: HeadInputs, train_rows: np.ndarray, seed: int
+) -> ClassicalHead:
+    """Fit the head "linear", "svm" or "forest" on `train_rows`; no other row is looked at.
+
+    Every view and copy of an image is a row, weighted so that an image counts once. The columns are the
+    features, scaled, and then the metadata as they are: a rare size's small standard deviation would blow its
+    column up. Boxes are learned from the same columns, from the rows that have one.
+
+    Args:
+        config: the head, its metadata and class weights.
+        inputs: what heads see; features are pooled.
+        train_rows: (m,) rows of `inputs`.
+        seed: of inner folds and trees.
+    """
+    from sklearn.preprocessing import StandardScaler
+    from threadpoolctl import threadpool_limits
+
+    counts = np.bincount(inputs.labels[train_rows], minlength=int(inputs.labels.max()) + 1)
+    encoder = MetadataEncoder.fit(config.metadata, inputs.images.iloc[train_rows])
+    features = np.concatenate([inputs.features[v, train_rows] for v in range(len(inputs.views))])
+    metadata = np.tile(encoder.encode(inputs.images.iloc[train_rows]), (len(inputs.views), 1))
+    # Linear models and RBF kernels are blind to the means, so inner folds may share one scaler.
+    scaler = StandardScaler().fit(features.astype(np.float32))
+    rows = _make_rows(config, inputs, train_rows, _join_columns(scaler, features, metadata), seed)
+    fit_classes, fit_boxes = FITTERS[config.head]
+    model = {"scaler": scaler, "boxes": None, "prior_share": PRIOR_SHARES[config.head]}
+    model["classes"], model["classifier"] = np.zeros(0, np.int64), None
+    with threadpool_limits(1):  # matrices are small: threads that wait for each other are slower than one
+        if (counts > 0).sum() > 1:
+            model["classes"], model["classifier"] = fit_classes(rows, seed)
+        has_box = ~np.isnan(rows.boxes).any(axis=1)
+        if has_box.any():
+            model["boxes"] = fit_boxes(rows.where(has_box), seed)
+    return ClassicalHead(model, encoder, counts)
+
+
+def load_classical(path: Path, encoder: MetadataEncoder, counts: np.ndarray) -> ClassicalHead:
+    """Load a head that `ClassicalHead.save` wrote.
+
+    Raises:
+        FishError: the file is missing or damaged, or holds types beyond TRUSTED, or a tree that scikit-learn
+            would follow out of its memory.
+    """
+    import skops.io
+    from sklearn.exceptions import InconsistentVersionWarning
+
+    try:
+        stored = read_bytes(path)
+        untrusted = sorted(set(skops.io.get_untrusted_types(data=stored)) - set(TRUSTED))
+        if untrusted:
+            raise ValueError(f"it holds types that no head has: {examples(untrusted)}")
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", InconsistentVersionWarning)
+            model = skops.io.loads(stored, trusted=list(TRUSTED))
+        for each in caught:
+            if isinstance(each.message, InconsistentVersionWarning):
+                _tell_version(each.message.original_sklearn_version, each.message.current_sklearn_version)
+        if not isinstance(model, dict) or set(model) != PARTS:
+            raise ValueError("it holds no head")
+        if not (_is_sound(model["classifier"]) and _is_sound(model["boxes"])):
+            raise ValueError("it holds a tree that leads nowhere")
+    except Exception as error:  # what a damaged zip raises has no common base
+        reason = cut((str(error) or type(error).__name__).splitlines()[0], 160)
+        raise FishError(f"{path} can't be loaded ({reason}).") from None
+    return ClassicalHead(model, encoder, counts)
+
+
+@cache
+def _tell_version(fitted_by: str, current: str) -> None:
+    """Warn, once, of heads that another scikit-learn fitted: it promises nothing of them."""
+    warn(
+        f"the run's heads were fitted by scikit-learn {fitted_by}, this is {current}: predictions may "
+        "differ. To be sure train it again under another --name: fishcli report has the command line."
+    )
+
+
+def _is_sound(fitted: Any) -> bool:
+    """Whether all trees end in leaves and read columns that exist: scikit-learn follows numbers unchecked."""
+    for tree in (each.tree_ for each in getattr(fitted, "estimators_", []) if hasattr(each, "tree_")):
+        inner = np.flatnonzero(tree.children_left != -1)
+        children = np.stack([tree.children_left, tree.children_right])[:, inner]
+        features = tree.feature[inner]
+        if (children <= inner).any() or (children >= tree.node_count).any():
+            return False
+        if (features < 0).any() or (features >= fitted.n_features_in_).any():
+            return False
+    return True
+
+
+def _join_columns(scaler: Any, features: np.ndarray, metadata: np.ndarray) -> np.ndarray:
+    return np.hstack([scaler.transform(features.astype(np.float32)), metadata]).astype(np.float64)
+
+
+def _class_scores(classifier: Any, columns: np.ndarray) -> np.ndarray:
+    """Probabilities (n, k) of k classes; a classifier for each class has them in a list, not summing to 1."""
+    proba = classifier.predict_proba(columns)
+    return np.stack([each[:, 1] for each in proba], axis=1) if isinstance(proba, list) else proba
+
+
+def _make_rows(
+    config: TrainConfig, inputs: HeadInputs, train_rows: np.ndarray, columns: np.ndarray, seed: int
+) -> Rows:
+    labels, n_views = inputs.labels[train_rows], len(inputs.views)
+    groups = None if inputs.groups is None else pd.factorize(inputs.groups[train_rows])[0]
+    if config.head == "svm" and groups is not None:
+        groups = split_lone_groups(labels, groups)
+    class_weights = np.ones(len(labels))
+    if config.class_weight == "balanced":
+        counts = np.bincount(labels)
+        class_weights = len(labels) / ((counts > 0).sum() * counts[labels])
+    return Rows(
+        columns=columns,
+        labels=np.tile(labels, n_views),
+        boxes=np.concatenate(inputs.boxes[:, train_rows]).astype(np.float64),
+        weights=np.full(len(columns), 1 / n_views),
+        class_weights=np.tile(class_weights, n_views) / n_views,
+        fold=np.tile(inner_folds(labels, groups, seed), n_views),
+    )
+
+
+def count_numbers(fitted: Any) -> int:
+    """How many numbers scikit-learn fitted, as `n_parameters` counts them; 0 for None."""
+    if hasattr(fitted, "calibrated_classifiers_"):
+        calibrated = fitted.calibrated_classifiers_
+        return sum(count_numbers(each.estimator) + 2 * len(each.calibrators) for each in calibrated)
+    if hasattr(fitted, "estimators_"):
+        return sum(count_numbers(each) for each in fitted.estimators_)
+    if hasattr(fitted, "tree_"):
+        return int(fitted.tree_.node_count)
+    arrays = ("mean_", "scale_", "support_vectors_", "dual_coef_", "coef_", "intercept_")
+    # An RBF machine has no coef_, and says so by an AttributeError.
+    return sum(int(np.size(getattr(fitted, name))) for name in arrays if hasattr(fitted, name))

@@ -1,0 +1,1 @@
+"""Heads that Keras trains: their inputs' examples, networks, losses and training."""

@@ -1,0 +1,71 @@
+"""Training of a head by Keras' own `fit`: on any backend but TensorFlow, which `training` has a graph for."""
+
+import math
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from fishcli.basics.cluster import stop_if_cancelled
+from fishcli.basics.quiet import load_keras
+from fishcli.heads.networks.examples import Block
+from fishcli.heads.networks.losses import Loss
+
+Batch = tuple[dict[str, np.ndarray], dict[str, np.ndarray]]
+
+
+def train_by_fit(
+    model: Any,
+    optimizer: Any,
+    losses: dict[str, tuple[Loss, float]],
+    blocks: Iterable[Block],
+    epochs: tuple[int, int],
+) -> dict[str, list[float]]:
+    """Train `model` in place.
+
+    Args:
+        model: of `build_head`.
+        optimizer: of its trainable variables.
+        losses: the loss and the weight of each output.
+        blocks: the examples of all epochs.
+        epochs: how many, and the steps of each.
+
+    Returns:
+        Each epoch's mean losses by name, "loss" being the weighted total; up to the first that is not finite.
+    """
+    keras = load_keras()
+    model.compile(
+        optimizer,
+        loss={name: loss for name, (loss, _) in losses.items()},
+        loss_weights={name: weight for name, (_, weight) in losses.items()},
+    )
+
+    def after_epoch(epoch: int, logs: dict[str, float]) -> None:
+        stop_if_cancelled()
+        model.stop_training = model.stop_training or not math.isfinite(logs["loss"])
+
+    n_epochs, n_steps = epochs
+    found = model.fit(
+        _batches(blocks, list(losses)),
+        epochs=n_epochs,
+        steps_per_epoch=n_steps,
+        shuffle=False,
+        verbose=0,
+        callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=after_epoch)],
+    ).history
+    columns = {"loss": "loss", **{name: f"{name}_loss" for name in losses}}
+    if len(losses) == 1:  # Keras has no column for the one that is all
+        columns = dict.fromkeys(columns, "loss")
+    return {name: [float(value) for value in found[column]] for name, column in columns.items()}
+
+
+def _batches(blocks: Iterable[Block], outputs: list[str]) -> Iterator[Batch]:
+    """The inputs and targets of one step after the other."""
+    for block in blocks:
+        start = 0
+        for end in block["batches"]["ends"]:
+            yield (
+                {name: value[start:end] for name, value in block["inputs"].items()},
+                {name: block["targets"][name][start:end] for name in outputs},
+            )
+            start = end

@@ -1,0 +1,1 @@
+"""What training and fine-tuning read, fit and report."""

@@ -1,0 +1,140 @@
+"""Fitting the heads of a fold, and what is kept of them."""
+
+import dataclasses
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fishcli.basics.cluster import stop_if_cancelled
+from fishcli.basics.files import digests_of, whole_file, write_csv, write_json
+from fishcli.basics.progress import say
+from fishcli.heads.fit import fit_fold
+from fishcli.heads.inputs import HeadInputs, in_parts
+from fishcli.heads.trained import FoldHead
+from fishcli.options.train import TrainConfig
+from fishcli.runs.run import Run
+from fishcli.runs.training.pseudo import PseudoSource, load_pseudo
+from fishcli.scoring.ensembling import average
+
+
+@dataclass(frozen=True)
+class FitDone:
+    """One head of a fold, fitted and saved.
+
+    Attributes:
+        proba: (v, n, C) probabilities of the fold's rows, by view.
+        boxes: (v, n, 4) their boxes.
+        kept: of the fold's .json: `encoder`, `counts` and `n_parameters`, the same for all its heads.
+        losses: each epoch's training losses by name.
+        seconds: that it took.
+        more: other probabilities (..., n, C) of the fold's rows that are kept beside `proba`, by name.
+    """
+
+    proba: np.ndarray
+    boxes: np.ndarray
+    kept: dict[str, Any]
+    losses: dict[str, list[float]]
+    seconds: float
+    more: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+def missing_folds(this_run: Run) -> list[int]:
+    """The folds of a run that are not trained yet; none of a complete run."""
+    if this_run.is_complete:
+        return []
+    folds = range(this_run.settings["folds"])
+    if not (this_run.run_dir / "config.json").exists():
+        return list(folds)
+    return [k for k in folds if not this_run.fold_path(k, ".json").exists()]
+
+
+def begin_run(this_run: Run, folds: pd.DataFrame) -> None:
+    """Write what is known before training; what a run left that was removed while it was trained goes."""
+    if not (this_run.run_dir / "config.json").exists():
+        for path in this_run.run_dir.glob("fold_*"):
+            path.unlink()
+    write_json(this_run.run_dir / "config.json", this_run.to_json(), sealed=True)
+    write_csv(this_run.run_dir / "folds.csv", folds)
+
+
+def fit_member(
+    config: TrainConfig,
+    this_run: Run,
+    sources: tuple[HeadInputs, PseudoSource | None],
+    fold: np.ndarray,
+    part: tuple[int, int],
+) -> FitDone:
+    """Fit one head and save it.
+
+    Args:
+        config: how.
+        this_run: whose head it is.
+        sources: what it learns from.
+        fold: (n,) the fold of each row.
+        part: which fold's head, and which of its `config.seeds`.
+    """
+    inputs, pseudo = sources
+    started = time.perf_counter()
+    k, member = part
+    pseudo_rows = None if pseudo is None else pseudo.rows(k)
+    seed = int(np.random.SeedSequence([config.seed, k, member]).generate_state(1)[0])
+    head, losses = fit_fold(config, inputs, np.flatnonzero(fold != k), seed, pseudo_rows)
+    proba, boxes = predict_views(head, inputs, np.flatnonzero(fold == k), len(config.chosen_views))
+    stop_if_cancelled()  # else it could replace the head that was fitted in its place
+    with whole_file(this_run.model_path(k, member)) as path:
+        head.save(path)
+    return FitDone(proba, boxes, kept_of(head), losses, time.perf_counter() - started)
+
+
+def kept_of(head: FoldHead) -> dict[str, Any]:
+    """What the fold's .json keeps of a head."""
+    return {
+        "encoder": dataclasses.asdict(head.encoder),
+        "counts": head.counts.tolist(),
+        "n_parameters": head.n_parameters,
+    }
+
+
+def finish_fold(this_run: Run, k: int, fits: list[FitDone]) -> None:
+    """Write what is kept of a fold whose heads are all saved; its .json is last and says that it is done."""
+    with whole_file(this_run.fold_path(k, ".npz")) as path:
+        said = [{"proba": fit.proba, **fit.more} for fit in fits]
+        mean = this_run.mean_of_members
+        kept = {name: average(np.stack([each[name] for each in said]), mean) for name in said[0]}
+        kept["boxes"] = np.mean([fit.boxes for fit in fits], axis=0)
+        np.savez(path, allow_pickle=False, **kept)
+    losses = [fit.losses for fit in fits]
+    seconds = round(sum(fit.seconds for fit in fits), 3)
+    files = digests_of(this_run.model_path(k, member) for member in range(len(fits)))
+    described = {**fits[-1].kept, "losses": losses, "seconds": seconds, "files": files}
+    write_json(this_run.fold_path(k, ".json"), described, sealed=True)
+
+
+def predict_views(
+    head: FoldHead, inputs: HeadInputs, rows: np.ndarray, n_views: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Predictions of `rows` under each of the first views: probabilities (v, n, C) and boxes (v, n, 4)."""
+    found = []
+    for view in range(n_views):
+        parts = [
+            head.predict(inputs.features[view, part], inputs.images.iloc[part]) for part in in_parts(rows)
+        ]
+        found.append([np.concatenate(each) for each in zip(*parts, strict=True)])
+    return np.stack([proba for proba, _ in found]), np.stack([boxes for _, boxes in found])
+
+
+def train_folds(config: TrainConfig, this_run: Run, inputs: HeadInputs, folds: pd.DataFrame) -> None:
+    """Train the folds that are not done; what could refuse the run comes before its folder is made."""
+    pooled = len(inputs.features.shape) == 3
+    pseudo = load_pseudo(config, this_run, folds, pooled) if config.pseudo is not None else None
+    missing = missing_folds(this_run)
+    begin_run(this_run, folds)
+    fold = folds["fold"].to_numpy()
+    for k in missing:
+        say(f"fold {k + 1} of {config.folds}: training {config.head} on {int((fold != k).sum()):,} images")
+        members = range(config.seeds)
+        fits = [fit_member(config, this_run, (inputs, pseudo), fold, (k, member)) for member in members]
+        finish_fold(this_run, k, fits)

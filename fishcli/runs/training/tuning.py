@@ -1,0 +1,210 @@
+"""Fine-tuning the folds of a run, and what is kept of them."""
+
+import dataclasses
+import math
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fishcli.basics.cluster import stop_if_cancelled
+from fishcli.basics.errors import FishError
+from fishcli.basics.files import whole_file
+from fishcli.basics.progress import bar, say
+from fishcli.dataset.metadata import check_metadata
+from fishcli.features.backbones.stored import reload_tail
+from fishcli.features.photos.recipes import NONE, copies_of, parse_recipes
+from fishcli.heads.classical.fits import ClassicalHead
+from fishcli.heads.inputs import HeadInputs, in_parts
+from fishcli.heads.joined import parts_of
+from fishcli.heads.trained import KerasHead
+from fishcli.options.finetune import FinetuneConfig
+from fishcli.runs.run import Run
+from fishcli.runs.training.fold_fits import (
+    FitDone,
+    begin_run,
+    finish_fold,
+    kept_of,
+    missing_folds,
+    predict_views,
+)
+from fishcli.runs.training.inputs import TrainData, read_inputs
+from fishcli.runs.training.interpolating import ends_path
+from fishcli.tuning.fit import TuningPlan, make_ready, seconds_a_step, tune
+from fishcli.tuning.interpolate import SHARES, Weights, go_between, moving_weights, parse_share, save_ends
+from fishcli.tuning.network import build_network, pooled_by
+from fishcli.tuning.rows import TuningRows
+from fishcli.tuning.start import linear_start
+
+
+@dataclass(frozen=True)
+class TuningSource:
+    """What all folds of a run share.
+
+    Attributes:
+        config: how; its epochs are settled.
+        inputs: of all images; their features are the cut's maps.
+        pooled: the same under the plain views, their features pooled by the frozen layers.
+        tail: the pre-trained layers above the cut.
+        fold: (n,) the fold of each row.
+    """
+
+    config: FinetuneConfig
+    inputs: HeadInputs
+    pooled: HeadInputs
+    tail: Any
+    fold: np.ndarray
+
+
+@dataclass(frozen=True)
+class Member:
+    """A network of a fold on its way.
+
+    Attributes:
+        k: the fold.
+        number: which of the fold's members it is.
+        linear: the frozen backbone's head, from which it starts.
+        start: its weights before the first step.
+        plan: how it is trained.
+        head: what predicts with it.
+    """
+
+    k: int
+    number: int
+    linear: ClassicalHead
+    start: Weights
+    plan: TuningPlan
+    head: KerasHead
+
+
+def check_tuning(config: FinetuneConfig) -> None:
+    """Refuse options that mean nothing; FishError."""
+    recipes = parse_recipes(config.augment)
+    parse_share(config.interpolate)
+    usual = FinetuneConfig()
+    if recipes == [NONE] and config.copies != usual.copies:
+        raise FishError("--copies means nothing with --augment none. Leave it out.")
+    if "size-embedding" in check_metadata(config.metadata):
+        raise FishError(
+            "--metadata size-embedding is learned by gradient, which the head that fine-tuning starts from "
+            "is not. Pass --metadata size."
+        )
+
+
+def tune_folds(config: FinetuneConfig, this_run: Run, data: TrainData, folds: pd.DataFrame) -> None:
+    """Train the folds that are not done; what could refuse the run comes before its folder is made."""
+    tail = reload_tail(parts_of(data.store)[0])
+    inputs = read_inputs(config, data)
+    missing = missing_folds(this_run)
+    begin_run(this_run, folds)
+    fold = folds["fold"].to_numpy()
+    source = TuningSource(config, inputs, _pooled(tail, inputs, len(config.chosen_views)), tail, fold)
+    recipes = parse_recipes(config.augment)
+    total = sum(_n_steps(source, k) for k in missing) * len(recipes)
+    with bar(total, "fine-tuning", "step") as progress:
+
+        def on_step(loss: float) -> None:
+            progress.set_postfix_str(f"loss {loss:.3f}", refresh=False)
+            progress.update(1)
+
+        for k in missing:
+            fits, plans = [], []
+            for number, recipe in enumerate(recipes):
+                started = time.perf_counter()
+                member = _begun(source, this_run, (k, number), recipe)
+                if (k, number) == (missing[0], 0):
+                    seconds = seconds_a_step(member.head.model, member.plan) * total
+                    say(_cost(len(missing), len(recipes), member.plan.n_epochs, seconds))
+                n_rows, said = len(member.plan.source.rows), f", {recipe}" if len(recipes) > 1 else ""
+                say(f"fold {k + 1} of {config.folds}{said}: training on {n_rows:,} images")
+                losses = tune(member.head.model, member.plan, on_step)
+                fits.append(_done(source, this_run, member, (losses, started)))
+                plans.append(member.plan)
+            finish_fold(this_run, k, fits)
+            for plan in plans:
+                plan.checkpoint.unlink(missing_ok=True)
+
+
+def _n_steps(source: TuningSource, k: int) -> int:
+    """Steps of all epochs of a fold."""
+    n_rows = int((source.fold != k).sum())
+    return math.ceil(n_rows / source.config.batch_size) * int(source.config.epochs or 0)
+
+
+def _begun(source: TuningSource, this_run: Run, part: tuple[int, int], recipe: str) -> Member:
+    """A member of a fold before its first step; `part`: which fold's, and which of its members."""
+    config, inputs, (k, number) = source.config, source.inputs, part
+    drawn = [*config.chosen_views, *copies_of(recipe, config.copies)]
+    rows = np.flatnonzero(source.fold != k)
+    seed = int(np.random.SeedSequence([config.seed, k, number]).generate_state(1)[0])
+    linear, start = linear_start(config.metadata, source.pooled, rows, seed)
+    boxes = inputs.boxes[0, rows]
+    known = boxes[~np.isnan(boxes).any(axis=1)]
+    learned = TuningRows(
+        inputs=inputs,
+        rows=rows,
+        views=np.array([inputs.views.index(name) for name in drawn]),
+        metadata=linear.encoder.encode(inputs.images),
+        n_classes=len(linear.counts),
+        with_boxes=len(known) > 0,
+    )
+    plan = TuningPlan(config, learned, seed, this_run.fold_path(k, f"_{number}_epochs.npz"))
+    mean_box = known.mean(axis=0) if len(known) else None
+    how = (config.dropout, seed)
+    model = build_network(source.tail, start, learned.metadata.shape[1], mean_box, how)
+    make_ready(model, plan)
+    head = KerasHead(model, linear.encoder, linear.counts)
+    return Member(k, number, linear, moving_weights(model), plan, head)
+
+
+def _done(
+    source: TuningSource, this_run: Run, member: Member, trained: tuple[dict[str, list[float]], float]
+) -> FitDone:
+    """Predict a fold's own rows with a trained member, and save it; `trained`: its losses, and since when."""
+    k, head, (losses, started) = member.k, member.head, trained
+    rows, n_views = np.flatnonzero(source.fold == k), len(source.config.chosen_views)
+    more = {"frozen": predict_views(member.linear, source.pooled, rows, n_views)[0]}
+    share, ends = parse_share(source.config.interpolate), (member.start, moving_weights(head.model))
+    if share is None:
+        found = []
+        for each in SHARES:
+            go_between(head.model, ends, each)
+            found.append(predict_views(head, source.inputs, rows, n_views)[0])
+        more["by_share"] = np.stack(found)
+        save_ends(ends_path(this_run, k, member.number), ends)
+    else:
+        go_between(head.model, ends, share)
+    proba, boxes = predict_views(head, source.inputs, rows, n_views)
+    stop_if_cancelled()
+    with whole_file(this_run.model_path(k, member.number)) as path:
+        head.save(path)
+    return FitDone(proba, boxes, kept_of(head), losses, time.perf_counter() - started, more)
+
+
+def _pooled(tail: Any, inputs: HeadInputs, n_views: int) -> HeadInputs:
+    """The inputs under their first views; features are what the frozen layers make of the maps, pooled."""
+    n_images = inputs.features.shape[1]
+    found = np.empty((n_views, n_images, tail.output_shape[-1]), np.float16)
+    with bar(n_views * n_images, "frozen features", "img") as progress:
+        for view in range(n_views):
+            for part in in_parts(np.arange(n_images)):
+                found[view, part] = pooled_by(tail, inputs.features[view, part])
+                progress.update(len(part))
+    return dataclasses.replace(
+        inputs, views=inputs.views[:n_views], features=found, boxes=inputs.boxes[:n_views]
+    )
+
+
+def _cost(n_folds: int, n_recipes: int, n_epochs: int, seconds: float) -> str:
+    """What is ahead and how long it takes, as people say it."""
+    recipes = f" x {n_recipes} recipes" if n_recipes > 1 else ""
+    return f"{n_folds} folds{recipes} x {n_epochs} epochs: about {_duration(seconds)} here"
+
+
+def _duration(seconds: float) -> str:
+    """Seconds as people say them."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} seconds"
+    return f"{round(seconds / 60)} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
