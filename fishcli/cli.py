@@ -12,7 +12,8 @@ from typer.core import TyperGroup
 
 from fishcli import __version__
 from fishcli.basics.errors import FishError, LimitError, nearest
-from fishcli.basics.progress import complain, each_warning_once, set_quiet
+from fishcli.basics.once import one_command
+from fishcli.basics.progress import complain, each_once, set_quiet
 from fishcli.basics.quiet import drop_advice
 from fishcli.basics.remote import parse_path, reaching
 from fishcli.basics.streams import make_printable, show
@@ -110,7 +111,7 @@ def _command(config_class: type, module: str) -> Callable[..., None]:
         if quiet:
             set_quiet(True)
         config = config_class(**options)
-        with reaching(*options.values()), asked_for(config), each_warning_once():
+        with reaching(*options.values()), asked_for(config), each_once(), one_command():
             try:
                 result = importlib.import_module(f"fishcli.commands.{module}").run(config)
             except OSError as error:

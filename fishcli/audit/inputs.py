@@ -54,8 +54,6 @@ def load_audit_inputs(config: AuditConfig) -> AuditInputs:
     """
     if config.table is not None:
         return _from_sheet(config, config.table)
-    if config.group_column or config.id_column:
-        raise FishError("--group-column and --id-column are of a table: pass --table CSV too.")
     picked = pick_fields("file,layout,pixels" if config.fields is None else config.fields)
     images = _readable(load_train(config.data_dir, config.reading))
     groups = load_groups(config.groups, config.data_dir, images)
@@ -65,7 +63,7 @@ def load_audit_inputs(config: AuditConfig) -> AuditInputs:
 
 
 def _from_sheet(config: AuditConfig, path: Path) -> AuditInputs:
-    sheet = read_sheet(path, config.label_column, config.group_column, config.id_column)
+    sheet = read_sheet(path, config.label_column or "label", config.group_column, config.id_column)
     table = audit_table(sheet.labels, sheet.groups, sheet.columns, _tagged(sheet.fields, config.tags))
     if config.fields is not None:
         names = [name.strip() for name in config.fields.split(",")]

@@ -4,7 +4,6 @@ import csv
 import hashlib
 import json
 import os
-import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -14,6 +13,8 @@ from typing import Any
 from fishcli.basics.errors import FishError, examples
 from fishcli.basics.remote import content, is_remote, local_copy, read_bytes, uploaded
 
+HEADER_BYTES = 65_536
+"""The first line of a CSV is no longer, or is separated by commas."""
 SEAL = "sha256 of the rest"
 """The key of a sealed JSON file's digest."""
 
@@ -171,9 +172,7 @@ def read_cells(path: Path, required: Sequence[str] = ()) -> tuple[list[str], Any
     options: Any = {"header": None, "dtype": str, "keep_default_na": False, "skipinitialspace": True}
     with _naming(path):
         try:
-            cells = pd.read_csv(content(path), **options)
-            if len(cells.columns) == 1 and (found := re.search("[;\t]", str(cells.iloc[0, 0]))):
-                cells = pd.read_csv(content(path), sep=found[0], **options)  # as spreadsheets write it abroad
+            cells = pd.read_csv(content(path), sep=_separator(path), **options)
         except pd.errors.EmptyDataError:
             raise FishError(f"{path}, line 1: the file is empty; expected a header line.") from None
         except pd.errors.ParserError as error:
@@ -195,6 +194,13 @@ def read_cells(path: Path, required: Sequence[str] = ()) -> tuple[list[str], Any
             f"found {examples(list(map(repr, header)), 10)}."
         )
     return header, table
+
+
+def _separator(path: Path) -> str:
+    """What the header of a CSV is separated by: a comma, else what spreadsheets write abroad."""
+    lines = read_bytes(path, HEADER_BYTES).decode("utf-8-sig", errors="replace").lstrip().splitlines()
+    header = lines[0] if lines else ""
+    return next((each for each in (",", ";", "\t") if each in header), ",")
 
 
 def line_of(path: Path, row: int) -> int:

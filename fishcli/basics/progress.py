@@ -21,8 +21,8 @@ LINE_SECONDS, N_LINES = 15.0, 10
 """Where bars can't move, a line comes after so many seconds, and about so many in all."""
 
 _is_quiet = False
-_warned: set[str] | None = None
-"""The warnings that the command has printed; None outside of one."""
+_said: set[str] | None = None
+"""The warnings and notes that the command has printed; None outside of one."""
 
 
 def set_quiet(is_quiet: bool) -> None:
@@ -38,23 +38,35 @@ def say(message: str) -> None:
 
 
 @contextmanager
-def each_warning_once() -> Iterator[None]:
-    """Let a command that reads the same files twice warn of them once."""
-    global _warned
-    before, _warned = _warned, set()
+def each_once() -> Iterator[None]:
+    """Let a command that reads the same files twice say once what it warns of and notes."""
+    global _said
+    before, _said = _said, set()
     try:
         yield
     finally:
-        _warned = before
+        _said = before
+
+
+def note(message: str) -> None:
+    """Print a line on stderr that says what was decided, once a command."""
+    if _is_new(message):
+        say(message)
 
 
 def warn(message: str) -> None:
-    """Print a line that the user should not overlook on stderr."""
-    if _warned is not None:
-        if message in _warned:
-            return
-        _warned.add(message)
-    _write(f"{marked('Warning:', YELLOW)} {message}")
+    """Print a line that the user should not overlook on stderr, once a command."""
+    if _is_new(message):
+        _write(f"{marked('Warning:', YELLOW)} {message}")
+
+
+def _is_new(message: str) -> bool:
+    """Whether the command has not said so; always outside of one."""
+    if _said is None:
+        return True
+    is_new = message not in _said
+    _said.add(message)
+    return is_new
 
 
 def complain(message: str) -> None:

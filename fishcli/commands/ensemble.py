@@ -56,7 +56,7 @@ def run(config: EnsembleConfig) -> str:
     ]
     aligned = np.stack([each.loc[found[0].index].to_numpy() for each in found])
     mixed = pd.DataFrame(blend(aligned, weights), found[0].index, columns).reset_index()
-    paths = write_submissions(config, config.name or "+".join(config.runs), class_names, (samples, mixed))
+    paths = write_submissions(config, config.name or "+".join(config.runs), runs[0], (samples, mixed))
     return f"{table_text(pd.DataFrame(rows))}\n\n{paths}"
 
 

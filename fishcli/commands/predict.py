@@ -20,7 +20,7 @@ def run(config: PredictConfig) -> str:
     _say_what_is_known(this_run, tta)
     samples, tests = load_competition(config, this_run)
     predictions = predict_run(config, this_run, tests, tta, config.mean)
-    return write_submissions(config, this_run.name, this_run.class_names, (samples, predictions))
+    return write_submissions(config, this_run.name, this_run, (samples, predictions))
 
 
 def _say_what_is_known(this_run: Run, tta: int) -> None:

@@ -12,8 +12,9 @@ from fishcli.basics.files import as_numbers, read_cells, read_csv
 from fishcli.basics.progress import say
 from fishcli.basics.tables import table_text
 from fishcli.dataset.classes import labels_of, smoothed_prior
-from fishcli.dataset.layout.images import load_labels
-from fishcli.dataset.layout.samples import id_place
+from fishcli.dataset.layout.layout import read_training
+from fishcli.dataset.layout.pools import has_training
+from fishcli.dataset.layout.tables import id_place
 from fishcli.dataset.names import NameIndex
 from fishcli.options.predict import ScoreConfig
 from fishcli.scoring.metrics import accuracy, log_loss
@@ -136,11 +137,12 @@ def _join(
 
 def _training_classes(config: ScoreConfig) -> pd.Series | None:
     """The class of each training image; None where there are none."""
-    if not (config.data_dir / "train").is_dir():
+    if not has_training(config.data_dir, config.layout):
         say("prior: class shares in the solution itself, for want of the training images (--data-dir)")
         return None
-    say(f"prior: class shares in {config.data_dir / 'train'}")
-    return load_labels(config.data_dir)[0]["class_name"]
+    found = read_training(config.data_dir, config.layout)
+    say(f"prior: class shares in {found.train_dir}")
+    return found.table["class_name"]
 
 
 def _prior(answers: _Answers, known: pd.Series | None) -> np.ndarray:

@@ -25,12 +25,10 @@ class AuditConfig(StoreConfig):
     tags: Annotated[
         Path | None, Option(help="CSV with field,at_test_time (legitimate or illegitimate): what you say.")
     ] = None
-    table: Annotated[Path | None, Option(help="Audit the columns of this CSV instead of photos.")] = None
-    label_column: Annotated[str, Option(help="Of --table: what to predict.")] = "label"
-    group_column: Annotated[
-        str | None, Option(help="Of --table: what must not straddle a fold (boat, camera, patient).")
+    table: Annotated[
+        Path | None,
+        Option(help="Audit this CSV's columns in place of photos; --label-, --group-, --id-column are its."),
     ] = None
-    id_column: Annotated[str | None, Option(help="Of --table: names the rows.")] = None
     groups: Annotated[
         str, Option(help="What must not straddle a fold: auto (groups.csv), none, size, or a CSV.")
     ] = "auto"

@@ -6,10 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from fishcli.options.layout import LayoutOptions
 from fishcli.options.places import Config
 
 Kind = TypeVar("Kind", bound=Config)
-SHARED = ("data_dir", "features_dir", "models_dir", "max_pixels", "box_categories")
+SHARED = (
+    *("data_dir", "features_dir", "models_dir", "max_pixels", "box_categories"),
+    *(field.name for field in dataclasses.fields(LayoutOptions)),
+)
 """What the next command needs to be told, too: where things lie, what counts as a photo and as a box."""
 
 _asked: Config | None = None

@@ -1,9 +1,11 @@
-"""How photos are read: the rules that decide which pixels come out of a file."""
+"""How a competition is read: what its folder means, and which pixels come out of a photo's file."""
 
 from dataclasses import dataclass, fields
 from typing import Annotated, Literal
 
 from typer import Option
+
+from fishcli.options.layout import LayoutOptions
 
 MAX_PIXELS = 178_956_970
 """Where Pillow takes a file for a bomb: 512 MiB of RGB."""
@@ -13,8 +15,8 @@ Transparency = Literal["drop", "white", "black"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reading:
-    """Rules that every photo of a competition is read by, and the options that say them.
+class Reading(LayoutOptions):
+    """Rules that a competition's folder and its photos are read by, and the options that say them.
 
     Those that change pixels are a part of a feature store's recipe, and count from there.
     """

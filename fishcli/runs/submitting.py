@@ -23,7 +23,7 @@ def load_competition(config: SubmissionConfig, this_run: Run) -> tuple[list[Samp
     """
     _say_where_train_differs(config, this_run)
     tests = load_tests(config.data_dir, config.reading)
-    samples = load_samples(config.data_dir, tests, this_run.class_names)
+    samples = load_samples(config.data_dir, tests, this_run.class_names, config.layout)
     asked = {split for sample in samples for split, _ in sample.keys}
     return samples, {split: table for split, table in tests.items() if split in asked}
 
@@ -31,27 +31,37 @@ def load_competition(config: SubmissionConfig, this_run: Run) -> tuple[list[Samp
 def _say_where_train_differs(config: SubmissionConfig, this_run: Run) -> None:
     """Say that the run is of other photos than those in train/. Predicting needs none of them."""
     try:
-        is_same = this_run.is_of(load_train(config.data_dir))
+        is_same = this_run.is_of(load_train(config.data_dir, config.reading))
     except FishError:  # no train/, or one to be mended before it is trained on
         return
     if not is_same:
         warn(
             f"the run {this_run.name} was trained on other images, or other classes of them, than "
-            f"{config.data_dir / 'train'} has now; it predicts with what it learned from those"
+            f"{config.data_dir} has now; it predicts with what it learned from those"
         )
 
 
 def write_submissions(
-    config: SubmissionConfig, name: str, class_names: list[str], found: tuple[list[Sample], pd.DataFrame]
+    config: SubmissionConfig, name: str, this_run: Run, found: tuple[list[Sample], pd.DataFrame]
 ) -> str:
-    """Write one submission a sample (`found`: the samples and the predictions); returns their paths."""
+    """Write one submission a sample (`found`: the samples and the predictions); returns their paths.
+
+    Args:
+        config: where to.
+        name: the submissions' name.
+        this_run: the run that predicted, or one of the same images.
+        found: the samples, and the predictions of their images.
+    """
     samples, predictions = found
-    columns, clipped = proba_columns(class_names), predictions.copy()
-    clipped[columns] = clip_proba(predictions[columns].to_numpy(), config.clip)
+    n_train = len(this_run.read_result("folds.csv", ["image"], ["image"]))
+    columns, clipped = proba_columns(this_run.class_names), predictions.copy()
+    proba = clip_proba(predictions[columns].to_numpy(), config.clip)
+    clipped[columns] = proba
     paths: list[Path] = []
     with alone(config.submissions_dir / name):  # all stages of one process
         for sample in samples:
             path = config.submissions_dir / f"{name}{sample.suffix}.csv"
-            write_submission(path, make_submission(sample, clipped, class_names), sample, class_names)
+            submission = make_submission(sample, clipped, proba.argmax(axis=1), n_train)
+            write_submission(path, submission, sample)
             paths.append(path)
     return "\n".join(map(str, paths))

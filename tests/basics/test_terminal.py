@@ -151,7 +151,7 @@ def test_a_bar_moves_in_a_terminal(monkeypatch):
 
 
 def test_a_command_warns_of_the_same_thing_once(capsys):
-    with progress.each_warning_once():
+    with progress.each_once():
         for _ in range(2):
             warn("one")
         warn("two")

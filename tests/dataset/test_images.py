@@ -163,7 +163,10 @@ def test_train_csv_leaves_out_unnamed_images_with_a_warning(tmp_path, capsys):
         ("image,label\na.jpg,ALB\nb.jpg,ALB\na,BET\n", r"train\.csv, line 4: 'a\.jpg' .* second time"),
         ("image,label\na.jpg,ALB\nb.jpg,\n", r"train\.csv, line 3: the label is empty"),
         ("image,label\na.jpg,ALB\nb.jpg\n", r"train\.csv, line 3: the label is empty"),
-        ("image,class\na.jpg,ALB\n", r"train\.csv, line 1: no column 'label'; found 'image', 'class'"),
+        (
+            "image,x,z\na.jpg,1,2\nb,2,1\nc,1,1\n",
+            r"which column of .*train\.csv is the label.*--label-column.* x, z",
+        ),
         ("", r"train\.csv, line 1: the file is empty"),
     ],
 )

@@ -9,17 +9,19 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from fishcli.basics.errors import FishError
+from fishcli.dataset.layout.answers import Answer
 from fishcli.dataset.layout.samples import Sample
 from fishcli.scoring.submission import check_submission, clip_proba, make_submission, write_submission
 
-CLASSES = ["ALB", "BET"]
 NAMES = ["b.jpg", "test_stg2/a.jpg", "a.jpg"]
 SAMPLE = Sample(
     path=Path("sample_submission.csv"),
     suffix="",
     columns=("BET", "image", "ALB"),
+    place=1,
     names=tuple(NAMES),
     keys=(("test_stg1", "b.jpg"), ("test_stg2", "a.jpg"), ("test_stg1", "a.jpg")),
+    answer=Answer("probabilities", ("BET", "ALB"), ("ALB", "BET")),
 )
 PREDICTIONS = pd.DataFrame(
     {
@@ -29,6 +31,12 @@ PREDICTIONS = pd.DataFrame(
         "proba_BET": [0.9, 0.8, 0.7, 0.6],
     }
 )
+
+
+def made(predictions, sample=SAMPLE, n_train=10):
+    """The submission, each image decided to be its likeliest class."""
+    columns = [f"proba_{name}" for name in sample.answer.classes]
+    return make_submission(sample, predictions, predictions[columns].to_numpy().argmax(axis=1), n_train)
 
 
 @given(
@@ -49,21 +57,21 @@ def test_clipping_lifts_zeros():
 
 @pytest.mark.parametrize("columns", [("image", "BET", "image"), ("BET", "image", "image")])
 def test_a_class_may_be_called_image(tmp_path, columns):
-    sample = dataclasses.replace(SAMPLE, columns=columns)
-    predictions = PREDICTIONS.rename(columns={"proba_ALB": "proba_image"})
-    submission = make_submission(sample, predictions, ["BET", "image"])
-    write_submission(tmp_path / "a.csv", submission, sample, ["BET", "image"])
+    answer = Answer("probabilities", ("BET", "image"), ("BET", "image"))
+    sample = dataclasses.replace(SAMPLE, columns=columns, place=columns.index("image"), answer=answer)
+    submission = made(PREDICTIONS.rename(columns={"proba_ALB": "proba_image"}), sample)
+    write_submission(tmp_path / "a.csv", submission, sample)
     lines = (tmp_path / "a.csv").read_text().splitlines()
     assert lines[0] == ",".join(columns)
     assert lines[1] == ("b.jpg,0.8,0.2" if columns[0] == "image" else "0.8,b.jpg,0.2")
     with pytest.raises(FishError, match="no column 'image'"):
-        check_submission(submission.iloc[:, :2], NAMES, ["BET", "image"])
+        check_submission(submission.iloc[:, :2], sample)
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_predictions_are_joined_on_split_and_image(seed):
     shuffled = PREDICTIONS.sample(frac=1.0, random_state=seed)
-    submission = make_submission(SAMPLE, shuffled, CLASSES)
+    submission = made(shuffled)
     assert list(submission.columns) == ["BET", "image", "ALB"]
     assert list(submission["image"]) == NAMES
     assert list(submission["ALB"]) == [0.2, 0.3, 0.1]
@@ -74,7 +82,7 @@ def test_images_without_a_prediction_are_named():
     with pytest.raises(
         FishError, match=r"1 images of sample_submission\.csv have no prediction: test_stg2/a\.jpg"
     ):
-        make_submission(SAMPLE, PREDICTIONS.drop(index=2), CLASSES)
+        made(PREDICTIONS.drop(index=2))
 
 
 def valid():
@@ -82,9 +90,9 @@ def valid():
 
 
 def test_a_valid_submission_passes_in_any_order():
-    check_submission(valid(), NAMES, CLASSES)
-    check_submission(valid().iloc[::-1], NAMES, CLASSES)
-    check_submission(valid().astype({"ALB": str}), NAMES, CLASSES)
+    check_submission(valid(), SAMPLE)
+    check_submission(valid().iloc[::-1], SAMPLE)
+    check_submission(valid().astype({"ALB": str}), SAMPLE)
 
 
 def changed(row, column, value):
@@ -114,19 +122,19 @@ def changed(row, column, value):
 )
 def test_what_is_wrong_with_a_submission(submission, message):
     with pytest.raises(FishError, match=message):
-        check_submission(submission, NAMES, CLASSES)
+        check_submission(submission, SAMPLE)
 
 
 def test_rounding_is_no_error():
-    check_submission(changed(0, "BET", 0.8 + 5e-7), NAMES, CLASSES)
+    check_submission(changed(0, "BET", 0.8 + 5e-7), SAMPLE)
 
 
 def test_only_valid_submissions_are_written(tmp_path):
     path = tmp_path / "new" / "run.csv"
     with pytest.raises(FishError, match="is not valid"):
-        write_submission(path, changed(0, "ALB", 2.0), SAMPLE, CLASSES)
+        write_submission(path, changed(0, "ALB", 2.0), SAMPLE)
     assert not path.exists()
-    submission = make_submission(SAMPLE, PREDICTIONS, CLASSES)
-    write_submission(path, submission, SAMPLE, CLASSES)
+    submission = made(PREDICTIONS)
+    write_submission(path, submission, SAMPLE)
     pd.testing.assert_frame_equal(pd.read_csv(path), submission, check_dtype=False)
     assert [file.name for file in path.parent.iterdir()] == ["run.csv"]

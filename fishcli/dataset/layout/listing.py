@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -37,8 +37,12 @@ class Listing:
         return f", but {len(others):,} files of other kinds ({by_suffix(others)})" if others else ""
 
 
-def list_photos(split_dir: Path) -> Listing:
+def list_photos(split_dir: Path, folders: Sequence[Path] | None = None) -> Listing:
     """List a split's files; one warning counts those that are no photos by their suffix.
+
+    Args:
+        split_dir: the split's folder, below which ids are paths.
+        folders: where only these folders below it count, with what is in them: they.
 
     Raises:
         FishError: a photo's name that `check_names` refuses, or a pipe, socket or device of that name, which
@@ -46,8 +50,8 @@ def list_photos(split_dir: Path) -> Listing:
     """
     photos: dict[str, Path] = {}
     others = []
-    for name in _remote_files(split_dir) if is_remote(split_dir) else _files(split_dir):
-        if PurePosixPath(name).suffix.lower() not in IMAGE_SUFFIXES:
+    for name in files_below(split_dir) if folders is None else _below_some(split_dir, folders):
+        if not is_photo(name):
             others.append(name)
             continue
         image, path = tidy(name), split_dir / name
@@ -77,6 +81,22 @@ def by_suffix(names: Iterable[str]) -> str:
 def is_left_by_a_system(name: str) -> bool:
     """Whether a file or folder is hidden, or what a system leaves behind."""
     return name.startswith(".") or name.lower() in LEFT_BY_SYSTEMS
+
+
+def is_photo(name: str) -> bool:
+    """Whether a file is a photo by its name."""
+    return PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES
+
+
+def files_below(folder: Path) -> Iterator[str]:
+    """The files below a folder by their paths under it, but for those that systems leave behind."""
+    return _remote_files(folder) if is_remote(folder) else _files(folder)
+
+
+def _below_some(split_dir: Path, folders: Sequence[Path]) -> Iterator[str]:
+    for folder in folders:
+        start = folder.relative_to(split_dir)
+        yield from ((start / name).as_posix() for name in files_below(folder))
 
 
 def _files(split_dir: Path) -> Iterator[str]:

@@ -15,6 +15,7 @@ from fishcli.dataset.boxes import box_iou, target_boxes
 from fishcli.dataset.classes import fold_priors, labels_of, proba_columns
 from fishcli.dataset.groups import read_groups
 from fishcli.dataset.layout.images import load_train
+from fishcli.dataset.layout.pools import has_training
 from fishcli.features.store.store import FeatureStore
 from fishcli.options.reading import Reading
 from fishcli.options.train import RunConfig, split_stores
@@ -141,9 +142,9 @@ def read_raw_proba(run: Run, answers: Answers) -> np.ndarray | None:
 
 def _photos(run: Run, config: RunConfig) -> pd.DataFrame | None:
     """The competition's training images; None, with a warning, where they are not at hand."""
-    if not (config.data_dir / "train").is_dir():
+    if not has_training(config.data_dir, config.layout):
         warn(
-            f"there is no folder {config.data_dir / 'train'}: the report is written without photos, boxes "
+            f"{config.data_dir} holds no training photos: the report is written without photos, boxes "
             "and heatmaps. Name the competition's folder with --data-dir."
         )
         return None

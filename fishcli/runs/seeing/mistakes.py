@@ -6,6 +6,7 @@ import pandas as pd
 from fishcli.basics.errors import FishError
 from fishcli.basics.progress import say
 from fishcli.dataset.annotations import BOX_COLUMNS
+from fishcli.dataset.layout.pools import has_training
 from fishcli.options.train import RunConfig
 from fishcli.report.heatmaps import Boxes
 from fishcli.report.run_facts import Mistake
@@ -41,7 +42,7 @@ def surest_mistakes(answers: Answers) -> np.ndarray:
 
 def small_heatmaps(run: Run, config: RunConfig, images: list[str]) -> dict[str, bytes]:
     """A small JPEG of the map of each image's answer over its photo; none where the run can't be drawn."""
-    if not images or not (config.data_dir / "train").is_dir():
+    if not images or not has_training(config.data_dir, config.layout):
         return {}
     try:
         inputs = load_map_inputs(run, config)
