@@ -18,6 +18,7 @@ from fishcli.basics.progress import say, track
 from fishcli.dataset.annotations import read_boxes
 from fishcli.dataset.fields import read_fields
 from fishcli.dataset.layout.images import load_tests
+from fishcli.dataset.layout.pools import has_tests
 from fishcli.features.backbones.engines import EngineChoice, load_engine
 from fishcli.features.backbones.stored import reload_backbone
 from fishcli.features.store.again import line_for
@@ -111,7 +112,7 @@ def fish_or_background(
 
 def read_tests(config: AuditConfig, inputs: AuditInputs) -> dict[str, pd.DataFrame]:
     """The readable images of each test set, none where there are no photos."""
-    if inputs.images is None or not any(path.is_dir() for path in config.data_dir.glob("test*")):
+    if inputs.images is None or not has_tests(config.data_dir, config.layout):
         return {}
     return {
         split: images[images["problem"] == ""].reset_index(drop=True)

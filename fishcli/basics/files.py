@@ -104,10 +104,10 @@ def _naming(path: Path) -> Iterator[None]:
         raise FishError(f"{path} can't be read ({error.strerror or error}).") from None
 
 
-def write_csv(path: Path, table: Any) -> None:
+def write_csv(path: Path, table: Any, separator: str = ",") -> None:
     """Write a pandas table without its index, whole or not at all."""
     with whole_file(path) as partial:
-        table.to_csv(partial, index=False)
+        table.to_csv(partial, index=False, sep=separator)
 
 
 def tidy(text: str) -> str:
@@ -172,7 +172,7 @@ def read_cells(path: Path, required: Sequence[str] = ()) -> tuple[list[str], Any
     options: Any = {"header": None, "dtype": str, "keep_default_na": False, "skipinitialspace": True}
     with _naming(path):
         try:
-            cells = pd.read_csv(content(path), sep=_separator(path), **options)
+            cells = pd.read_csv(content(path), sep=separator_of(path), **options)
         except pd.errors.EmptyDataError:
             raise FishError(f"{path}, line 1: the file is empty; expected a header line.") from None
         except pd.errors.ParserError as error:
@@ -196,7 +196,7 @@ def read_cells(path: Path, required: Sequence[str] = ()) -> tuple[list[str], Any
     return header, table
 
 
-def _separator(path: Path) -> str:
+def separator_of(path: Path) -> str:
     """What the header of a CSV is separated by: a comma, else what spreadsheets write abroad."""
     lines = read_bytes(path, HEADER_BYTES).decode("utf-8-sig", errors="replace").lstrip().splitlines()
     header = lines[0] if lines else ""

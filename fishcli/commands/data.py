@@ -16,7 +16,7 @@ from fishcli.dataset.annotations import BOX_COLUMNS, read_boxes
 from fishcli.dataset.boxes import box_area
 from fishcli.dataset.groups import load_groups
 from fishcli.dataset.layout.competition import Competition
-from fishcli.dataset.layout.images import load_tests, load_train
+from fishcli.dataset.layout.images import load_tests_if_any, load_train
 from fishcli.dataset.photos.copies import copies_said
 from fishcli.dataset.photos.photo import UnreadableImageError, contained
 from fishcli.dataset.photos.thumbnails import read_hashes, read_small
@@ -50,8 +50,7 @@ def _load(config: PictureConfig) -> Competition:
     images = images.drop(columns="group", errors="ignore")
     if groups is not None:
         images = images.assign(group=groups.to_numpy())
-    has_tests = any(path.is_dir() for path in config.data_dir.glob("test*"))
-    tests = load_tests(config.data_dir, config.reading) if has_tests else {}
+    tests = load_tests_if_any(config.data_dir, config.reading)
     boxes = read_boxes(config.data_dir / "boxes", images, config.box_categories)
     decoded = {
         split: _decoded(table, split, config.reading) for split, table in {"train": images, **tests}.items()

@@ -4,7 +4,7 @@ import pandas as pd
 
 from fishcli.basics.errors import FishError, choose
 from fishcli.basics.progress import say
-from fishcli.dataset.layout.images import load_tests, load_train
+from fishcli.dataset.layout.images import load_tests, load_tests_if_any, load_train
 from fishcli.features.backbones.backbone import (
     BACKBONES,
     BackboneChoice,
@@ -73,11 +73,11 @@ def run(config: FeaturesConfig) -> str:
 
 def _load_splits(config: FeaturesConfig) -> dict[str, pd.DataFrame]:
     if config.splits is None:
-        tables = {"train": load_train(config.data_dir, config.reading)}
-        if any(path.is_dir() for path in config.data_dir.glob("test*")):
-            return {**tables, **load_tests(config.data_dir, config.reading)}
-        say(f"no test images: there is no folder {config.data_dir}/test*")
-        return tables
+        train = load_train(config.data_dir, config.reading)
+        tests = load_tests_if_any(config.data_dir, config.reading)
+        if not tests:
+            say(f"no test images: there is no folder {config.data_dir}/test*")
+        return {"train": train, **tests}
     names = [name.strip() for name in config.splits.split(",") if name.strip()]
     if not names:
         raise FishError("--splits is empty. Name splits such as train,test.")

@@ -12,7 +12,7 @@ from fishcli.dataset.annotations import read_boxes, read_points
 from fishcli.dataset.ends import ends_by_image
 from fishcli.dataset.folds import make_folds
 from fishcli.dataset.groups import load_groups
-from fishcli.dataset.layout.images import dataset_digest, load_tests, load_train
+from fishcli.dataset.layout.images import dataset_digest, load_tests_if_any, load_train
 from fishcli.features.upkeep import Upkeep, bring_up_to_date
 from fishcli.locating.fit import usual_epochs
 from fishcli.options.locate import LocateConfig
@@ -30,8 +30,7 @@ def run(config: LocateConfig) -> str:
     check_name(config.name)
     views = config.chosen_views
     train = load_train(config.data_dir, config.reading)
-    has_tests = any(path.is_dir() for path in config.data_dir.glob("test*"))
-    tests = load_tests(config.data_dir, config.reading) if has_tests else {}
+    tests = load_tests_if_any(config.data_dir, config.reading)
     boxes = read_boxes(config.data_dir / "boxes", train, config.box_categories)
     if boxes.empty:
         raise FishError(

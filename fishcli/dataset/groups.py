@@ -16,7 +16,7 @@ def load_groups(option: str, data_dir: Path, train: pd.DataFrame) -> pd.Series |
     """The group of each training image, or None where folds will be random.
 
     Args:
-        option: "auto" (groups.csv, else train.csv's group column, else none), "none", "size" (one group a
+        option: "auto" (groups.csv, else the group of `train`, else none), "none", "size" (one group a
             size_key), or the path of a CSV with the columns image and group.
         data_dir: the competition's folder.
         train: the table of `load_train`.
@@ -42,9 +42,8 @@ def load_groups(option: str, data_dir: Path, train: pd.DataFrame) -> pd.Series |
         say(f"groups from {data_dir / 'groups.csv'}")
         return _checked(read_groups(data_dir / "groups.csv", train), str(data_dir / "groups.csv"))
     if "group" in train:
-        say(f"groups from {data_dir / 'train.csv'}")
         groups = pd.Series(list(train["group"]), index=ids, name="group")
-        return _checked(groups, str(data_dir / "train.csv"))
+        return _checked(groups, f"the tables in {data_dir}")
     warn(
         "no groups, so folds are RANDOM and say nothing of unseen boats, cameras or videos: write "
         f"{data_dir / 'groups.csv'} (image,group), or try fishcli groups or --groups size"

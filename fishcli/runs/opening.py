@@ -13,6 +13,7 @@ from fishcli.basics.locks import alone
 from fishcli.basics.progress import say
 from fishcli.dataset.folds import make_folds
 from fishcli.dataset.layout.images import dataset_digest
+from fishcli.dataset.layout.layout import read_training
 from fishcli.heads.joined import name_of, parts_of
 from fishcli.options.command_lines import flag
 from fishcli.options.finetune import RunMaker
@@ -114,6 +115,7 @@ def _fresh_run(config: RunMaker, data: TrainData, run_dir: Path, folds: pd.DataF
         dataset=dataset_digest(data.train),
         targets=digest(folds.to_csv(index=False), data.boxes.tobytes(), *_teacher(config)),
         settings=settings_of(config, len(data.views) - len(config.chosen_views)),
+        layout=read_training(config.data_dir, config.layout).said,
     )
 
 

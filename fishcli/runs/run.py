@@ -41,6 +41,7 @@ class Run:
         dataset: the digest of the training images.
         targets: the digest of the folds, groups and boxes.
         settings: the options of train or finetune that change the result; the number of augmented copies.
+        layout: how the competition's folder was read, in lines.
     """
 
     run_dir: Path
@@ -49,6 +50,7 @@ class Run:
     dataset: str
     targets: str
     settings: dict[str, Any]
+    layout: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -80,7 +82,7 @@ class Run:
         fields = {field.name for field in dataclasses.fields(Run)}
         if (
             not isinstance(value, dict)
-            or set(value) != fields
+            or set(value) | {"layout"} != fields
             or not isinstance(value["settings"], dict)
             or not isinstance(value["class_names"], list)
             or not all(isinstance(each, str) for each in [*value["class_names"], value["store"]])
@@ -93,7 +95,8 @@ class Run:
                 else "it doesn't say which wrote it"
             )
             raise FishError(f"{path} is no run of this version of fishcli ({__version__}; {wrote}). {again}")
-        return Run(**{**value, "run_dir": run_dir, "settings": with_later(value["settings"])})
+        later = {"settings": with_later(value["settings"]), "layout": tuple(value.get("layout", ()))}
+        return Run(**{**value, **later, "run_dir": run_dir})
 
     @property
     def views(self) -> list[str]:

@@ -148,4 +148,4 @@ def _are_labels(answers: pd.DataFrame, sample: Sample) -> np.ndarray:
 def write_submission(path: Path, submission: pd.DataFrame, sample: Sample) -> None:
     """Validate a submission against its sample and write it."""
     check_submission(submission, sample)
-    write_csv(path, submission)
+    write_csv(path, submission, sample.separator)

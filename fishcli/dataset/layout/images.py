@@ -6,11 +6,11 @@ from pathlib import Path
 import pandas as pd
 
 from fishcli.basics.files import digest, tidy
-from fishcli.basics.progress import bar
+from fishcli.basics.progress import bar, note
 from fishcli.basics.remote import N_REQUESTS, Listed, is_remote, list_files
 from fishcli.dataset.classes import in_order
 from fishcli.dataset.layout.layout import read_training
-from fishcli.dataset.layout.pools import read_tests
+from fishcli.dataset.layout.pools import has_tests, read_tests
 from fishcli.dataset.layout.samples import look_at_samples
 from fishcli.dataset.photos.photo import read_header
 from fishcli.options.reading import USUAL, Reading
@@ -35,7 +35,8 @@ def load_train(data_dir: Path, reading: Reading = USUAL) -> pd.DataFrame:
         FishError: as `layout.read_training` does.
     """
     found = read_training(data_dir, reading.layout)
-    look_at_samples(data_dir, class_names_of(found.table), reading.layout)
+    wanted = look_at_samples(data_dir, class_names_of(found.table), reading.layout)
+    note(" · ".join([*found.said, *wanted]))
     table = _read_headers(
         found.train_dir, {image: found.photos[image] for image in found.table["image"]}, reading
     )
@@ -52,6 +53,11 @@ def load_tests(data_dir: Path, reading: Reading = USUAL) -> dict[str, pd.DataFra
         split: _read_headers(folder, listing.photos, reading)
         for split, (folder, listing) in read_tests(data_dir, reading.layout).items()
     }
+
+
+def load_tests_if_any(data_dir: Path, reading: Reading = USUAL) -> dict[str, pd.DataFrame]:
+    """What `load_tests` reads; nothing where nothing looks like test images."""
+    return load_tests(data_dir, reading) if has_tests(data_dir, reading.layout) else {}
 
 
 def class_names_of(train: pd.DataFrame) -> list[str]:

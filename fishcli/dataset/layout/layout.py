@@ -9,7 +9,7 @@ import pandas as pd
 from fishcli.basics.errors import FishError, examples
 from fishcli.basics.files import read_cells
 from fishcli.basics.once import once
-from fishcli.basics.progress import note, warn
+from fishcli.basics.progress import warn
 from fishcli.basics.remote import parse_path
 from fishcli.dataset.layout import own_table
 from fishcli.dataset.layout.class_folders import check_folders, classes_of
@@ -57,8 +57,6 @@ def read_training(data_dir: Path, options: LayoutOptions) -> Training:
             that helps.
     """
     found: Training = once(("training", str(data_dir), options), lambda: _read_training(data_dir, options))
-    for line in found.said:
-        note(line)
     return found
 
 
@@ -71,7 +69,8 @@ def _read_training(data_dir: Path, options: LayoutOptions) -> Training:
         known = own_table.read_own(own, train_dir, listing)
         warn_of_lookalikes(known["class_name"].unique(), str(own))
         line = f"labels from {own.name}: image and label ({known['class_name'].nunique():,} classes)"
-        return Training(train_dir, listing.photos, known, Labels(known, line), (line,))
+        said = [line, *_groups_said(data_dir, "groups: its column group" if "group" in known else None)]
+        return Training(train_dir, listing.photos, known, Labels(known, line), tuple(said))
     tables = list(tables_naming(training_tables(folders), NameIndex(listing.photos)))
     labels = _labels(data_dir, options, (train_dir, listing, folders), tables)
     table, said = labels.table, [labels.said]
@@ -79,7 +78,7 @@ def _read_training(data_dir: Path, options: LayoutOptions) -> Training:
     found = _groups(tables, labels, options)
     if found is not None:
         table = table.assign(group=list(found[0]))
-        said.append(found[1])
+    said += _groups_said(data_dir, None if found is None else found[1])
     return Training(train_dir, listing.photos, table, labels, tuple(said))
 
 
@@ -129,6 +128,11 @@ def _groups(tables: Sequence[Table], labels: Labels, options: LayoutOptions) -> 
         return named_groups(photos, tables, options.group_column)
     taken = () if labels.named is None else ((str(labels.named.path), name) for name in labels.columns)
     return find_groups(photos, tables, frozenset(taken))
+
+
+def _groups_said(data_dir: Path, found: str | None) -> list[str]:
+    """What is said of groups: nothing where groups.csv has them, which goes before all."""
+    return [] if (data_dir / "groups.csv").exists() else [found or "groups: none found"]
 
 
 def read_evidence(paths: Sequence[Path]) -> Evidence:

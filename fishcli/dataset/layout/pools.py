@@ -56,6 +56,16 @@ def _read_tests(data_dir: Path, options: LayoutOptions) -> dict[str, tuple[Path,
     )
 
 
+def has_tests(data_dir: Path, options: LayoutOptions) -> bool:
+    """Whether there are test photos, or a folder that should hold some."""
+    folders = find_folders(data_dir, options)
+    if folders.test or any(path.is_dir() for path in data_dir.glob("test*")):
+        return True
+    if folders.train or not folders.others:
+        return False
+    return bool(_asked(list(_pool(data_dir, folders)[1].photos), data_dir, folders, options))
+
+
 def training_photos(data_dir: Path, folders: Folders, options: LayoutOptions) -> tuple[Path, Listing]:
     """The folder that training ids are relative to, and the photos; where no folder is named after it, those
     in no other split's folder that no test table and no sample names."""

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from fishcli.basics.errors import FishError, examples
-from fishcli.basics.files import line_of, read_cells
-from fishcli.basics.progress import note, warn
+from fishcli.basics.files import line_of, read_cells, separator_of
+from fishcli.basics.progress import warn
 from fishcli.dataset.layout.answers import Answer, find_answer
 from fishcli.dataset.layout.folders import find_folders
 from fishcli.dataset.layout.labels import Labels
@@ -40,6 +40,7 @@ class Sample:
         names: the image names as the file spells and orders them.
         keys: the (split, image id) that each name means.
         answer: what it wants.
+        separator: what stands between its cells.
     """
 
     path: Path
@@ -49,6 +50,7 @@ class Sample:
     names: tuple[str, ...]
     keys: tuple[Key, ...]
     answer: Answer
+    separator: str = ","
 
 
 def load_samples(
@@ -84,23 +86,26 @@ def load_samples(
                 f"{path} has no line after its header. Add the test images' names, or move it away."
             )
         keys = known.keys(path, names, suffix := _suffix(path))
-        note(answer.said(path.name))
-        samples.append(Sample(path, suffix, tuple(header), place, tuple(names), tuple(keys), answer))
+        samples.append(
+            Sample(path, suffix, tuple(header), place, tuple(names), tuple(keys), answer, separator_of(path))
+        )
     return samples
 
 
-def look_at_samples(data_dir: Path, class_names: list[str], options: LayoutOptions) -> None:
-    """Say what the samples want, and warn where that can't be answered: before anything is computed."""
+def look_at_samples(data_dir: Path, class_names: list[str], options: LayoutOptions) -> list[str]:
+    """What the samples want, in lines; a warning, before anything is computed, where it can't be answered."""
     if not sample_paths(data_dir, options, find_folders(data_dir, options)):
-        return
+        return []
     try:
         tests = {
             split: pd.DataFrame({"image": list(listing.photos)})
             for split, (_, listing) in read_tests(data_dir, options).items()
         }
-        load_samples(data_dir, tests, class_names, options)
+        samples = load_samples(data_dir, tests, class_names, options)
     except FishError as error:
         warn(f"no submission could be written as it is: {error}")
+        return []
+    return [sample.answer.said(sample.path.name) for sample in samples]
 
 
 def _labels(data_dir: Path, options: LayoutOptions) -> Labels | None:

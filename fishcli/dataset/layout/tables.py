@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ OURS = frozenset({"groups.csv", "groups_found.csv", "images.csv"})
 """What fishcli reads or writes in a way of its own."""
 NAMED_SHARE = 0.9
 """A column names photos if it does in so many of its rows."""
+MOST_COLUMNS = 6
+"""A table of more columns explains no other's."""
 N_PROBED = 100
 """So many names tell whether a column may name photos at all."""
 
@@ -200,12 +202,29 @@ def _find(index: NameIndex, name: str) -> str:
 
 
 def tables_naming(paths: Sequence[Path], index: NameIndex) -> Iterator[Table]:
-    """The tables that name photos; files that hold no table are passed over."""
+    """The tables that name photos, explained by those that name none; files without a table are passed over."""
+    glossaries: list[pd.DataFrame] = []
+    found: list[Table] = []
     for path in paths:
         try:
             cells = read_table(path)
         except FishError:  # one of many files beside the photos; the one that is meant can be named by option
             continue
         table = named_by(path, cells, index)
-        if table is not None:
-            yield table
+        if table is None:
+            glossaries.append(cells)
+        else:
+            found.append(table)
+    for table in found:
+        yield replace(table, cells=_explained(table.cells, glossaries))
+
+
+def _explained(cells: pd.DataFrame, glossaries: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """A table with the columns of those that explain one of its own: a class's number, say, by its name."""
+    for glossary in glossaries:
+        for key in [name for name in glossary.columns if name in cells.columns]:
+            is_key = glossary[key].is_unique and set(cells[key]) <= set(glossary[key])
+            more = [name for name in glossary.columns if name not in cells.columns]
+            if is_key and more and len(glossary.columns) <= MOST_COLUMNS:
+                cells = cells.merge(glossary[[key, *more]], on=key, how="left", validate="many_to_one")
+    return cells

@@ -12,7 +12,7 @@ from fishcli.basics.progress import say, warn
 from fishcli.basics.remote import parse_path
 from fishcli.dataset.annotations import BOX_COLUMNS, POINT_COLUMNS
 from fishcli.dataset.detections import read_detections
-from fishcli.dataset.layout.images import load_tests, load_train
+from fishcli.dataset.layout.images import load_tests_if_any, load_train
 from fishcli.dataset.metadata import SURENESS
 from fishcli.features.photos.crops import REGION, Crop, region_along, region_around
 from fishcli.features.store.again import features_line
@@ -225,6 +225,5 @@ def _read(config: StoreConfig, source: Path) -> pd.DataFrame:
 
 def _photos(config: StoreConfig) -> dict[str, pd.DataFrame]:
     """The photos of all splits."""
-    has_tests = any(path.is_dir() for path in config.data_dir.glob("test*"))
     tables = {"train": load_train(config.data_dir, config.reading)}
-    return tables | (load_tests(config.data_dir, config.reading) if has_tests else {})
+    return tables | load_tests_if_any(config.data_dir, config.reading)
