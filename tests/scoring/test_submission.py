@@ -138,3 +138,78 @@ def test_only_valid_submissions_are_written(tmp_path):
     write_submission(path, submission, SAMPLE)
     pd.testing.assert_frame_equal(pd.read_csv(path), submission, check_dtype=False)
     assert [file.name for file in path.parent.iterdir()] == ["run.csv"]
+
+
+def answered(answer, rows, n_train=8):
+    """What is written for predictions `rows` (n, C) of photos 0.jpg, 1.jpg, ... in a form; validated."""
+    names = tuple(f"{row}" for row in range(len(rows)))
+    keys = tuple(("test", f"{name}.jpg") for name in names)
+    sample = Sample(Path("sample.csv"), "", ("id", *answer.columns), 0, names, keys, answer)
+    predictions = pd.DataFrame(rows, columns=[f"proba_{name}" for name in answer.classes])
+    predictions = predictions.assign(split="test", image=[key[1] for key in keys])
+    submission = made(predictions, sample, n_train)
+    check_submission(submission, sample)
+    return submission.drop(columns="id")
+
+
+FISH = ("ALB", "BET", "NoF")
+ROWS = np.array([[0.2, 0.5, 0.3], [0.1, 0.3, 0.6]])
+
+
+def test_a_label_is_the_decided_class_or_its_place():
+    assert list(answered(Answer("label", ("species",), FISH), ROWS)["species"]) == ["BET", "NoF"]
+    assert list(answered(Answer("label", ("label",), FISH, codes=True), ROWS)["label"]) == [1, 2]
+
+
+def test_the_probability_is_that_of_the_positive_class():
+    answer = Answer("probability", ("target",), ("0", "1"), positive="0")
+    assert list(answered(answer, np.array([[0.25, 0.75], [0.9, 0.1]]))["target"]) == [0.25, 0.9]
+
+
+def test_the_likeliest_come_first_in_one_cell_or_in_columns():
+    assert list(answered(Answer("top-k", ("Id",), FISH, k=2), ROWS)["Id"]) == ["BET NoF", "NoF BET"]
+    columns = answered(Answer("top-k", ("p1", "p2"), FISH, k=2), ROWS)
+    assert columns.to_numpy().tolist() == [["BET", "NoF"], ["NoF", "BET"]]
+
+
+def test_more_places_than_classes_leave_no_cell_empty():
+    columns = answered(Answer("top-k", ("p1", "p2", "p3", "p4"), FISH, k=4), ROWS)
+    assert columns.iloc[0].tolist() == ["BET", "NoF", "ALB", "ALB"]
+    assert answered(Answer("top-k", ("Id",), FISH, k=5), ROWS)["Id"][0] == "BET NoF ALB"
+
+
+def test_a_label_and_its_confidence():
+    assert list(answered(Answer("label+confidence", ("x",), FISH), ROWS)["x"]) == [
+        "BET 0.500000",
+        "NoF 0.600000",
+    ]
+    two = answered(Answer("label+confidence", ("label", "sure"), FISH), ROWS)
+    assert two.to_numpy().tolist() == [["BET", 0.5], ["NoF", 0.6]]
+
+
+def test_a_class_that_no_photo_shows_gets_its_smoothed_prior_and_rows_still_sum_to_1():
+    columns = answered(Answer("probabilities", ("UNK", *FISH), FISH), ROWS, n_train=8)
+    np.testing.assert_allclose(columns["UNK"], 0.5 / 10)
+    np.testing.assert_allclose(columns.sum(axis=1), 1)
+    np.testing.assert_allclose(columns["BET"], ROWS[:, 1] * 0.95)
+
+
+@pytest.mark.parametrize(
+    ("answer", "cells"),
+    [
+        (Answer("label", ("x",), FISH), ["BET", "SHARK"]),
+        (Answer("label", ("x",), FISH, codes=True), [0, 3]),
+        (Answer("top-k", ("x",), FISH, k=2), ["BET ALB", "BET SHARK"]),
+        (Answer("label+confidence", ("x",), FISH), ["BET 0.5", "SHARK 0.5"]),
+    ],
+)
+def test_labels_of_no_class_are_not_written(answer, cells):
+    sample = Sample(Path("s.csv"), "", ("id", "x"), 0, ("a", "b"), (("test", "a"), ("test", "b")), answer)
+    with pytest.raises(FishError, match="1 rows hold no class: b"):
+        check_submission(pd.DataFrame({"id": ["a", "b"], "x": cells}), sample)
+
+
+def test_cells_are_separated_as_the_samples_are(tmp_path):
+    sample = dataclasses.replace(SAMPLE, separator=";")
+    write_submission(tmp_path / "a.csv", made(PREDICTIONS, sample), sample)
+    assert (tmp_path / "a.csv").read_text().splitlines()[0] == "BET;image;ALB"

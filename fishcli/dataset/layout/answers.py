@@ -100,7 +100,10 @@ def _form(where: str, cells: pd.DataFrame, classes: tuple[str, ...], label: str)
         return _form_of_several(where, cells, classes)
     column = cells.iloc[:, 0][cells.iloc[:, 0] != ""]
     tokens = [cell.split() for cell in column]
-    if column.isin(classes).mean() >= KNOWN_SHARE or column.empty:
+    is_class = column.isin(classes)
+    if not is_class.all() and max(map(len, tokens)) > 1 and _are_ranked(tokens, classes):
+        return "top-k"
+    if column.empty or is_class.mean() >= KNOWN_SHARE:
         is_binary = set(classes) == {"0", "1"} and not column.empty
         return "probability" if is_binary else "label"
     is_number = column.map(_is_number)
@@ -110,8 +113,6 @@ def _form(where: str, cells: pd.DataFrame, classes: tuple[str, ...], label: str)
         [t[:1] for t in tokens], classes
     ):
         return "label+confidence"
-    if max(map(len, tokens)) > 1 and _known(tokens, classes):
-        return "top-k"
     if columns[0] == label:
         return "label"
     raise FishError(
@@ -173,6 +174,11 @@ def _known(tokens: Sequence[Sequence[str]], classes: Sequence[str]) -> bool:
     """Whether most of the words are classes."""
     found, known = [token for each in tokens for token in each if token], set(classes)
     return bool(found) and sum(token in known for token in found) >= KNOWN_SHARE * len(found)
+
+
+def _are_ranked(tokens: Sequence[Sequence[str]], classes: Sequence[str]) -> bool:
+    """Whether cells hold several classes each; a number behind one says how sure it is."""
+    return _known(tokens, classes) and not all(len(each) == 2 and _is_number(each[1]) for each in tokens)
 
 
 def _is_number(text: str) -> bool:

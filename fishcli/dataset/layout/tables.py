@@ -202,7 +202,7 @@ def _find(index: NameIndex, name: str) -> str:
 
 
 def tables_naming(paths: Sequence[Path], index: NameIndex) -> Iterator[Table]:
-    """The tables that name photos, explained by those that name none; files without a table are passed over."""
+    """The tables that name photos, explained by those that name none; other files are passed over."""
     glossaries: list[pd.DataFrame] = []
     found: list[Table] = []
     for path in paths:
