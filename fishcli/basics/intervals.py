@@ -1,6 +1,7 @@
-"""How far the difference between two models' losses may be chance: a paired bootstrap over groups."""
+"""How far a difference between two models' losses, or a score, may be chance: by whole groups."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,12 +9,13 @@ import numpy as np
 FEW_GROUPS = 20  # under so many groups the interval is still too narrow, see paired_interval
 N_RESAMPLES = 4000
 BATCH_VALUES = 2_000_000  # drawn numbers that are in memory at a time
+MOST_PARTS = 200  # of groups that are left out by turns; more groups share parts
 MANY_IMAGES = 10_000  # the mean of so many is normal: drawing them takes seconds and says the same
 
 
 @dataclass(frozen=True)
 class Interval:
-    """The two ends of a confidence interval in nats; NaN where it is unknown."""
+    """The two ends of a confidence interval; NaN where it is unknown."""
 
     low: float
     high: float
@@ -75,6 +77,41 @@ def paired_interval(
         rng=np.random.default_rng(seed),
     )
     return Interval(float(found.confidence_interval.low), float(found.confidence_interval.high))
+
+
+def score_interval(
+    score: Callable[[np.ndarray], float], groups: np.ndarray, confidence: float = 0.95
+) -> Interval:
+    """The interval of a score that is no mean over images, such as a kappa or an area under a curve.
+
+    Whole groups are left out by turns, and what the score then moves by tells its variance, groups weighing
+    as they are large (the delete-m jackknife, Busing, Meijer & van der Leeden 1999); the ends are Student's.
+
+    Args:
+        score: of the images that a (n,) bool array names.
+        groups: (n,) the group of each image.
+        confidence: the share of intervals that should hold the true score.
+
+    Returns:
+        The interval, in the score's unit; NaN where there is but one group, or where leaving one out leaves
+        the score undefined.
+    """
+    from scipy.stats import t
+
+    _, part = np.unique(groups, return_inverse=True)
+    n_groups = int(part.max()) + 1
+    if n_groups > MOST_PARTS:
+        part = (np.random.default_rng(0).permutation(n_groups) % MOST_PARTS)[part]
+    n_parts = int(part.max()) + 1
+    if n_parts < 2:
+        return Interval(math.nan, math.nan)
+    whole = score(np.ones(len(part), bool))
+    without = np.array([score(part != k) for k in range(n_parts)])
+    weight = len(part) / np.bincount(part)
+    pseudo = weight * whole - (weight - 1) * without
+    variance = ((pseudo - (pseudo / weight).sum()) ** 2 / (weight - 1)).mean()
+    half = float(t.ppf((1 + confidence) / 2, n_parts - 1) * math.sqrt(variance))
+    return Interval(whole - half, whole + half)
 
 
 def _units(difference: np.ndarray, groups: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:

@@ -1,10 +1,25 @@
-"""The competition's metric and what stands beside it."""
+"""Log loss, by which all is chosen, the metrics that competitions ask for, and what boxes are worth."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
+from fishcli.basics.errors import choose
 from fishcli.dataset.boxes import box_iou
 
 KAGGLE_EPS = 1e-15
+AUTO, LOG_LOSS = "auto", "log-loss"
+MAP_AT = re.compile(r"map@([1-9]\d*)")
+USUAL = {
+    "probabilities": LOG_LOSS,
+    "probability": "auc",
+    "label": "accuracy",
+    "top-k": "map@5",
+    "label+confidence": "micro-ap",
+}
+"""The metric that goes with a form of answer where nobody says which."""
 
 
 def log_losses(labels: np.ndarray, proba: np.ndarray) -> np.ndarray:
@@ -27,6 +42,135 @@ def log_loss(labels: np.ndarray, proba: np.ndarray) -> float:
 def accuracy(labels: np.ndarray, proba: np.ndarray) -> float:
     """The share of images whose most probable class is right."""
     return float((np.argmax(proba, axis=1) == labels).mean())
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A competition's metric.
+
+    Attributes:
+        name: as `--metric` takes it.
+        function: of the true labels (n,) int and the answers: labels (n,) int, or probabilities (n, C). NaN
+            where it is undefined.
+        of_labels: whether the answers are labels, so that there is something to decide.
+        higher_is_better: its direction.
+    """
+
+    name: str
+    function: Callable[[np.ndarray, np.ndarray], float]
+    of_labels: bool = False
+    higher_is_better: bool = True
+
+    def score(self, labels: np.ndarray, proba: np.ndarray, decided: np.ndarray | None = None) -> float:
+        """What probabilities (n, C) are worth, or the labels (n,) decided for: the most probable ones."""
+        if not self.of_labels:
+            return self.function(labels, proba)
+        return self.function(labels, proba.argmax(axis=1) if decided is None else decided)
+
+    def is_better(self, one: float, other: float) -> bool:
+        """Whether a value is better than another; a value that is undefined is not."""
+        return one > other if self.higher_is_better else one < other
+
+
+def right_share(labels: np.ndarray, decided: np.ndarray) -> float:
+    """The share of labels (n,) that are right."""
+    return float((decided == labels).mean())
+
+
+def balanced_accuracy(labels: np.ndarray, decided: np.ndarray) -> float:
+    """The mean recall of the classes that occur in `labels` (n,): each weighs the same."""
+    n_true, n_right = np.bincount(labels), np.bincount(labels[labels == decided], minlength=labels.max() + 1)
+    return float((n_right[n_true > 0] / n_true[n_true > 0]).mean())
+
+
+def macro_f1(labels: np.ndarray, decided: np.ndarray) -> float:
+    """The mean F1 of the classes that occur in `labels` (n,) or in `decided` (n,)."""
+    n_classes = int(max(labels.max(), decided.max())) + 1
+    n_named = np.bincount(labels, minlength=n_classes) + np.bincount(decided, minlength=n_classes)
+    n_right = np.bincount(labels[labels == decided], minlength=n_classes)
+    return float((2 * n_right[n_named > 0] / n_named[n_named > 0]).mean())
+
+
+def qwk(labels: np.ndarray, decided: np.ndarray) -> float:
+    """Cohen's kappa of grades (n,), disagreements weighed by their square (Cohen 1968).
+
+    1 less the mean squared difference by what it would be were the two independent; NaN where all are one.
+    """
+    by_chance = labels.var() + decided.var() + (labels.mean() - decided.mean()) ** 2
+    return float(1 - ((labels - decided) ** 2).mean() / by_chance) if by_chance > 0 else float("nan")
+
+
+def auc(labels: np.ndarray, proba: np.ndarray) -> float:
+    """The area under the ROC curve: of the second of two classes, else the mean of each against the rest.
+
+    NaN where a class of the C columns has no image, or all.
+    """
+    from scipy.stats import rankdata
+
+    n_images, n_classes = proba.shape
+    counts = np.bincount(labels, minlength=n_classes)
+    if (counts == 0).any() or n_classes == 1:
+        return float("nan")
+    areas = []
+    for k in [1] if n_classes == 2 else range(n_classes):
+        ranks = rankdata(proba[:, k])[labels == k].sum() - counts[k] * (counts[k] + 1) / 2
+        areas.append(ranks / (counts[k] * (n_images - counts[k])))
+    return float(np.mean(areas))
+
+
+def mean_precision_at(n_best: int) -> Callable[[np.ndarray, np.ndarray], float]:
+    """MAP@k for one true label an image: the mean of 1 / its rank among the `n_best` surest, else 0."""
+
+    def score(labels: np.ndarray, proba: np.ndarray) -> float:
+        true = proba[np.arange(len(labels)), labels][:, None]
+        is_before = np.arange(proba.shape[1]) < labels[:, None]
+        rank = 1 + (proba > true).sum(axis=1) + ((proba == true) & is_before).sum(axis=1)
+        return float(np.where(rank <= n_best, 1 / rank, 0.0).mean())
+
+    return score
+
+
+def micro_ap(labels: np.ndarray, proba: np.ndarray) -> float:
+    """Average precision of all images' most probable labels, ranked together by confidence.
+
+    Also called global average precision, GAP; by all images, so that a wrong label costs what none would.
+    """
+    from sklearn.metrics import average_precision_score
+
+    is_right = proba.argmax(axis=1) == labels
+    if not is_right.any():
+        return 0.0
+    return float(average_precision_score(is_right, proba.max(axis=1)) * is_right.mean())
+
+
+METRICS = {
+    each.name: each
+    for each in (
+        Metric(LOG_LOSS, log_loss, higher_is_better=False),
+        Metric("accuracy", right_share, of_labels=True),
+        Metric("balanced-accuracy", balanced_accuracy, of_labels=True),
+        Metric("macro-f1", macro_f1, of_labels=True),
+        Metric("auc", auc),
+        Metric("qwk", qwk, of_labels=True),
+        Metric("map@3", mean_precision_at(3)),
+        Metric("map@5", mean_precision_at(5)),
+        Metric("micro-ap", micro_ap),
+    )
+}
+"""By name; map@k for any k goes by `metric_named`."""
+
+
+def metric_named(name: str) -> Metric:
+    """The metric of that name; FishError where there is none."""
+    found = MAP_AT.fullmatch(name)
+    if found:
+        return Metric(name, mean_precision_at(int(found[1])))
+    return METRICS[choose(name, METRICS, "metric")]
+
+
+def usual_metric(answer: str) -> str:
+    """The name of the metric that goes with a form of answer, a key of USUAL, where nobody says which."""
+    return USUAL[answer]
 
 
 def explained(loss: float, prior_loss: float) -> float:

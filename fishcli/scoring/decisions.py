@@ -1,0 +1,174 @@
+"""From probabilities to the labels that a metric of labels rewards, by a rule found out of fold."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fishcli.scoring.metrics import Metric, macro_f1, qwk
+
+N_ROUNDS = 30
+"""Of the searches below, each of which starts with what the last one found."""
+LEAST_KAPPA = 0.05
+"""Cuts are not pulled together further: what a few rows say of answers that know nothing is chance."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A rule that makes labels of probabilities.
+
+    Attributes:
+        rule: "argmax"; "weighed", the class with the largest `gains` x probability - `costs`; "cuts", where
+            the expected grade lies between them, the classes being grades in their order.
+        gains, costs: of each class.
+        cuts: rising, one fewer than classes.
+    """
+
+    rule: str = "argmax"
+    gains: tuple[float, ...] = ()
+    costs: tuple[float, ...] = ()
+    cuts: tuple[float, ...] = ()
+
+    def decide(self, proba: np.ndarray) -> np.ndarray:
+        """The labels (n,) int for probabilities (n, C)."""
+        if self.rule == "cuts":
+            return np.searchsorted(self.cuts, expected_grade(proba), side="right")
+        if self.rule == "weighed":
+            return np.asarray((proba * self.gains - np.array(self.costs)).argmax(axis=1))
+        return np.asarray(proba.argmax(axis=1))
+
+    def to_dict(self) -> dict[str, Any]:
+        """As a JSON file holds it: the rule's name and its numbers."""
+        numbers = {name: list(getattr(self, name)) for name in ("gains", "costs", "cuts")}
+        return {"rule": self.rule, **{name: values for name, values in numbers.items() if values}}
+
+    @staticmethod
+    def from_dict(value: dict[str, Any]) -> "Decision":
+        """The reverse of `to_dict`; KeyError, TypeError or ValueError where that is no decision's."""
+        if value["rule"] not in SAID:
+            raise ValueError(f"rule {value['rule']!r}")
+        numbers = {
+            name: tuple(map(float, values))
+            for name in ("gains", "costs", "cuts")
+            if (values := value.get(name))
+        }
+        return Decision(value["rule"], **numbers)
+
+
+SAID = {
+    "argmax": "the most probable class",
+    "weighed": "the class with the largest gain x probability - cost",
+    "cuts": "cuts on the expected grade",
+}
+"""Rules in words."""
+
+
+def expected_grade(proba: np.ndarray) -> np.ndarray:
+    """The mean grade (n,) of probabilities (n, C), classes being grades from 0."""
+    return proba @ np.arange(proba.shape[1], dtype=np.float64)
+
+
+def nested_decision(
+    metric: Metric, labels: np.ndarray, proba: np.ndarray, fold: np.ndarray
+) -> tuple[np.ndarray, Decision]:
+    """Decide for out-of-fold predictions (n, C), each fold by the rule that is found on the other folds.
+
+    Where that is no better than taking the most probable class, that is the rule.
+
+    Args:
+        metric: what is to be good.
+        labels: (n,) int.
+        proba: (n, C), rows sum to 1, as sure as they are right.
+        fold: (n,) int.
+
+    Returns:
+        The labels (n,) decided for, and the rule for other images, found on all folds.
+    """
+    plain = proba.argmax(axis=1)
+    find = FINDERS.get(metric.name)
+    if find is None:
+        return plain, Decision()
+    decided = np.empty(len(labels), np.int64)
+    for k in np.unique(fold):
+        decided[fold == k] = find(labels[fold != k], proba[fold != k]).decide(proba[fold == k])
+    if metric.is_better(metric.function(labels, decided), metric.function(labels, plain)):
+        return decided, find(labels, proba)
+    return plain, Decision()
+
+
+def against_prior(labels: np.ndarray, proba: np.ndarray) -> Decision:
+    """For balanced accuracy: the class that is most probable in relation to how often it occurs.
+
+    A right answer counts 1 by the number of its class, so its expected gain is p / prior.
+    """
+    return _weighed(1 / _shares(labels, proba.shape[1]), np.zeros(proba.shape[1]))
+
+
+def for_macro_f1(labels: np.ndarray, proba: np.ndarray) -> Decision:
+    """For macro F1: each answer by what it adds, rare classes weighing more.
+
+    F1 of a class is 2 right / (named + true). One more answer of a class adds (2 p - F1) / (named + true) to
+    it, so the best answers have the largest of these. What is named depends on them in turn: the search goes
+    from one to the other and keeps the best (after Narasimhan et al. 2015, who so linearise ratios of
+    counts). Two numbers a class, all from sums over many rows, are hard to overfit.
+    """
+    n_classes = proba.shape[1]
+    n_true = np.bincount(labels, minlength=n_classes)
+    found = Decision()
+    decided = found.decide(proba)
+    best = macro_f1(labels, decided)
+    for turn in range(N_ROUNDS):
+        n_right = np.bincount(labels[labels == decided], minlength=n_classes)
+        counts = n_true + np.bincount(decided, minlength=n_classes) + 1.0
+        step = 2 / (turn + 2)
+        new = np.stack([2 / counts, 2 * n_right / counts**2])
+        gains, costs = new if turn == 0 else (1 - step) * np.stack([gains, costs]) + step * new
+        rule = _weighed(gains, costs)
+        decided = rule.decide(proba)
+        value = macro_f1(labels, decided)
+        if value > best:
+            best, found = value, rule
+    return found
+
+
+def for_qwk(labels: np.ndarray, proba: np.ndarray) -> Decision:
+    """For quadratic weighted kappa: cuts on the expected grade.
+
+    Kappa is 1 - N / D, the mean squared difference by what it would be by chance. The answer d of one image
+    with expected grade m moves it most where (1 - kappa) D' - N' is largest: at the whole number next to
+    mean + (m - mean) / kappa, which is to spread grades as a surer model would. So the cuts lie around the
+    mean, kappa apart; as kappa depends on them, they are found by turns. What grade is to be expected is a
+    straight line through the model's own, found by least squares: it may be too sure, or off. Three numbers
+    in all. Moving each cut by itself, as is often done, was no better on simulated grades, and worse where
+    rows are few.
+    """
+    grade = expected_grade(proba)
+    spread = grade.var()
+    slope = float(((grade - grade.mean()) * (labels - labels.mean())).mean() / spread) if spread > 0 else 0.0
+    if slope <= 0:
+        return Decision()
+    mean, halves = labels.mean(), np.arange(proba.shape[1] - 1) + 0.5
+    kappa = 0.5
+    for _ in range(N_ROUNDS):
+        cuts = grade.mean() + kappa * (halves - mean) / slope
+        value = qwk(labels, np.searchsorted(cuts, grade, side="right"))
+        kappa = float(np.clip(value, LEAST_KAPPA, 1.0)) if np.isfinite(value) else kappa
+    return Decision("cuts", cuts=tuple(cuts.tolist()))
+
+
+FINDERS: dict[str, Callable[[np.ndarray, np.ndarray], Decision]] = {
+    "balanced-accuracy": against_prior,
+    "macro-f1": for_macro_f1,
+    "qwk": for_qwk,
+}
+"""By metric, from labels (n,) and probabilities (n, C) to the rule; others have the most probable class."""
+
+
+def _shares(labels: np.ndarray, n_classes: int) -> np.ndarray:
+    return (np.bincount(labels, minlength=n_classes) + 0.5) / (len(labels) + 0.5 * n_classes)
+
+
+def _weighed(gains: np.ndarray, costs: np.ndarray) -> Decision:
+    """The rule of these gains and costs, the largest gain being 1."""
+    return Decision("weighed", tuple((gains / gains.max()).tolist()), tuple((costs / gains.max()).tolist()))
