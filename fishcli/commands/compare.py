@@ -17,6 +17,7 @@ from fishcli.options.train import CompareConfig, TrainConfig
 from fishcli.report.plots.comparison import write_comparison_plot
 from fishcli.runs.compare_grid import cell_of, grid_entries, kinds_of_crops, on_stores
 from fishcli.runs.compare_table import compare_cells, screen_table
+from fishcli.runs.deciding import asked_metric
 from fishcli.runs.opening import claimed_run, open_run
 from fishcli.runs.run import Run, check_name
 from fishcli.runs.stores import check_same_images, labels_of
@@ -29,6 +30,7 @@ from fishcli.runs.training.report import write_report
 def run(config: CompareConfig) -> str:
     """Train what is missing of the grid; returns the table and the paths of its CSV and plot."""
     check_name(config.name)
+    asked_metric(config.metric)  # before anything is read
     stores, entries = on_stores(config, grid_entries(config))
     data = {key: load_train_data(entry) for key, entry in {_data_of(each): each for each in entries}.items()}
     first = next(iter(data.values()))

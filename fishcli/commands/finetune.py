@@ -4,6 +4,7 @@ from fishcli.basics.progress import say
 from fishcli.dataset.classes import labels_of
 from fishcli.dataset.folds import warn_of_missing_classes
 from fishcli.options.finetune import FinetuneConfig
+from fishcli.runs.deciding import asked_metric
 from fishcli.runs.opening import claimed_run
 from fishcli.runs.run import check_name
 from fishcli.runs.training.fold_fits import missing_folds
@@ -17,6 +18,7 @@ from fishcli.tuning.interpolate import AUTO
 def run(config: FinetuneConfig) -> str:
     """Fine-tune a run, or go on with an interrupted one; returns its tables and its folder."""
     check_tuning(config)
+    asked_metric(config.metric)  # before anything is read
     if config.name is not None:
         check_name(config.name)
     data = load_tuning_data(config)

@@ -90,7 +90,7 @@ def gather(this_run: Run, config: ReportConfig) -> RunFacts:
         looked_lead=looked_lead,
         mistakes=describe_mistakes(answers, rows, heatmaps),
         settings={
-            flag(name): (str(value), value == usual[name])
+            flag(name): (str(value), value == usual.get(name))
             for name, value in this_run.settings.items()
             if name != "copies"
         },

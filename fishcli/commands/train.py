@@ -4,6 +4,7 @@ from fishcli.basics.progress import say
 from fishcli.dataset.folds import warn_of_missing_classes
 from fishcli.heads.choices import check_options, without_boxes
 from fishcli.options.train import TrainConfig
+from fishcli.runs.deciding import asked_metric
 from fishcli.runs.opening import claimed_run
 from fishcli.runs.run import check_name
 from fishcli.runs.training.fold_fits import missing_folds, train_folds
@@ -18,6 +19,7 @@ def run(config: TrainConfig) -> str:
     if config != asked:
         say("several stores are joined, so no box is learned (--boxes none)")
     check_options(config)
+    asked_metric(config.metric)  # before anything is read
     if config.name is not None:
         check_name(config.name)
     data = load_train_data(config)

@@ -18,6 +18,15 @@ Metadata = Annotated[
         "detection; several with +, or none."
     ),
 ]
+AUTO_METRIC = "auto"
+"""What `--metric` is where the form of the answer says which one."""
+MetricName = Annotated[
+    str,
+    Option(
+        help="Shown beside log loss, labels are decided for it: accuracy, balanced-accuracy, macro-f1, auc, "
+        "qwk, map@K, micro-ap, log-loss; auto: as the answer's form has it."
+    ),
+]
 BoxRule = Annotated[Literal["largest", "union", "none"], Option(help="An image's target among its boxes.")]
 
 
@@ -48,6 +57,7 @@ class FoldsConfig(RunConfig):
         Literal["temperature", "none"],
         Option(help="Make predictions as sure as they are right out of fold."),
     ] = "temperature"
+    metric: MetricName = AUTO_METRIC
     seed: Annotated[int, Option(help="Of folds, weights and draws.", min=0, max=1_000_000)] = 0
     memory_budget: Annotated[
         float,

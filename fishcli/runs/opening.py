@@ -22,7 +22,7 @@ from fishcli.runs.listing import CONFIG
 from fishcli.runs.locating.crops import check_folds
 from fishcli.runs.picking import is_of_localiser, list_runs, pick_run
 from fishcli.runs.run import METRICS, Run
-from fishcli.runs.settings import settings_of
+from fishcli.runs.settings import IF_ASKED, settings_of
 from fishcli.runs.training.inputs import TrainData
 
 
@@ -35,16 +35,19 @@ def claimed_run(config: RunMaker, data: TrainData) -> Iterator[tuple[Run, pd.Dat
             this_run, folds = open_run(config, data)  # anew: another process may have made it meanwhile
             if this_run.run_dir == wanted.run_dir:
                 if (this_run.run_dir / "config.json").exists():
-                    _keep_view_set(this_run)
+                    _keep_what_is_not_trained(this_run)
                     say(f"the run {this_run.name} exists with these settings; what it has is kept")
                 yield this_run, folds
                 return
         wanted = this_run
 
 
-def _keep_view_set(this_run: Run) -> None:
-    """Write down another --view-set of a run that was trained on the same views: it says which come next."""
-    if Run.open(this_run.run_dir).settings["view_set"] != this_run.settings["view_set"]:
+def _keep_what_is_not_trained(this_run: Run) -> None:
+    """Write down another --view-set or --metric of a run that was trained as now.
+
+    The one says which views come next, the other what it is measured by.
+    """
+    if Run.open(this_run.run_dir).settings != this_run.settings:
         write_json(this_run.run_dir / "config.json", this_run.to_json(), sealed=True)
 
 
@@ -180,7 +183,7 @@ def _difference(one: Run, other: Run) -> str:
     fields = [what for name, what in said.items() if ours[name] != theirs[name]]
     options = [name for name in one.settings if one.settings[name] != other.settings.get(name)]
     # What is trained are the views by name; the set only says which ones come next.
-    said_once = {"view_set"} | ({"view_names"} if "views" in options else set())
+    said_once = {"view_set", *IF_ASKED} | ({"view_names"} if "views" in options else set())
     words = {"copies": "augmented copies", "view_names": "views"}
     flags = [words.get(name, flag(name)) for name in options if name not in said_once]
     return ", ".join([*flags, *fields])

@@ -21,7 +21,7 @@ from fishcli.options.command_lines import advised
 from fishcli.options.finetune import FINETUNE
 from fishcli.options.train import RunConfig, TrainConfig
 from fishcli.runs.listing import LATER, has_views, with_later
-from fishcli.runs.settings import usual_settings
+from fishcli.runs.settings import IF_ASKED, usual_settings
 from fishcli.runs.train_lines import train_line
 
 METRICS = "metrics.json"
@@ -86,7 +86,7 @@ class Run:
             or not isinstance(value["settings"], dict)
             or not isinstance(value["class_names"], list)
             or not all(isinstance(each, str) for each in [*value["class_names"], value["store"]])
-            or set(value["settings"] | LATER) != set(usual_settings(value["settings"].get("head")))
+            or set(value["settings"] | LATER) - IF_ASKED != set(usual_settings(value["settings"].get("head")))
             or not has_views(value["settings"])
         ):
             wrote = (

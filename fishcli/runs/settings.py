@@ -5,7 +5,7 @@ from typing import Any
 
 from fishcli.options.finetune import FINETUNE, FinetuneConfig, RunMaker
 from fishcli.options.reading import Reading
-from fishcli.options.train import TrainConfig
+from fishcli.options.train import AUTO_METRIC, TrainConfig
 
 NOT_COMPARED = (
     *("data_dir", "features_dir", "models_dir", "name", "features", "memory_budget", "scheduler"),
@@ -13,11 +13,15 @@ NOT_COMPARED = (
     *(field.name for field in dataclasses.fields(Reading)),
 )
 """Where things lie and how they are held is no part of what a run is; its features are the store's matter."""
+IF_ASKED = {"metric"}
+"""Settings that a run names where they are asked for only. It is measured by them, not trained."""
 
 
 def settings_of(config: RunMaker, n_copies: int) -> dict[str, Any]:
     """What changes a run's result besides its store and its images; views are named, however chosen."""
     options = {name: value for name, value in dataclasses.asdict(config).items() if name not in NOT_COMPARED}
+    if options["metric"] == AUTO_METRIC:
+        del options["metric"]
     names = config.chosen_views
     shared = {"views": len(names), "view_names": ",".join(names)}
     if isinstance(config, FinetuneConfig):

@@ -117,14 +117,13 @@ def for_macro_f1(labels: np.ndarray, proba: np.ndarray) -> Decision:
     n_true = np.bincount(labels, minlength=n_classes)
     found = Decision()
     decided = found.decide(proba)
-    best = macro_f1(labels, decided)
+    best, numbers = macro_f1(labels, decided), np.zeros((2, n_classes))
     for turn in range(N_ROUNDS):
         n_right = np.bincount(labels[labels == decided], minlength=n_classes)
         counts = n_true + np.bincount(decided, minlength=n_classes) + 1.0
-        step = 2 / (turn + 2)
-        new = np.stack([2 / counts, 2 * n_right / counts**2])
-        gains, costs = new if turn == 0 else (1 - step) * np.stack([gains, costs]) + step * new
-        rule = _weighed(gains, costs)
+        step = 2 / (turn + 2)  # 1 at first: nothing stays of the zeros
+        numbers = (1 - step) * numbers + step * np.stack([2 / counts, 2 * n_right / counts**2])
+        rule = _weighed(*numbers)
         decided = rule.decide(proba)
         value = macro_f1(labels, decided)
         if value > best:
@@ -166,7 +165,8 @@ FINDERS: dict[str, Callable[[np.ndarray, np.ndarray], Decision]] = {
 
 
 def _shares(labels: np.ndarray, n_classes: int) -> np.ndarray:
-    return (np.bincount(labels, minlength=n_classes) + 0.5) / (len(labels) + 0.5 * n_classes)
+    """The share (C,) of each class, one image more of each (Laplace): what divides by it must be steady."""
+    return (np.bincount(labels, minlength=n_classes) + 1) / (len(labels) + n_classes)
 
 
 def _weighed(gains: np.ndarray, costs: np.ndarray) -> Decision:

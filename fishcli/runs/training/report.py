@@ -16,6 +16,15 @@ from fishcli.features.photos.crops import boxes_out_of_regions, seen_sizes
 from fishcli.features.photos.resizing import boxes_to_photo
 from fishcli.heads.joined import parts_of
 from fishcli.options.views import view_prefixes
+from fishcli.runs.deciding import (
+    METRIC,
+    Measured,
+    beside_loss,
+    figures_said,
+    measure,
+    metric_of_run,
+    undefined_said,
+)
 from fishcli.runs.run import METRICS, OOF_COLUMNS, Run, oof_name
 from fishcli.runs.training.inputs import TrainData
 from fishcli.scoring.calibration import find_temperature, nested_calibration
@@ -46,10 +55,15 @@ def write_report(this_run: Run, data: TrainData, folds: pd.DataFrame) -> str:
     )
     photo_boxes = _boxes_in_photo(data, boxes)
     by_views, calibrated = {}, {}
+    metric = metric_of_run(this_run) if n_classes > 1 else None
+    groups = None if data.groups is None else folds["group"].to_numpy()
     temperatures: dict[int, dict[int, float]] = {}
+    measured: dict[int, Measured] = {}
     for n in view_prefixes(n_views):
         averaged = proba[:n].mean(axis=0)
-        scores = {"raw_log_loss": log_loss(labels, averaged), "temperature": 1.0} if n_classes > 1 else {}
+        scores: dict[str, Any] = (
+            {"raw_log_loss": log_loss(labels, averaged), "temperature": 1.0} if n_classes > 1 else {}
+        )
         if this_run.settings["calibrate"] == "temperature" and n_classes > 1:
             nested, found = nested_calibration(labels, averaged, fold)
             if log_loss(labels, nested) < scores["raw_log_loss"]:  # else what folds need differs too much
@@ -57,6 +71,9 @@ def write_report(this_run: Run, data: TrainData, folds: pd.DataFrame) -> str:
                 averaged, temperatures[n] = nested, found
         calibrated[n] = averaged
         by_views[n] = {**truth.scores(averaged, photo_boxes[:n].mean(axis=0)), **scores}
+        if metric is not None:
+            measured[n] = measure(metric, labels, averaged, fold, truth.prior)
+            by_views[n][METRIC] = measured[n].all_figures(groups)
         oof = folds.assign(class_name=data.images["class_name"])[OOF_COLUMNS]
         columns = pd.DataFrame(averaged, columns=proba_columns(data.class_names))
         write_csv(this_run.run_dir / oof_name(n), pd.concat([oof, columns], axis=1))
@@ -69,6 +86,8 @@ def write_report(this_run: Run, data: TrainData, folds: pd.DataFrame) -> str:
         here = fold == k
         scores = truth.part(here).scores(calibrated[1][here], photo_boxes[0, here])
         by_fold.append({"fold": k, **scores, "temperature": temperatures.get(1, {}).get(k, 1.0)})
+        if measured:
+            by_fold[-1][METRIC] = measured[1].figures(here)
     kind = "random" if data.groups is None else "grouped"
     metrics = {
         "folds": kind,
@@ -130,10 +149,10 @@ def _tables(
 ) -> str:
     """The tables for the screen: a row a fold, a row a number of views, a sentence, the run's folder."""
     whole = by_views[1]
-    rows = pd.DataFrame([*by_fold, {"fold": "all", **whole}])
+    rows = pd.DataFrame([_flat(each) for each in [*by_fold, {"fold": "all", **whole}]])
     lines = [table_text(_with_headings(rows)), ""]
     if len(by_views) > 1:
-        views = pd.DataFrame([{"tta": n, **scores} for n, scores in by_views.items()])
+        views = pd.DataFrame([{"tta": n, **_flat(scores)} for n, scores in by_views.items()])
         lines += [table_text(_with_headings(views)), ""]
     if "log_loss" not in whole:
         return "\n".join([*lines, str(this_run.run_dir)])
@@ -149,6 +168,9 @@ def _tables(
             f"as sure as they are right: temperature {whole['temperature']:.2f}, each fold's found on the "
             f"others; without it {whole['raw_log_loss']:.4f}"
         )
+    if METRIC in whole:
+        lines.append(figures_said(whole[METRIC], kind))
+        lines += undefined_said([each[METRIC] for each in by_fold])
     if kind == "random":
         lines.append("random folds: on boats, cameras or videos not seen in training it may be far worse")
     best = min(by_views, key=lambda n: by_views[n]["log_loss"])
@@ -157,6 +179,12 @@ def _tables(
             f"out of fold, {best} test-time view{'s pay' if best > 1 else ' pays'} most: --tta {best}"
         )
     return "\n".join([*lines, str(this_run.run_dir)])
+
+
+def _flat(scores: dict[str, Any]) -> dict[str, Any]:
+    """Scores as a row of a table: the metric's figures in columns of their own."""
+    flat = {name: value for name, value in scores.items() if name != METRIC}
+    return {**flat, **beside_loss(scores[METRIC])} if METRIC in scores else flat
 
 
 def _with_headings(table: pd.DataFrame) -> pd.DataFrame:

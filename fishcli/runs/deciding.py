@@ -1,0 +1,170 @@
+"""The competition's metric of a run: what it is worth out of fold, and the labels that are decided for it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fishcli.basics.intervals import score_interval
+from fishcli.options.train import AUTO_METRIC
+from fishcli.runs.run import METRICS, Run
+from fishcli.scoring.decisions import SAID, Decision, nested_decision
+from fishcli.scoring.metrics import LOG_LOSS, Metric, metric_named, usual_metric
+
+METRIC = "metric"
+"""The key of a run's setting, and of what metrics.json has of it; absent where log loss is all there is."""
+
+
+def asked_metric(asked: str) -> Metric | None:
+    """The metric that `--metric` asks for beside log loss; None where that is log loss itself.
+
+    Raises:
+        FishError: there is none of that name.
+    """
+    name = usual_metric("probabilities") if asked == AUTO_METRIC else asked
+    return None if name == LOG_LOSS else metric_named(name)
+
+
+def metric_of_run(this_run: Run) -> Metric | None:
+    """The metric that a run is measured by beside log loss; None where there is none."""
+    return asked_metric(this_run.settings.get(METRIC, AUTO_METRIC))
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What out-of-fold predictions are worth by a metric.
+
+    Attributes:
+        metric: which one.
+        labels: (n,) int, the truth.
+        proba: (n, C) as they are answered.
+        decided: (n,) int, the labels decided for, each fold's by what the other folds know.
+        decision: how labels of other images are decided.
+        prior: (n, C) the class prior of each image's fold-training part.
+    """
+
+    metric: Metric
+    labels: np.ndarray
+    proba: np.ndarray
+    decided: np.ndarray
+    decision: Decision
+    prior: np.ndarray
+
+    def value(self, rows: np.ndarray) -> float:
+        """The metric of some rows, (n,) bool; NaN where it is undefined."""
+        return self.metric.score(self.labels[rows], self.proba[rows], self.decided[rows])
+
+    def figures(self, rows: np.ndarray) -> dict[str, Any]:
+        """The metric of some rows and what there is to beat, for a JSON file; None where undefined.
+
+        That is the most frequent class of the other folds, or their prior for a metric of probabilities; of a
+        ranking the mean prior, as else folds would be told apart by theirs.
+        """
+        prior = (
+            self.prior if self.metric.of_labels else np.tile(self.prior.mean(axis=0), (len(self.prior), 1))
+        )
+        return {
+            "name": self.metric.name,
+            "higher_is_better": self.metric.higher_is_better,
+            "value": _known(self.value(rows)),
+            "baseline": _known(self.metric.score(self.labels[rows], prior[rows])),
+            "baseline_of": "majority" if self.metric.of_labels else "prior",
+        }
+
+    def all_figures(self, groups: np.ndarray | None) -> dict[str, Any]:
+        """`figures` of all rows; with groups (n,) their interval, with labels how they are decided."""
+        figures = self.figures(np.ones(len(self.labels), bool))
+        if groups is not None:
+            interval = score_interval(self.value, groups)
+            figures |= {"low": _known(interval.low), "high": _known(interval.high)}
+        if self.metric.of_labels:
+            plain = self.metric.score(self.labels, self.proba)
+            figures |= {"argmax": _known(plain), "decision": self.decision.to_dict()}
+        return figures
+
+
+def measure(
+    metric: Metric, labels: np.ndarray, proba: np.ndarray, fold: np.ndarray, prior: np.ndarray
+) -> Measured:
+    """Measure out-of-fold predictions (n, C) by a metric, labels being decided fold by fold.
+
+    Args:
+        metric: which one.
+        labels: (n,) int.
+        proba: (n, C), rows sum to 1.
+        fold: (n,) int.
+        prior: (n, C) of `fold_priors`.
+    """
+    decided, decision = nested_decision(metric, labels, proba, fold)
+    return Measured(metric, labels, proba, decided, decision, prior)
+
+
+def decide(this_run: Run, proba: np.ndarray, n_views: int = 1) -> np.ndarray:
+    """The labels (n,) int of test images, for the metric that a run was made for.
+
+    Args:
+        this_run: it is complete.
+        proba: (n, C) as it predicts them with `n_views` views, calibrated.
+        n_views: the rule is that of as many views, or of as many as were measured.
+
+    Raises:
+        FishError: metrics.json is damaged.
+    """
+    return decision_of(this_run, n_views).decide(proba)
+
+
+def decision_of(this_run: Run, n_views: int) -> Decision:
+    """How a run decides for labels; the most probable class where its metric is none of labels."""
+    try:
+        by_views = this_run.read_metrics()["by_views"]
+        known = max((n for n in map(int, by_views) if n <= n_views), default=1)
+        kept = by_views[str(known)].get(METRIC, {}).get("decision")
+        return Decision() if kept is None else Decision.from_dict(kept)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise this_run.results_damaged(
+            this_run.run_dir / METRICS, f"{type(error).__name__} {error}."
+        ) from None
+
+
+def beside_loss(figures: dict[str, Any]) -> dict[str, float | None]:
+    """The columns that a metric's figures have in a table: its value, and what there is to beat."""
+    name = figures["name"]
+    return {name: figures["value"], f"{figures['baseline_of']}'s {name}": figures["baseline"]}
+
+
+def figures_said(figures: dict[str, Any], kind: str) -> str:
+    """A sentence on `Measured.all_figures`, the folds being of a kind."""
+    name, direction = figures["name"], "higher" if figures["higher_is_better"] else "lower"
+    said = (
+        f"out-of-fold {name} {_said(figures['value'])} ({kind} folds; {direction} is better; "
+        f"{figures['baseline_of']} {_said(figures['baseline'])}"
+    )
+    if figures.get("low") is not None:
+        said += f"; 95% over groups {_said(figures['low'])} to {_said(figures['high'])}"
+    said += ")"
+    if "argmax" not in figures:
+        return said
+    rule = figures["decision"]["rule"]
+    if rule == Decision().rule:
+        return f"{said}, of the most probable class"
+    return (
+        f"{said}, by {SAID[rule]}, each fold's found on the others; of the most probable class "
+        f"{_said(figures['argmax'])}"
+    )
+
+
+def undefined_said(by_fold: list[dict[str, Any]]) -> list[str]:
+    """A sentence on the folds in which a metric is undefined, where there are any."""
+    places = [str(k) for k, each in enumerate(by_fold) if each["value"] is None]
+    if not places:
+        return []
+    name = by_fold[0]["name"]
+    return [f"{name} is undefined in fold {', '.join(places)}, which lacks images of a class"]
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+def _said(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.4f}"
