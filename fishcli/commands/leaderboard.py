@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import io
+import itertools
 import json
 import re
 import textwrap
@@ -17,7 +18,9 @@ from fishcli.options.seeing import RunsConfig
 from fishcli.options.train import TrainConfig
 from fishcli.runs.listing import RunLine, find_runs, read_run
 
-NOT_WRITTEN = ("same_but_folds", "go_on")
+NOT_WRITTEN = {"same_but_folds", "go_on"}
+OF_METRIC = {"metric", "metric_value", "metric_baseline", "metric_baseline_of"}
+"""Written where a run was made for another metric than log loss."""
 OPTIONAL = (
     *("seconds", "views", "date", "boxes", "metadata", "mean box's (random)", "mean box's (grouped)"),
     *("box IoU (random)", "box IoU (grouped)", "backbone", "prior (random)", "prior (grouped)", "head"),
@@ -48,12 +51,13 @@ def run(config: RunsConfig) -> str:
     entries = sorted(pair_runs(complete), key=_sort_key(config.sort))
     others = [line for line in lines if line.status != "complete"]
     if config.json or config.csv:
+        left_out = NOT_WRITTEN | (set() if any(line.metric for line in lines) else OF_METRIC)
         rows = [
-            _as_row(line, entry)
+            _as_row(line, entry, left_out)
             for entry in entries
             for line in sorted(entry.values(), key=lambda x: x.folds or "")
         ]
-        rows += [_as_row(line, {}) for line in others]
+        rows += [_as_row(line, {}, left_out) for line in others]
         return json.dumps(rows, indent=2, allow_nan=False) if config.json else _csv(rows)
     parts = [_table(entries)] if entries else []
     return "\n\n".join([*parts, *([_others_text(others)] if others else [])])
@@ -101,13 +105,20 @@ def _table(entries: list[Entry]) -> str:
     """The table for the screen, as wide as the terminal allows, and what stands in all its rows below it."""
     kinds = [kind for kind in ("grouped", "random") if any(kind in entry for entry in entries)]
     n_data = len({line.dataset for entry in entries for line in entry.values()})
-    rows = [_row(entry, kinds) for entry in entries]
+    metrics = {
+        line.metric: str(line.metric_baseline_of)
+        for entry in entries
+        for line in entry.values()
+        if line.metric is not None
+    }
+    rows = [_row(entry, kinds, metrics) for entry in entries]
+    baselines = {*BASELINES, *(_baseline(*each, kind) for each in metrics.items() for kind in kinds)}
     shown = {name for name in rows[0] if any(row[name] is not None for row in rows)}
     if n_data == 1:
         shown.discard("data")
     same = {}
-    for name in SAME if len(rows) > 1 else ():
-        values = {row.get(name) for row in rows} - ({None} if name in BASELINES else set())
+    for name in (*SAME, *sorted(baselines - set(SAME))) if len(rows) > 1 else ():
+        values = {row.get(name) for row in rows} - ({None} if name in baselines else set())
         if name in shown and len(values) == 1:
             same[name] = values.pop()
             shown.discard(name)
@@ -124,6 +135,8 @@ def _table(entries: list[Entry]) -> str:
         f"log loss and IoU out of fold, on {' and '.join(kinds)} folds, of the plain photo; prior: the class "
         "prior's loss"
     )
+    if metrics:
+        notes.append(f"{', '.join(metrics)}: out of fold, higher is better, beside one answer to all images")
     if any(len(entry) > 1 for entry in entries):
         notes.append("{a,b}: two runs that differ only by their folds, a's grouped, b's random")
     if n_data > 1:
@@ -137,13 +150,25 @@ def _table(entries: list[Entry]) -> str:
     return "\n".join([table_text(rows, width), "", *notes])
 
 
-def _row(entry: Entry, kinds: list[str]) -> dict[str, object]:
+def _baseline(metric: str, of: str, kind: str) -> str:
+    """The column of what there is to beat by a metric."""
+    return f"{of}'s {metric} ({kind})"
+
+
+def _row(entry: Entry, kinds: list[str], metrics: dict[str, str]) -> dict[str, object]:
+    """A line's cells; `metrics` are those of all lines, and whose figure is to be beaten by each."""
     first = _first(entry)
     row: dict[str, object] = {"run": _name(entry)}
     for kind in kinds:
         line = entry.get(kind)
         row[kind] = None if line is None else line.log_loss
         row[f"prior ({kind})"] = None if line is None else line.prior_log_loss
+    for (name, of), kind in itertools.product(metrics.items(), kinds):
+        line = entry.get(kind)
+        if line is not None and line.metric != name:
+            line = None
+        row[f"{name} ({kind})"] = None if line is None else line.metric_value
+        row[_baseline(name, of, kind)] = None if line is None else line.metric_baseline
     for kind in kinds:
         row[f"box IoU ({kind})"] = entry[kind].box_iou if kind in entry else None
         row[f"mean box's ({kind})"] = entry[kind].mean_box_iou if kind in entry else None
@@ -185,9 +210,9 @@ def _name(entry: Entry) -> str:
     return f"{one[:head]}{{{middles}}}{one[len(one) - tail :]}"
 
 
-def _as_row(line: RunLine, entry: Entry) -> dict[str, Any]:
+def _as_row(line: RunLine, entry: Entry, left_out: set[str]) -> dict[str, Any]:
     """A run with all that is known of it, and the name of the run that it is paired with."""
-    values = {key: value for key, value in dataclasses.asdict(line).items() if key not in NOT_WRITTEN}
+    values = {key: value for key, value in dataclasses.asdict(line).items() if key not in left_out}
     pair = next((other.name for other in entry.values() if other is not line), None)
     return {**values, "paired_with": pair}
 

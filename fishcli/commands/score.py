@@ -1,4 +1,4 @@
-"""`fishcli score`: the competition's log loss of submissions, offline."""
+"""`fishcli score`: the competition's metrics of submissions, offline."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -11,13 +11,17 @@ from fishcli.basics.errors import FishError, examples
 from fishcli.basics.files import as_numbers, read_cells, read_csv
 from fishcli.basics.progress import say
 from fishcli.basics.tables import table_text
-from fishcli.dataset.classes import labels_of, smoothed_prior
+from fishcli.dataset.classes import in_order, labels_of, smoothed_prior
 from fishcli.dataset.layout.layout import read_training
 from fishcli.dataset.layout.pools import has_training
 from fishcli.dataset.layout.tables import id_place
 from fishcli.dataset.names import NameIndex
 from fishcli.options.predict import ScoreConfig
-from fishcli.scoring.metrics import accuracy, log_loss
+from fishcli.options.train import AUTO_METRIC
+from fishcli.scoring.metrics import LOG_LOSS, Metric, log_loss, metric_named, right_share, usual_metric
+
+LABEL = "label"
+"""The column of a submission that names classes, beside "image" alone."""
 
 
 @dataclass(frozen=True)
@@ -26,17 +30,19 @@ class _Answers:
 
     Attributes:
         path: the submission.
-        class_names: its columns, in their order.
         rows: (n rows) `image`, `class_name` and perhaps `stage` and `group`, of the solution.
-        labels: (n,) the place of each true class in the columns' order.
-        proba: (n, C).
+        class_names: the classes in order; of one of probabilities its columns, in theirs.
+        labels: (n,) the place of each true class in that order.
+        proba: (n, C); None where it answers labels.
+        decided: (n,) the label that it answers, or finds most probable.
     """
 
     path: Path
-    class_names: list[str]
     rows: pd.DataFrame
+    class_names: list[str]
     labels: np.ndarray
-    proba: np.ndarray
+    proba: np.ndarray | None
+    decided: np.ndarray
 
 
 def run(config: ScoreConfig) -> str:
@@ -45,6 +51,8 @@ def run(config: ScoreConfig) -> str:
     Of one submission: all images, then each stage and group that the solution knows. Of several: a line each,
     or one for each stage that it answers, stage by stage.
     """
+    if config.metric != AUTO_METRIC:
+        metric_named(config.metric)
     solution = read_csv(config.solution, ["image", "class_name"], ["image", "class_name", "stage", "group"])
     answers = [_read((path, config.solution), solution) for path in config.submissions]
     known = _training_classes(config)
@@ -53,9 +61,11 @@ def run(config: ScoreConfig) -> str:
         everything = {"all": np.ones(len(each.rows), bool)}
         stages, groups = _parts(each, "stage"), _parts(each, "group")
         parts = {**everything, **stages, **groups} if len(answers) == 1 else stages or everything
-        prior = _prior(each, known)
+        prior, metric = _prior(each, known), _metric(each, config.metric)
         name = {} if len(answers) == 1 else {"submission": each.path.stem}
-        table += [{"part": part, **name, **_scores(each, prior, here)} for part, here in parts.items()]
+        table += [
+            {"part": part, **name, **_scores(each, prior, here, metric)} for part, here in parts.items()
+        ]
     if len(answers) > 1:
         table.sort(key=lambda row: str(row["part"]))
     return table_text(pd.DataFrame(table))
@@ -68,14 +78,39 @@ def _parts(answers: _Answers, column: str) -> dict[str, np.ndarray]:
     return {f"{column} {value}": (rows[column] == value).to_numpy() for value in values}
 
 
-def _scores(answers: _Answers, prior: np.ndarray, here: np.ndarray) -> dict[str, object]:
-    labels, proba = answers.labels[here], answers.proba[here]
-    return {
-        "images": len(labels),
-        "log loss": log_loss(labels, proba),
-        "prior": log_loss(labels, np.tile(prior, (len(labels), 1))),
-        "accuracy": accuracy(labels, proba),
-    }
+def _metric(answers: _Answers, asked: str) -> Metric:
+    """The metric that is asked for, or that goes with the form of the answers.
+
+    Raises:
+        FishError: it is one of probabilities, and the submission has none.
+    """
+    form = "probabilities" if answers.proba is not None else "label"
+    metric = metric_named(usual_metric(form) if asked == AUTO_METRIC else asked)
+    if answers.proba is None and not metric.of_labels:
+        raise FishError(
+            f"{answers.path} answers labels, of which --metric {metric.name} says nothing: it takes "
+            "probabilities. Leave --metric out, or score a submission with a column a class."
+        )
+    return metric
+
+
+def _scores(answers: _Answers, prior: np.ndarray, here: np.ndarray, metric: Metric) -> dict[str, object]:
+    """The figures of the rows `here`, (n,) bool, each beside that of the prior (C,), or of its top class."""
+    labels, decided = answers.labels[here], answers.decided[here]
+    same = np.tile(prior, (len(labels), 1))
+    proba = None if answers.proba is None else answers.proba[here]
+    scores: dict[str, object] = {"images": len(labels)}
+    if proba is not None:
+        scores |= {"log loss": log_loss(labels, proba), "prior": log_loss(labels, same)}
+    scores["accuracy"] = right_share(labels, decided)
+    if metric.of_labels:
+        grade = labels_of(answers.class_names, in_order(answers.class_names))  # columns come in any order
+        values = [metric.function(grade[labels], grade[each]) for each in (decided, same.argmax(axis=1))]
+        return {**scores, metric.name: values[0], f"majority's {metric.name}": values[1]}
+    if proba is not None and metric.name != LOG_LOSS:
+        values = [metric.function(labels, each) for each in (proba, same)]
+        return {**scores, metric.name: values[0], f"prior's {metric.name}": values[1]}
+    return scores
 
 
 def _read(paths: tuple[Path, Path], solution: pd.DataFrame) -> _Answers:
@@ -89,6 +124,8 @@ def _read(paths: tuple[Path, Path], solution: pd.DataFrame) -> _Answers:
     place = id_place(header)
     names, answers = cells[place].rename("image"), cells.drop(columns=place)
     class_names = [name for i, name in enumerate(header) if i != place]
+    if class_names == [LABEL] and LABEL not in set(solution["class_name"]):
+        return _labels(paths, names, answers.iloc[:, 0], solution)
     twice = [name for name, n in Counter(class_names).items() if n > 1]
     if twice:
         raise FishError(f"{path}, line 1: two columns are called {examples(twice)}. Rename one.")
@@ -103,7 +140,22 @@ def _read(paths: tuple[Path, Path], solution: pd.DataFrame) -> _Answers:
             f"{path}: {len(bad):,} rows hold no probabilities (no number, "
             f"negative, or all zero): {examples(bad)}."
         )
-    return _Answers(path, class_names, rows, labels_of(rows["class_name"], class_names), proba)
+    labels = labels_of(rows["class_name"], class_names)
+    return _Answers(path, rows, class_names, labels, proba, proba.argmax(axis=1))
+
+
+def _labels(
+    paths: tuple[Path, Path], names: pd.Series, answers: pd.Series, solution: pd.DataFrame
+) -> _Answers:
+    """A submission of one label an image, joined to the solution as `_read` does."""
+    rows, answered = _join(paths, names, solution)
+    decided = answers.iloc[answered]
+    empty = list(rows["image"][(decided == "").to_numpy()])
+    if empty:
+        raise FishError(f"{paths[0]}: {len(empty):,} rows have no label: {examples(empty)}.")
+    class_names = in_order({*solution["class_name"], *decided})
+    labels, found = (labels_of(each, class_names) for each in (rows["class_name"], decided))
+    return _Answers(paths[0], rows, class_names, labels, None, found)
 
 
 def _join(
@@ -152,9 +204,11 @@ def _prior(answers: _Answers, known: pd.Series | None) -> np.ndarray:
         FishError: the submission's columns are not the classes of the training images.
     """
     names = answers.class_names
-    if known is None:
+    if known is not None and answers.proba is None:
+        known = known[known.isin(names)]  # those that nobody answers are never the right ones
+    if known is None or known.empty:
         return smoothed_prior(np.bincount(answers.labels, minlength=len(names)))
-    if set(known) != set(names):
+    if answers.proba is not None and set(known) != set(names):
         raise FishError(
             f"{answers.path}: its columns are not the classes of the training images: "
             f"missing {examples(set(known) - set(names)) or 'none'}, "

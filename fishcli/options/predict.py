@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from typer import Argument, Option
 
 from fishcli.options.data import DataConfig
-from fishcli.options.train import RunConfig
+from fishcli.options.train import AUTO_METRIC, MetricName, RunConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +47,8 @@ class EnsembleConfig(SubmissionConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class ScoreConfig(DataConfig):
-    """The multiclass log loss of submissions, offline: one by stage and group, or several side by side."""
+    """The metrics of submissions, offline: one by stage and group, or several side by side."""
 
     submissions: Annotated[list[Path], Argument(metavar="SUBMISSION ...", help="Submission CSVs.")]
     solution: Annotated[Path, Option(help="CSV with image, class_name and perhaps stage and group.")]
+    metric: MetricName = AUTO_METRIC

@@ -13,8 +13,9 @@ from fishcli.basics.tables import table_text
 from fishcli.dataset.classes import labels_of, proba_columns
 from fishcli.options.train import CompareConfig
 from fishcli.options.views import view_prefixes
+from fishcli.runs.deciding import METRIC, asked_metric, beside_loss
 from fishcli.runs.run import Run
-from fishcli.scoring.metrics import log_losses
+from fishcli.scoring.metrics import Metric, log_losses
 
 CELL = ["features", "head", "metadata", "boxes"]
 
@@ -30,7 +31,8 @@ def compare_cells(kinds: list[str], runs: list[list[Run]], groups: pd.Series | N
     Returns:
         `features`, `head`, `metadata`, `boxes`, `folds`, `log_loss`, `prior_log_loss`, `difference`, `low`,
         `high`, `within_noise`, `box_iou` and the constant mean box's `mean_box_iou`, `seconds_a_fold`,
-        `parameters`; each kind of folds from best to worst.
+        `parameters`, and, made for another metric than log loss, that and what there is to beat; each kind of
+        folds from best to worst.
     """
     rows, losses = [], []
     for kind, members in zip(kinds, runs, strict=True):
@@ -68,6 +70,8 @@ def _describe(kind: str, members: list[Run], losses: pd.Series) -> dict[str, obj
     settings = members[0].settings
     metrics = [read_json(each.run_dir / "metrics.json") for each in members]
     folds = [read_json(each.fold_path(k, ".json")) for each in members for k in range(settings["folds"])]
+    views = str(view_prefixes(settings["views"])[-1])
+    found = [beside_loss(each["by_views"][views][METRIC]) for each in metrics if METRIC in each]
     boxes = pd.DataFrame(metrics).reindex(columns=["box_iou", "mean_box_iou"]).mean()
     return {
         **{name: members[0].store if name == "features" else settings[name] for name in CELL},
@@ -82,6 +86,11 @@ def _describe(kind: str, members: list[Run], losses: pd.Series) -> dict[str, obj
         "mean_box_iou": boxes["mean_box_iou"],
         "seconds_a_fold": np.mean([each["seconds"] for each in folds]),
         "parameters": max(each["n_parameters"] for each in folds),
+        **(
+            {name: np.array([each[name] for each in found], np.float64).mean() for name in found[0]}
+            if found
+            else {}
+        ),
     }
 
 
@@ -90,15 +99,17 @@ def screen_table(table: pd.DataFrame, config: CompareConfig) -> str:
 
     `table` is that of `compare_cells`, its features under short labels.
     """
-    kinds = list(dict.fromkeys(table["folds"]))
+    kinds, metric = list(dict.fromkeys(table["folds"])), asked_metric(config.metric)
     shown = [name for name in CELL if name == "head" or len(set(table[name])) > 1]
     rows = []
     for cell, part in table.groupby(CELL, sort=False):
         row: dict[str, object] = dict(zip(CELL, cell, strict=True))
         row = {name: row[name] for name in shown}
-        for found in part.itertuples(index=False):
+        for found, value in zip(part.itertuples(index=False), _column(part, metric), strict=True):
             row[str(found.folds)] = found.log_loss
             row[f"{found.folds} - best"] = _against_best(found)
+            if metric is not None:
+                row[f"{metric.name} ({found.folds})"] = value
         first = part.iloc[0]
         row[f"box IoU ({first['folds']})"], row["mean box's"] = first["box_iou"], first["mean_box_iou"]
         row["s/fold"] = f"{part['seconds_a_fold'].mean():.1f}"
@@ -108,6 +119,13 @@ def screen_table(table: pd.DataFrame, config: CompareConfig) -> str:
     for kind in kinds:
         prior = table.loc[table["folds"] == kind, "prior_log_loss"].iloc[0]
         lines.append(f"{kind} folds: out-of-fold log loss; the class prior's is {prior:.4f}")
+        if metric is not None:
+            first = table[table["folds"] == kind].iloc[0]
+            against = [
+                f"{name} {first[name]:.4f}" for name in map(str, table) if name.endswith(f"'s {metric.name}")
+            ]
+            direction = "higher" if metric.higher_is_better else "lower"
+            lines.append(f"{kind} folds: out-of-fold {metric.name}, {direction} is better; {against[0]}")
     views = view_prefixes(config.views)[-1]
     lines.append(
         f"{config.folds} folds, {_count(config.repeats, 'fold seed')}, {_count(config.seeds, 'head')} a "
@@ -123,6 +141,10 @@ def screen_table(table: pd.DataFrame, config: CompareConfig) -> str:
         else f"{kinds[0]} folds: nothing here is better than the class prior"
     )
     return "\n".join([*lines, ""])
+
+
+def _column(part: pd.DataFrame, metric: Metric | None) -> list[float]:
+    return [math.nan] * len(part) if metric is None else part[metric.name].tolist()
 
 
 def _against_best(found: Any) -> str:

@@ -76,7 +76,8 @@ class Measured:
         figures = self.figures(np.ones(len(self.labels), bool))
         if groups is not None:
             interval = score_interval(self.value, groups)
-            figures |= {"low": _known(interval.low), "high": _known(interval.high)}
+            ends = np.clip([interval.low, interval.high], self.metric.least, 1.0)
+            figures |= {name: _known(end) for name, end in zip(("low", "high"), ends, strict=True)}
         if self.metric.of_labels:
             plain = self.metric.score(self.labels, self.proba)
             figures |= {"argmax": _known(plain), "decision": self.decision.to_dict()}

@@ -56,6 +56,10 @@ class RunLine:
         log_loss: out of fold, of the plain photo; None where there is one class only.
         prior_log_loss: the class prior's on the same folds.
         accuracy: out of fold.
+        metric: the name of the metric that it was made for; None where that is log loss.
+        metric_value: out of fold; None where it is undefined.
+        metric_baseline: the same answer's for all images, on the same folds.
+        metric_baseline_of: which answer that is, "majority" or "prior".
         box_iou: out of fold, mean.
         mean_box_iou: that of the constant mean box.
         best_views: how many test-time views have the lowest out-of-fold log loss.
@@ -83,6 +87,10 @@ class RunLine:
     log_loss: float | None = None
     prior_log_loss: float | None = None
     accuracy: float | None = None
+    metric: str | None = None
+    metric_value: float | None = None
+    metric_baseline: float | None = None
+    metric_baseline_of: str | None = None
     box_iou: float | None = None
     mean_box_iou: float | None = None
     best_views: int | None = None
@@ -155,7 +163,7 @@ def _read(run_dir: Path, name: str) -> RunLine:
     if is_localiser(config):
         return _read_localiser(run_dir, name, config)
     settings, store = with_later(config["settings"]), str(config["store"])
-    common = {each: value for each, value in settings.items() if each != "groups"}
+    common = {each: value for each, value in settings.items() if each not in ("groups", "metric")}
     known: dict[str, Any] = {
         **{each: str(settings[each]) for each in ("head", "metadata", "boxes")},
         "backbone": "+".join(dict.fromkeys(each.rsplit("-", 2)[0] for each in store.split("+"))),
@@ -175,6 +183,10 @@ def _read(run_dir: Path, name: str) -> RunLine:
     kept = [read_json(run_dir / f"fold_{k}.json") for k in range(known["n_folds"])]
     names = ("log_loss", "prior_log_loss", "accuracy", "box_iou", "mean_box_iou")
     numbers: dict[str, Any] = {each: _number(metrics, each) for each in names}
+    if "metric" in metrics:
+        found = metrics["metric"]
+        numbers |= {f"metric_{each}": _number(found, each) for each in ("value", "baseline")}
+        known |= {"metric": str(found["name"]), "metric_baseline_of": str(found["baseline_of"])}
     by_views = {int(n): _number(scores, "log_loss") for n, scores in metrics["by_views"].items()}
     losses = {n: loss for n, loss in by_views.items() if loss is not None}
     best = min(losses, key=lambda n: losses[n]) if losses else None

@@ -54,12 +54,14 @@ class Metric:
             where it is undefined.
         of_labels: whether the answers are labels, so that there is something to decide.
         higher_is_better: its direction.
+        least: the lowest value there is; of those of which more is better, 1 is the highest.
     """
 
     name: str
     function: Callable[[np.ndarray, np.ndarray], float]
     of_labels: bool = False
     higher_is_better: bool = True
+    least: float = 0.0
 
     def score(self, labels: np.ndarray, proba: np.ndarray, decided: np.ndarray | None = None) -> float:
         """What probabilities (n, C) are worth, or the labels (n,) decided for: the most probable ones."""
@@ -94,10 +96,12 @@ def macro_f1(labels: np.ndarray, decided: np.ndarray) -> float:
 def qwk(labels: np.ndarray, decided: np.ndarray) -> float:
     """Cohen's kappa of grades (n,), disagreements weighed by their square (Cohen 1968).
 
-    1 less the mean squared difference by what it would be were the two independent; NaN where all are one.
+    1 less the mean squared difference by what it would be were the two independent, which is twice their
+    covariance by that; NaN where all are one.
     """
     by_chance = labels.var() + decided.var() + (labels.mean() - decided.mean()) ** 2
-    return float(1 - ((labels - decided) ** 2).mean() / by_chance) if by_chance > 0 else float("nan")
+    together = ((labels - labels.mean()) * (decided - decided.mean())).mean()
+    return float(2 * together / by_chance) if by_chance > 0 else float("nan")
 
 
 def auc(labels: np.ndarray, proba: np.ndarray) -> float:
@@ -151,7 +155,7 @@ METRICS = {
         Metric("balanced-accuracy", balanced_accuracy, of_labels=True),
         Metric("macro-f1", macro_f1, of_labels=True),
         Metric("auc", auc),
-        Metric("qwk", qwk, of_labels=True),
+        Metric("qwk", qwk, of_labels=True, least=-1.0),
         Metric("map@3", mean_precision_at(3)),
         Metric("map@5", mean_precision_at(5)),
         Metric("micro-ap", micro_ap),

@@ -1,4 +1,5 @@
 import dataclasses
+import re
 
 import numpy as np
 import pandas as pd
@@ -210,3 +211,74 @@ def test_several_submissions_to_a_solution_without_stages_have_a_line_each(confi
     other.write_text(STAGE_1)
     lines = score.run(dataclasses.replace(one, submissions=[*one.submissions, other])).splitlines()[1:]
     assert [line.split()[:2] for line in lines] == [["all", "submission"], ["all", "other"]]
+
+
+GRADES = "image,class_name,group\na.jpg,2,x\nb.jpg,10,x\nc.jpg,2,y\nd.jpg,9,y\n"
+
+
+def columns_of(text):
+    """The printed table: {part: {column: cell}}."""
+    heading, *lines = [re.split(r" {2,}", line.strip()) for line in text.splitlines()]
+    return {cells[0]: dict(zip(heading, cells, strict=True)) for cells in lines}
+
+
+def test_another_metric_stands_beside_log_loss_and_what_there_is_to_beat(config):
+    given = config("image,9,10,2\na,0.1,0.2,0.7\nb,0.6,0.3,0.1\nc,0,0,1\nd,0.4,0.5,0.1\n", GRADES)
+    plain = columns_of(score.run(given))
+    found = columns_of(score.run(dataclasses.replace(given, metric="qwk")))
+    assert found["all"] == {**plain["all"], "qwk": f"{7 / 11:.4f}", "majority's qwk": "0.0000"}  # 2 < 9 < 10
+    found = columns_of(score.run(dataclasses.replace(given, metric="map@2")))
+    assert found["all"]["map@2"] == "0.7500"
+    assert found["all"]["prior's map@2"] == "0.6250"
+    assert list(found) == ["all", "group x", "group y"]
+
+
+def test_a_metric_is_undefined_where_a_class_lacks(config):
+    given = config("image,9,10,2\na,0,0,1\nb,0,1,0\nc,0,0,1\nd,1,0,0\n", GRADES)
+    found = columns_of(score.run(dataclasses.replace(given, metric="auc")))
+    assert found["all"]["auc"] == "1.0000"
+    assert found["all"]["prior's auc"] == "0.5000"
+    assert found["group x"]["auc"] == "-"
+
+
+def test_a_submission_of_labels_has_its_accuracy_or_another_metric_of_labels(config):
+    given = config("image,label\nd,10\na,2\nb,9\nc,2\n", GRADES)
+    found = columns_of(score.run(given))
+    assert list(found["all"]) == ["part", "images", "accuracy", "majority's accuracy"]
+    assert found["all"]["accuracy"] == found["all"]["majority's accuracy"] == "0.5000"
+    assert found["group y"]["accuracy"] == "0.5000"
+    found = columns_of(score.run(dataclasses.replace(given, metric="qwk")))
+    assert found["all"]["qwk"] == f"{7 / 11:.4f}"
+
+
+def test_labels_and_probabilities_stand_side_by_side(config, tmp_path):
+    given = config("image,9,10,2\na,0,0,1\nb,0,1,0\nc,0,0,1\nd,0,1,0\n", GRADES)
+    (tmp_path / "labels.csv").write_text("image,label\na,2\nb,10\nc,2\nd,10\n")
+    both = [*given.submissions, tmp_path / "labels.csv"]
+    lines = score.run(dataclasses.replace(given, submissions=both, metric="macro-f1")).splitlines()
+    assert lines[1].split()[-2:] == lines[2].split()[-2:]
+    assert lines[2].split()[:4] == ["all", "labels", "4", "-"]
+
+
+def test_labels_are_asked_for_their_order_by_the_training_images(config, tmp_path, tiny_competition):
+    tiny_competition(classes=("ALB", "BET"), n_per_class=8)
+    for i in range(3):
+        (tmp_path / "data" / "train" / "ALB" / f"img_{i:03d}.jpg").unlink()
+    solution = "image,class_name\na.jpg,ALB\nb.jpg,ALB\nc.jpg,BET\n"
+    found = columns_of(score.run(config("image,label\na,ALB\nb,ALB\nc,BET\n", solution)))
+    assert found["all"]["majority's accuracy"] == f"{1 / 3:.4f}"  # BET is the most frequent in training
+
+
+@pytest.mark.parametrize(
+    ("submission", "metric", "message"),
+    [
+        ("image,label\na,2\nb,9\nc,2\nd,9\n", "auc", "answers labels, of which --metric auc says nothing"),
+        ("image,label\na,2\nb,9\nc,2\nd,9\n", "log-loss", "answers labels, of which --metric log-loss"),
+        ("image,label\na,2\nb,\nc,2\nd,9\n", "auto", r"submission\.csv: 1 rows have no label: b\.jpg"),
+        ("image,label\na,2\nb,9\n", "auto", r"submission\.csv lacks 2 images"),
+        ("image,label\na,2\nb,9\nc,2\nd,9\n", "kapa", "unknown metric 'kapa'"),
+    ],
+)
+def test_what_no_metric_can_be_made_of_is_said(config, submission, metric, message):
+    with pytest.raises(FishError, match=message):
+        score.run(dataclasses.replace(config(submission, GRADES), metric=metric))
