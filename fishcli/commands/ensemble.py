@@ -8,19 +8,22 @@ from fishcli.basics.progress import say
 from fishcli.basics.tables import table_text
 from fishcli.dataset.classes import fold_priors, labels_of, proba_columns
 from fishcli.options.predict import EnsembleConfig
+from fishcli.options.train import AUTO_METRIC
 from fishcli.options.views import parse_tta
+from fishcli.runs.deciding import asked_metric, beside_loss, measure, metric_of_run
 from fishcli.runs.picking import pick_run
 from fishcli.runs.predicting import predict_run
 from fishcli.runs.run import Run, check_name
 from fishcli.runs.submitting import load_competition, write_submissions
 from fishcli.runs.tta import line_on_views, tta_of
-from fishcli.scoring.ensembling import blend, find_weights, nested_loss
+from fishcli.scoring.ensembling import MEANS, find_blend, nested_blend
 from fishcli.scoring.metrics import log_loss
 
 
 def run(config: EnsembleConfig) -> str:
     """Blend the runs; returns a table of losses and the submissions' paths."""
     parse_tta(config.tta)  # before anything is read
+    asked_metric(config.metric)
     if len(config.runs) < 2 or len(set(config.runs)) < len(config.runs):
         raise FishError("an ensemble takes two or more different runs: fishcli ensemble RUN RUN ...")
     if config.name is not None:
@@ -34,19 +37,26 @@ def run(config: EnsembleConfig) -> str:
     labels, fold = labels_of(oofs[0]["class_name"], class_names), oofs[0]["fold"].to_numpy()
     columns = proba_columns(class_names)
     proba = np.stack([oof[columns].to_numpy(np.float64) for oof in oofs])
-    is_equal = config.blend == "equal"
-    weights = np.full(len(runs), 1 / len(runs)) if is_equal else find_weights(labels, proba)
-    prior_loss = log_loss(labels, fold_priors(labels, fold, len(class_names)))
-    rows = [
-        {"run": each.name, "weight": float(weight), "log loss": log_loss(labels, own), "prior": prior_loss}
-        for each, weight, own in zip(runs, weights, proba, strict=True)
-    ]
-    loss = log_loss(labels, blend(proba, weights)) if is_equal else nested_loss(labels, proba, fold)
-    rows.append({"run": "blend", "weight": 1.0, "log loss": loss, "prior": prior_loss})
+    mean, nested = _mixed(config, labels, proba, fold)
+    how = find_blend(mean, config.blend == "equal", labels, proba)
+    prior = fold_priors(labels, fold, len(class_names))
+    members = [*zip(config.runs, how.weights, proba, strict=True), ("blend", 1.0, nested)]
+    metric = metric_of_run(runs[0]) if config.metric == AUTO_METRIC else asked_metric(config.metric)
+    rows = []
+    for name, weight, own in members:
+        losses = {"log loss": log_loss(labels, own), "prior": log_loss(labels, prior)}
+        rows.append({"run": name, "weight": weight, **losses})
+        if metric is not None:
+            measured = measure(metric, labels, own, fold, prior)
+            rows[-1] |= beside_loss(measured.figures(np.ones(len(labels), bool)))
     kind = "random" if (oofs[0]["group"] == "").all() else "grouped"
-    how = "equal weights" if is_equal else "the blend's weights found on the other folds"
+    weights_said = (
+        "equal weights" if config.blend == "equal" else "the blend's weights found on the other folds"
+    )
     said = ", ".join(map(str, dict.fromkeys(numbers)))
-    say(f"out of fold, {kind} folds, {said} view{'s' * (max(numbers) > 1)}, {how}")
+    say(f"out of fold, {kind} folds, {said} view{'s' * (max(numbers) > 1)}, {weights_said}")
+    if mean == "geometric":
+        say(f"geometric mean, temperature {how.temperature:.2f}, each fold's found on the others")
 
     samples, tests = load_competition(config, runs[0])
     keys = ["split", "image"]
@@ -55,9 +65,24 @@ def run(config: EnsembleConfig) -> str:
         for each, tta in zip(runs, numbers, strict=True)
     ]
     aligned = np.stack([each.loc[found[0].index].to_numpy() for each in found])
-    mixed = pd.DataFrame(blend(aligned, weights), found[0].index, columns).reset_index()
+    mixed = pd.DataFrame(how.of(aligned), found[0].index, columns).reset_index()
     paths = write_submissions(config, config.name or "+".join(config.runs), runs[0], (samples, mixed))
     return f"{table_text(pd.DataFrame(rows))}\n\n{paths}"
+
+
+def _mixed(
+    config: EnsembleConfig, labels: np.ndarray, proba: np.ndarray, fold: np.ndarray
+) -> tuple[str, np.ndarray]:
+    """The mean that is asked for, or has less log loss, and its blend (n, C), each fold by the others."""
+    is_equal = config.blend == "equal"
+    if config.mean != "auto":
+        return config.mean, nested_blend(config.mean, is_equal, labels, proba, fold)
+    mixed = {mean: nested_blend(mean, is_equal, labels, proba, fold) for mean in MEANS}
+    losses = {mean: log_loss(labels, each) for mean, each in mixed.items()}
+    best = min(losses, key=lambda mean: losses[mean])
+    said = ", ".join(f"{mean} {loss:.4f}" for mean, loss in losses.items())
+    say(f"--mean auto takes the {best} one (out-of-fold log loss: {said})")
+    return best, mixed[best]
 
 
 def _read_oof(this_run: Run, n_views: int) -> pd.DataFrame:

@@ -42,6 +42,11 @@ class EnsembleConfig(SubmissionConfig):
     blend: Annotated[Literal["oof", "equal"], Option(help="Weights by out-of-fold log loss, or equal.")] = (
         "oof"
     )
+    mean: Annotated[
+        Literal["arithmetic", "geometric", "auto"],
+        Option(help="Of runs; auto: the one with less log loss out of fold, weights found on other folds."),
+    ] = "arithmetic"
+    metric: MetricName = AUTO_METRIC
     name: Annotated[str | None, Option(help="The submission's name.", show_default="RUN+RUN")] = None
 
 

@@ -160,7 +160,8 @@ def undefined_said(by_fold: list[dict[str, Any]]) -> list[str]:
     if not places:
         return []
     name = by_fold[0]["name"]
-    return [f"{name} is undefined in fold {', '.join(places)}, which lacks images of a class"]
+    lack = "lacks" if len(places) == 1 else "lack"
+    return [f"{name} is undefined in fold {', '.join(places)}, which {lack} images of a class"]
 
 
 def _known(value: float) -> float | None:

@@ -1,10 +1,14 @@
-"""Averages of predictions, and convex weights found on out-of-fold predictions."""
+"""Averages of predictions, and blends whose weights are found on out-of-fold predictions."""
+
+from dataclasses import dataclass
 
 import numpy as np
 
-from fishcli.scoring.metrics import log_loss
+from fishcli.scoring.calibration import COLDEST, HOTTEST, find_temperature
 
 TINY = 1e-15
+MEANS = ("arithmetic", "geometric")
+"""Of a blend; an even choice falls on the first."""
 
 
 def average(proba: np.ndarray, mean: str) -> np.ndarray:
@@ -63,10 +67,97 @@ def find_weights(labels: np.ndarray, proba: np.ndarray) -> np.ndarray:
     return weights / weights.sum()
 
 
-def nested_loss(labels: np.ndarray, proba: np.ndarray, fold: np.ndarray) -> float:
-    """The blend's log loss when each fold is predicted with weights found on the other folds."""
+@dataclass(frozen=True)
+class Blend:
+    """How the predictions of m runs become one.
+
+    Attributes:
+        mean: "arithmetic" or "geometric".
+        weights: (m,) of each, summing to 1.
+        temperature: of a geometric mean; of an arithmetic one always 1.
+    """
+
+    mean: str
+    weights: tuple[float, ...]
+    temperature: float = 1.0
+
+    def of(self, proba: np.ndarray) -> np.ndarray:
+        """The blend (n, C) of predictions (m, n, C)."""
+        if self.mean == "arithmetic":
+            return blend(proba, np.array(self.weights))
+        return log_pool(proba, np.array(self.weights) / self.temperature)
+
+
+def log_pool(proba: np.ndarray, exponents: np.ndarray) -> np.ndarray:
+    """The renormalised product (n, C) of predictions (m, n, C), each to the power of its exponent (m,)."""
+    logs = np.tensordot(exponents, np.log(np.maximum(proba, TINY)), axes=1)
+    powers = np.exp(logs - logs.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def find_blend(mean: str, is_equal: bool, labels: np.ndarray, proba: np.ndarray) -> Blend:
+    """The blend of predictions (m, n, C) that has the least log loss.
+
+    Args:
+        mean: "arithmetic" or "geometric".
+        is_equal: whether all weights are the same; a geometric mean's temperature is found all the same.
+        labels: (n,) int.
+        proba: (m, n, C), rows sum to 1.
+    """
+    n_members = len(proba)
+    equal = np.full(n_members, 1 / n_members)
+    if mean == "arithmetic":
+        return Blend(mean, _floats(equal if is_equal else find_weights(labels, proba)))
+    if is_equal:
+        return Blend(mean, _floats(equal), find_temperature(labels, log_pool(proba, equal)))
+    exponents = find_exponents(labels, proba)
+    return Blend(mean, _floats(exponents / exponents.sum()), float(1 / exponents.sum()))
+
+
+def find_exponents(labels: np.ndarray, proba: np.ndarray) -> np.ndarray:
+    """The exponents (m,) under which the log-linear pool of predictions (m, n, C) has the least log loss.
+
+    They are 0 at least; their sum is what a temperature would be the reciprocal of, and has its limits. The
+    loss is convex in them; SciPy's SLSQP finds them (logarithmic opinion pools, Heskes 1998).
+    """
+    from scipy.optimize import minimize
+
+    logs = np.log(np.maximum(proba, TINY))
+    right = logs[:, np.arange(len(labels)), labels]
+
+    def loss(exponents: np.ndarray) -> tuple[float, np.ndarray]:
+        scores = np.tensordot(exponents, logs, axes=1)
+        most = scores.max(axis=1, keepdims=True)
+        powers = np.exp(scores - most)
+        sums = powers.sum(axis=1, keepdims=True)
+        value = (most[:, 0] + np.log(sums[:, 0]) - exponents @ right).mean()
+        return float(value), np.einsum("mnc,nc->m", logs, powers / sums) / len(labels) - right.mean(axis=1)
+
+    found = minimize(
+        loss,
+        np.full(len(proba), 1 / len(proba)),
+        jac=True,
+        method="SLSQP",
+        bounds=[(0.0, 1 / COLDEST)] * len(proba),
+        constraints=[
+            {"type": "ineq", "fun": lambda exponents: exponents.sum() - 1 / HOTTEST},
+            {"type": "ineq", "fun": lambda exponents: 1 / COLDEST - exponents.sum()},
+        ],
+    )
+    exponents = np.clip(found.x, 0.0, 1 / COLDEST)
+    return exponents * np.clip(exponents.sum(), 1 / HOTTEST, 1 / COLDEST) / exponents.sum()
+
+
+def nested_blend(
+    mean: str, is_equal: bool, labels: np.ndarray, proba: np.ndarray, fold: np.ndarray
+) -> np.ndarray:
+    """The blend (n, C) of predictions (m, n, C), each fold by what `find_blend` finds on the other folds."""
     mixed = np.empty(proba.shape[1:])
     for k in np.unique(fold):
-        weights = find_weights(labels[fold != k], proba[:, fold != k])
-        mixed[fold == k] = blend(proba[:, fold == k], weights)
-    return log_loss(labels, mixed)
+        found = find_blend(mean, is_equal, labels[fold != k], proba[:, fold != k])
+        mixed[fold == k] = found.of(proba[:, fold == k])
+    return mixed
+
+
+def _floats(values: np.ndarray) -> tuple[float, ...]:
+    return tuple(map(float, values))

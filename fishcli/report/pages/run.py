@@ -19,7 +19,7 @@ from fishcli.report.plots.panels import signed
 from fishcli.report.plots.run import Rows
 from fishcli.report.run_facts import Gap, RunFacts
 from fishcli.report.tables import run as run_tables
-from fishcli.report.tables.cells import Table, ends
+from fishcli.report.tables.cells import Table, ends, number
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -43,6 +43,7 @@ def run_page(facts: RunFacts) -> str:
             "lead": ends(*facts.lead),
             "gap": ends(facts.gap.low, facts.gap.high) if facts.gap else "",
             "looked": _in_points(*facts.looked_lead),
+            "metric": _metric_said(facts.scores["metric"]) if "metric" in facts.scores else "",
         },
         mistakes=[
             (
@@ -82,6 +83,17 @@ def _sentence(facts: RunFacts) -> str:
             f" On unseen groups (grouped folds) the same settings have {grouped:.3f}, the prior {prior:.3f}."
         )
     return said
+
+
+def _metric_said(metric: dict[str, Any]) -> str:
+    """What else metrics.json has of a metric: its direction, its interval, how labels are decided."""
+    span = ends(metric.get("low"), metric.get("high"), number)
+    said = (
+        f"{'Higher' if metric['higher_is_better'] else 'Lower'} is better.{f' 95%: {span}.' if span else ''}"
+    )
+    if metric.get("argmax") is None or metric["decision"]["rule"] == "argmax":
+        return said
+    return f"{said} Labels are decided for it; the most probable class has {number(metric['argmax'])}."
 
 
 def _gap_said(gap: Gap) -> str:

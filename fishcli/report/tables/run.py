@@ -71,6 +71,9 @@ def views_table(by_views: dict[str, dict[str, Any]]) -> Table:
         "box IoU": ("box_iou", number),
         "IoU > 0.5": ("box_iou_over_half", lambda value: percent(value).text),
     }
+    if "metric" in first:
+        by_views = {n: {**scores, "metric": scores["metric"]["value"]} for n, scores in by_views.items()}
+        columns[first["metric"]["name"]] = ("metric", number)
     known = {heading: how for heading, how in columns.items() if how[0] in first}
     rows = [
         [Cell(f"{n} view{'s' * (n != '1')}"), *(Cell(say(scores.get(key))) for key, say in known.values())]
