@@ -9,6 +9,8 @@ from fishcli.basics.errors import FishError
 from fishcli.basics.files import write_csv
 from fishcli.basics.locks import alone
 from fishcli.basics.progress import say, warn
+from fishcli.dataset.layout.images import class_names_of
+from fishcli.dataset.layout.layout import read_training
 from fishcli.heads.choices import needs_maps
 from fishcli.heads.inputs import Features
 from fishcli.heads.joined import HeadStore, name_of, parts_of
@@ -17,7 +19,7 @@ from fishcli.options.train import CompareConfig, TrainConfig
 from fishcli.report.plots.comparison import write_comparison_plot
 from fishcli.runs.compare_grid import cell_of, grid_entries, kinds_of_crops, on_stores
 from fishcli.runs.compare_table import compare_cells, screen_table
-from fishcli.runs.deciding import asked_metric
+from fishcli.runs.deciding import asked_metric, for_the_answer
 from fishcli.runs.opening import claimed_run, open_run
 from fishcli.runs.run import Run, check_name
 from fishcli.runs.stores import check_same_images, labels_of
@@ -31,6 +33,8 @@ def run(config: CompareConfig) -> str:
     """Train what is missing of the grid; returns the table and the paths of its CSV and plot."""
     check_name(config.name)
     asked_metric(config.metric)  # before anything is read
+    found = read_training(config.data_dir, config.layout)
+    config = for_the_answer(config, class_names_of(found.table))
     stores, entries = on_stores(config, grid_entries(config))
     data = {key: load_train_data(entry) for key, entry in {_data_of(each): each for each in entries}.items()}
     first = next(iter(data.values()))

@@ -16,6 +16,7 @@ from fishcli.runs.predicting import predict_run
 from fishcli.runs.run import Run, check_name
 from fishcli.runs.submitting import load_competition, write_submissions
 from fishcli.runs.tta import line_on_views, tta_of
+from fishcli.scoring.decisions import Decision
 from fishcli.scoring.ensembling import MEANS, find_blend, nested_blend
 from fishcli.scoring.metrics import log_loss
 
@@ -42,12 +43,13 @@ def run(config: EnsembleConfig) -> str:
     prior = fold_priors(labels, fold, len(class_names))
     members = [*zip(config.runs, how.weights, proba, strict=True), ("blend", 1.0, nested)]
     metric = metric_of_run(runs[0]) if config.metric == AUTO_METRIC else asked_metric(config.metric)
-    rows = []
+    rows, decision = [], Decision()
     for name, weight, own in members:
         losses = {"log loss": log_loss(labels, own), "prior": log_loss(labels, prior)}
         rows.append({"run": name, "weight": weight, **losses})
         if metric is not None:
             measured = measure(metric, labels, own, fold, prior)
+            decision = measured.decision  # the blend's, which comes last
             rows[-1] |= beside_loss(measured.figures(np.ones(len(labels), bool)))
     kind = "random" if (oofs[0]["group"] == "").all() else "grouped"
     weights_said = (
@@ -66,7 +68,9 @@ def run(config: EnsembleConfig) -> str:
     ]
     aligned = np.stack([each.loc[found[0].index].to_numpy() for each in found])
     mixed = pd.DataFrame(how.of(aligned), found[0].index, columns).reset_index()
-    paths = write_submissions(config, config.name or "+".join(config.runs), runs[0], (samples, mixed))
+    paths = write_submissions(
+        config, config.name or "+".join(config.runs), runs[0], (samples, mixed), decision
+    )
     return f"{table_text(pd.DataFrame(rows))}\n\n{paths}"
 
 

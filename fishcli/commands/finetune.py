@@ -4,7 +4,7 @@ from fishcli.basics.progress import say
 from fishcli.dataset.classes import labels_of
 from fishcli.dataset.folds import warn_of_missing_classes
 from fishcli.options.finetune import FinetuneConfig
-from fishcli.runs.deciding import asked_metric
+from fishcli.runs.deciding import asked_metric, for_the_answer
 from fishcli.runs.opening import claimed_run
 from fishcli.runs.run import check_name
 from fishcli.runs.training.fold_fits import missing_folds
@@ -22,7 +22,7 @@ def run(config: FinetuneConfig) -> str:
     if config.name is not None:
         check_name(config.name)
     data = load_tuning_data(config)
-    config = settled(config, data)
+    config = for_the_answer(settled(config, data), data.class_names)
     with claimed_run(config, data) as (this_run, folds):
         warn_of_missing_classes(data.images["class_name"], folds["fold"].to_numpy())
         if missing_folds(this_run):

@@ -4,6 +4,7 @@ from fishcli.basics.progress import say, warn
 from fishcli.dataset.classes import fold_priors, labels_of, proba_columns
 from fishcli.options.predict import PredictConfig
 from fishcli.options.views import parse_tta
+from fishcli.runs.deciding import decision_of
 from fishcli.runs.picking import pick_run
 from fishcli.runs.predicting import predict_run
 from fishcli.runs.run import Run
@@ -20,7 +21,8 @@ def run(config: PredictConfig) -> str:
     _say_what_is_known(this_run, tta)
     samples, tests = load_competition(config, this_run)
     predictions = predict_run(config, this_run, tests, tta, config.mean)
-    return write_submissions(config, this_run.name, this_run, (samples, predictions))
+    decision = decision_of(this_run, tta)
+    return write_submissions(config, this_run.name, this_run, (samples, predictions), decision)
 
 
 def _say_what_is_known(this_run: Run, tta: int) -> None:

@@ -4,7 +4,7 @@ from fishcli.basics.progress import say
 from fishcli.dataset.folds import warn_of_missing_classes
 from fishcli.heads.choices import check_options, without_boxes
 from fishcli.options.train import TrainConfig
-from fishcli.runs.deciding import asked_metric
+from fishcli.runs.deciding import asked_metric, for_the_answer
 from fishcli.runs.opening import claimed_run
 from fishcli.runs.run import check_name
 from fishcli.runs.training.fold_fits import missing_folds, train_folds
@@ -23,6 +23,7 @@ def run(config: TrainConfig) -> str:
     if config.name is not None:
         check_name(config.name)
     data = load_train_data(config)
+    config = for_the_answer(config, data.class_names)
     with claimed_run(config, data) as (this_run, folds):
         warn_of_missing_classes(data.images["class_name"], folds["fold"].to_numpy())
         if config.scheduler is not None:

@@ -1,16 +1,21 @@
 """The competition's metric of a run: what it is worth out of fold, and the labels that are decided for it."""
 
+import dataclasses
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from fishcli.basics.intervals import score_interval
-from fishcli.options.train import AUTO_METRIC
+from fishcli.basics.progress import note
+from fishcli.dataset.layout.samples import wanted_answers
+from fishcli.options.finetune import FinetuneConfig
+from fishcli.options.train import AUTO_METRIC, CompareConfig, TrainConfig
 from fishcli.runs.run import METRICS, Run
 from fishcli.scoring.decisions import SAID, Decision, nested_decision
 from fishcli.scoring.metrics import LOG_LOSS, Metric, metric_named, usual_metric
 
+Measurable = TypeVar("Measurable", TrainConfig, FinetuneConfig, CompareConfig)
 METRIC = "metric"
 """The key of a run's setting, and of what metrics.json has of it; absent where log loss is all there is."""
 
@@ -23,6 +28,27 @@ def asked_metric(asked: str) -> Metric | None:
     """
     name = usual_metric("probabilities") if asked == AUTO_METRIC else asked
     return None if name == LOG_LOSS else metric_named(name)
+
+
+def for_the_answer(config: Measurable, class_names: list[str]) -> Measurable:
+    """The config with the metric that goes with what the samples want, where none is asked for.
+
+    Args:
+        config: of a command that measures.
+        class_names: in their order.
+
+    Raises:
+        FishError: there is no metric of that name.
+    """
+    if config.metric != AUTO_METRIC:
+        asked_metric(config.metric)
+        return config
+    for name, answer in wanted_answers(config.data_dir, class_names, config.layout).items():
+        usual = f"map@{answer.k}" if answer.form == "top-k" else usual_metric(answer.form)
+        if usual != LOG_LOSS:
+            note(f"metric: {usual}, as goes with what {name} wants (--metric takes another)")
+            return dataclasses.replace(config, metric=usual)
+    return config
 
 
 def metric_of_run(this_run: Run) -> Metric | None:
@@ -100,22 +126,16 @@ def measure(
     return Measured(metric, labels, proba, decided, decision, prior)
 
 
-def decide(this_run: Run, proba: np.ndarray, n_views: int = 1) -> np.ndarray:
-    """The labels (n,) int of test images, for the metric that a run was made for.
+def decision_of(this_run: Run, n_views: int) -> Decision:
+    """How a run decides for labels of test images: the likeliest class where its metric is none of labels.
 
     Args:
         this_run: it is complete.
-        proba: (n, C) as it predicts them with `n_views` views, calibrated.
         n_views: the rule is that of as many views, or of as many as were measured.
 
     Raises:
         FishError: metrics.json is damaged.
     """
-    return decision_of(this_run, n_views).decide(proba)
-
-
-def decision_of(this_run: Run, n_views: int) -> Decision:
-    """How a run decides for labels; the most probable class where its metric is none of labels."""
     try:
         by_views = this_run.read_metrics()["by_views"]
         known = max((n for n in map(int, by_views) if n <= n_views), default=1)

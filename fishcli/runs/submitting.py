@@ -12,6 +12,7 @@ from fishcli.dataset.layout.images import load_tests, load_train
 from fishcli.dataset.layout.samples import Sample, load_samples
 from fishcli.options.predict import SubmissionConfig
 from fishcli.runs.run import Run
+from fishcli.scoring.decisions import Decision
 from fishcli.scoring.submission import clip_proba, make_submission, write_submission
 
 
@@ -42,26 +43,31 @@ def _say_where_train_differs(config: SubmissionConfig, this_run: Run) -> None:
 
 
 def write_submissions(
-    config: SubmissionConfig, name: str, this_run: Run, found: tuple[list[Sample], pd.DataFrame]
+    config: SubmissionConfig,
+    name: str,
+    this_run: Run,
+    found: tuple[list[Sample], pd.DataFrame],
+    decision: Decision,
 ) -> str:
-    """Write one submission a sample (`found`: the samples and the predictions); returns their paths.
+    """Write one submission a sample; returns their paths.
 
     Args:
         config: where to.
         name: the submissions' name.
         this_run: the run that predicted, or one of the same images.
         found: the samples, and the predictions of their images.
+        decision: how labels are decided where they are wanted.
     """
     samples, predictions = found
     n_train = len(this_run.read_result("folds.csv", ["image"], ["image"]))
     columns, clipped = proba_columns(this_run.class_names), predictions.copy()
-    proba = clip_proba(predictions[columns].to_numpy(), config.clip)
-    clipped[columns] = proba
+    proba = predictions[columns].to_numpy()
+    clipped[columns] = clip_proba(proba, config.clip)
+    labels = decision.decide(proba)
     paths: list[Path] = []
     with alone(config.submissions_dir / name):  # all stages of one process
         for sample in samples:
             path = config.submissions_dir / f"{name}{sample.suffix}.csv"
-            submission = make_submission(sample, clipped, proba.argmax(axis=1), n_train)
-            write_submission(path, submission, sample)
+            write_submission(path, make_submission(sample, clipped, labels, n_train), sample)
             paths.append(path)
     return "\n".join(map(str, paths))

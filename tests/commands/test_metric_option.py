@@ -20,7 +20,7 @@ from fishcli.options.finetune import FinetuneConfig
 from fishcli.options.predict import EnsembleConfig
 from fishcli.options.seeing import ReportConfig, RunsConfig
 from fishcli.options.train import CompareConfig
-from fishcli.runs.deciding import decide, decision_of
+from fishcli.runs.deciding import decision_of
 from fishcli.runs.run import Run
 from fishcli.scoring.decisions import Decision, nested_decision
 from fishcli.scoring.metrics import METRICS, accuracy, metric_named
@@ -98,7 +98,7 @@ def test_a_metric_stands_beside_log_loss_and_changes_nothing_else(root, name):
     assert f"out-of-fold {name} {found['value']:.4f} (grouped folds; higher is better; " in said
     if metric_named(name).of_labels:
         assert found["argmax"] == pytest.approx(metric_named(name).score(labels, proba))
-        np.testing.assert_array_equal(decide(run, proba), rule.decide(proba))
+        np.testing.assert_array_equal(decision_of(run, 1).decide(proba), rule.decide(proba))
     else:
         assert decision_of(run, 1) == Decision()
 

@@ -149,7 +149,7 @@ def test_groups_of_the_tiny_competition_mix_classes(tiny_competition):
 def test_groups_that_all_hold_one_photo_get_a_warning(tmp_path, train, capsys):
     assert load_groups("auto", tmp_path, train.assign(group=["1", "2", "3"])).is_unique
     said = capsys.readouterr().err
-    assert f"Warning: each group of {tmp_path / 'train.csv'} holds one photo" in said
+    assert f"Warning: each group of the tables in {tmp_path} holds one photo" in said
     assert "RANDOM" in said
     load_groups("auto", tmp_path, train.assign(group=["1", "2", "2"]))
     assert "holds one photo" not in capsys.readouterr().err

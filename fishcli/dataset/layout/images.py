@@ -11,7 +11,7 @@ from fishcli.basics.remote import N_REQUESTS, Listed, is_remote, list_files
 from fishcli.dataset.classes import in_order
 from fishcli.dataset.layout.layout import read_training
 from fishcli.dataset.layout.pools import has_tests, read_tests
-from fishcli.dataset.layout.samples import look_at_samples
+from fishcli.dataset.layout.samples import wanted_answers
 from fishcli.dataset.photos.photo import read_header
 from fishcli.options.reading import USUAL, Reading
 
@@ -35,8 +35,8 @@ def load_train(data_dir: Path, reading: Reading = USUAL) -> pd.DataFrame:
         FishError: as `layout.read_training` does.
     """
     found = read_training(data_dir, reading.layout)
-    wanted = look_at_samples(data_dir, class_names_of(found.table), reading.layout)
-    note(" · ".join([*found.said, *wanted]))
+    wanted = wanted_answers(data_dir, class_names_of(found.table), reading.layout)
+    note(" · ".join([*found.said, *(answer.said(name) for name, answer in wanted.items())]))
     table = _read_headers(
         found.train_dir, {image: found.photos[image] for image in found.table["image"]}, reading
     )

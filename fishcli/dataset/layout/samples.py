@@ -92,10 +92,10 @@ def load_samples(
     return samples
 
 
-def look_at_samples(data_dir: Path, class_names: list[str], options: LayoutOptions) -> list[str]:
-    """What the samples want, in lines; a warning, before anything is computed, where it can't be answered."""
+def wanted_answers(data_dir: Path, class_names: list[str], options: LayoutOptions) -> dict[str, Answer]:
+    """What each sample wants, by its name; a warning, before computing, where that can't be answered."""
     if not sample_paths(data_dir, options, find_folders(data_dir, options)):
-        return []
+        return {}
     try:
         tests = {
             split: pd.DataFrame({"image": list(listing.photos)})
@@ -104,8 +104,8 @@ def look_at_samples(data_dir: Path, class_names: list[str], options: LayoutOptio
         samples = load_samples(data_dir, tests, class_names, options)
     except FishError as error:
         warn(f"no submission could be written as it is: {error}")
-        return []
-    return [sample.answer.said(sample.path.name) for sample in samples]
+        return {}
+    return {sample.path.name: sample.answer for sample in samples}
 
 
 def _labels(data_dir: Path, options: LayoutOptions) -> Labels | None:
