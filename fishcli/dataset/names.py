@@ -1,5 +1,6 @@
 """How an image is named in groups, boxes and samples, which image id is meant, and what no name may hold."""
 
+import posixpath
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -83,7 +84,7 @@ class NameIndex:
         if name in self.ids:
             return name
         for spelling in (str, str.casefold):
-            candidates = self._candidates(PurePosixPath(spelling(name.replace("\\", "/"))), spelling)
+            candidates = self._candidates(spelling(name.replace("\\", "/")), spelling)
             if len(candidates) > 1:
                 raise FishError(
                     f"{source}: {name!r} is ambiguous, it may be {examples(candidates)}. "
@@ -93,16 +94,17 @@ class NameIndex:
                 return candidates[0]
         return None
 
-    def _candidates(self, path: PurePosixPath, spelling: Spelling) -> list[str]:
+    def _candidates(self, path: str, spelling: Spelling) -> list[str]:
         """The ids that a path may mean, names being compared in a spelling."""
         by_name, by_stem = self._index(spelling)
-        has_suffix = path.suffix.lower() in IMAGE_SUFFIXES
-        candidates = by_name.get(path.name, [])
+        base = path.rstrip("/").rpartition("/")[2]
+        has_suffix = posixpath.splitext(base)[1].lower() in IMAGE_SUFFIXES
+        candidates = by_name.get(base, [])
         if not candidates and not has_suffix:
-            candidates = by_stem.get(path.name, [])
+            candidates = by_stem.get(base, [])
         if len(candidates) < 2:
             return candidates
-        end = f"/{path}"
+        end = f"/{PurePosixPath(path)}"
         written = {image: PurePosixPath(spelling(image)) for image in candidates}
         if not has_suffix:
             written = {image: each.with_suffix("") for image, each in written.items()}
@@ -114,9 +116,9 @@ class NameIndex:
         if spelling not in self._indexes:
             by_name, by_stem = defaultdict(list), defaultdict(list)
             for image in sorted(self.ids):
-                path = PurePosixPath(spelling(image))
-                by_name[path.name].append(image)
-                by_stem[path.stem].append(image)
+                base = spelling(image).rpartition("/")[2]
+                by_name[base].append(image)
+                by_stem[posixpath.splitext(base)[0]].append(image)
             self._indexes[spelling] = dict(by_name), dict(by_stem)
         return self._indexes[spelling]
 

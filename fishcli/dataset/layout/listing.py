@@ -1,6 +1,8 @@
 """Which files of a split are photos: the walk over its folders, and what is told of the other files."""
 
 import os
+import posixpath
+import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -55,7 +57,7 @@ def list_photos(split_dir: Path, folders: Sequence[Path] | None = None) -> Listi
             others.append(name)
             continue
         image, path = tidy(name), split_dir / name
-        if not is_remote(path) and path.exists() and not path.is_file():
+        if not is_remote(path) and _is_no_file(path):
             raise FishError(f"{path} is a pipe, a socket or a device; expected a file. Remove it.")
         if image in photos:
             raise FishError(
@@ -85,7 +87,15 @@ def is_left_by_a_system(name: str) -> bool:
 
 def is_photo(name: str) -> bool:
     """Whether a file is a photo by its name."""
-    return PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES
+    return posixpath.splitext(name)[1].lower() in IMAGE_SUFFIXES
+
+
+def _is_no_file(path: Path) -> bool:
+    """Whether something is there that is no file: reading it could block for ever."""
+    try:
+        return not stat.S_ISREG(path.stat().st_mode)
+    except OSError:  # a link to nothing: read later, and reported with its name
+        return False
 
 
 def files_below(folder: Path) -> Iterator[str]:
@@ -114,8 +124,9 @@ def _files(split_dir: Path) -> Iterator[str]:
             continue
         walked.add((status.st_dev, status.st_ino))
         folders[:] = sorted(name for name in folders if not is_left_by_a_system(name))
-        start = Path(folder).relative_to(split_dir)
-        yield from ((start / name).as_posix() for name in files if not is_left_by_a_system(name))
+        start = Path(folder).relative_to(split_dir).as_posix()
+        above = "" if start == "." else f"{start}/"
+        yield from (f"{above}{name}" for name in files if not is_left_by_a_system(name))
 
 
 def _remote_files(split_dir: Path) -> Iterator[str]:

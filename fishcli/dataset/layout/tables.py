@@ -168,16 +168,22 @@ def named_by(path: Path, cells: pd.DataFrame, index: NameIndex, column: str | No
         index: of the photos' ids.
         column: the only one to be tried.
     """
-    found = []
-    for place, name in enumerate(cells.columns if column is None else [column]):
-        images = _meant(cells[name], index, NAMED_SHARE if column is None else 0.0)
+    names = [str(name) for name in cells.columns] if column is None else [column]
+    share = NAMED_SHARE if column is None else 0.0
+    best = None
+    for name in sorted(names, key=lambda each: rank(each, IDS)):  # of equals the better known one is taken
+        images = _meant(cells[name], index, share)
         if images is None:
             continue
-        table = Table(path, cells, str(name), images)
+        table = Table(path, cells, name, images)
         with_suffix = cells[name].str.lower().str.endswith(tuple(IMAGE_SUFFIXES)).mean() >= NAMED_SHARE
-        if table.is_once or with_suffix or column is not None:
-            found.append(((-table.n_named, not table.is_once, rank(str(name), IDS), place), table))
-    return min(found, key=lambda each: each[0])[1] if found else None
+        if not (table.is_once or with_suffix or column is not None):
+            continue
+        if best is None or (table.n_named, table.is_once) > (best.n_named, best.is_once):
+            best = table
+        if best.is_once and best.n_named == len(cells):
+            break  # no column can do better
+    return best
 
 
 def _meant(column: pd.Series, index: NameIndex, share: float) -> pd.Series | None:
