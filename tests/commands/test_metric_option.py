@@ -5,13 +5,14 @@ import dataclasses
 import io
 import json
 import re
+import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import write_competition
 from drawn_stores import draw_store
-from pipeline import train_config, tree_hash
+from pipeline import submit, train_config, tree_hash
 
 from fishcli.basics.errors import FishError
 from fishcli.commands import compare, ensemble, finetune, leaderboard, report, train
@@ -20,6 +21,7 @@ from fishcli.options.finetune import FinetuneConfig
 from fishcli.options.predict import EnsembleConfig
 from fishcli.options.seeing import ReportConfig, RunsConfig
 from fishcli.options.train import CompareConfig
+from fishcli.runs import deciding
 from fishcli.runs.deciding import decision_of
 from fishcli.runs.run import Run
 from fishcli.scoring.decisions import Decision, nested_decision
@@ -98,7 +100,7 @@ def test_a_metric_stands_beside_log_loss_and_changes_nothing_else(root, name):
     assert f"out-of-fold {name} {found['value']:.4f} (grouped folds; higher is better; " in said
     if metric_named(name).of_labels:
         assert found["argmax"] == pytest.approx(metric_named(name).score(labels, proba))
-        np.testing.assert_array_equal(decision_of(run, 1).decide(proba), rule.decide(proba))
+        assert decision_of(run, 1) == rule
     else:
         assert decision_of(run, 1) == Decision()
 
@@ -152,6 +154,64 @@ def test_labels_are_decided_by_the_rule_of_as_many_views_as_were_measured(root):
     with pytest.raises(FishError, match=r"metrics\.json is damaged.*guess.*fishcli train"):
         decision_of(run, 2)
     fitted(root, metric="balanced-accuracy")
+
+
+@pytest.fixture
+def label_root(root, tmp_path):
+    """The competition, wanting a label an image, and the run `run` on it."""
+    shutil.copytree(root, tmp_path, dirs_exist_ok=True)
+    path = tmp_path / "data" / "sample_submission.csv"
+    names = pd.read_csv(path)["image"]
+    pd.DataFrame({"image": names, "label": "BET"}).to_csv(path, index=False)
+    return tmp_path
+
+
+def test_a_sample_of_labels_makes_accuracy_the_metric_unless_another_is_asked_for(label_root, capsys):
+    run, said = fitted(label_root, name="auto")
+    assert (
+        "metric: accuracy, as goes with what sample_submission.csv wants (--metric takes another)"
+        in capsys.readouterr().err
+    )
+    assert run.settings["metric"] == "accuracy"
+    assert "out-of-fold accuracy" in said
+    run, said = fitted(label_root, name="auto", metric="log-loss")
+    assert "metric" not in metrics_of(run)
+    assert "metric: " not in capsys.readouterr().err
+
+
+def write_rule(run, rule):
+    """Put a rule that names one class only into a run."""
+    metrics = metrics_of(run)
+    metrics["by_views"]["1"]["metric"]["decision"] = rule
+    metrics.pop("sha256 of the rest", None)
+    (run.run_dir / "metrics.json").write_text(json.dumps(metrics))
+
+
+def test_labels_of_a_submission_are_decided_by_the_runs_rule(label_root):
+    run, _ = fitted(label_root, metric="qwk")
+    write_rule(run, {"rule": "argmax"})
+    plain = submit(label_root)
+    assert list(plain) == ["image", "label"]
+    assert plain["label"].nunique() > 1
+    write_rule(run, {"rule": "cuts", "cuts": [2.5, 3.0]})
+    assert set(submit(label_root)["label"]) == {"ALB"}
+
+
+def test_labels_of_an_ensemble_are_decided_by_the_blends_rule(label_root, monkeypatch):
+    fitted(label_root, metric="qwk")
+    fitted(label_root, metric="qwk", name="other", metadata="size")
+    places = {"data_dir": label_root / "data", "models_dir": label_root / "models"}
+    config = EnsembleConfig(**places, submissions_dir=label_root / "submissions", runs=["run", "other"])
+    asked = []
+
+    def last(metric, labels, proba, fold):
+        asked.append(proba)
+        return proba.argmax(axis=1), Decision("cuts", cuts=(3.0 - len(asked), 3.0))
+
+    monkeypatch.setattr(deciding, "nested_decision", last)
+    path = ensemble.run(config).splitlines()[-1]
+    assert len(asked) == 3  # each run, then the blend
+    assert set(pd.read_csv(path)["label"]) == {"BET"}  # between 0 and 3
 
 
 def test_a_fold_that_lacks_a_class_has_no_area_under_the_curve_which_is_said(root, tmp_path):
