@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
-from fishcli.basics.intervals import MANY_IMAGES, Interval, paired_interval
+from fishcli.basics.intervals import MANY_IMAGES, MOST_PARTS, Interval, paired_interval, score_interval
 
 
 def grouped(seed, n_groups=30, spread=0.2, mean=0.05):
@@ -136,3 +137,49 @@ def test_many_images_get_the_interval_that_drawing_them_would_give():
     )
     assert width(many) == pytest.approx(width(few), rel=0.05)
     assert many.low == pytest.approx(few.low, abs=0.003)
+
+
+def mean_interval(values, groups, **options):
+    return score_interval(lambda rows: values[rows].mean(), groups, **options)
+
+
+def test_the_interval_of_a_score_holds_the_truth_about_as_often_as_it_says():
+    intervals = [mean_interval(*grouped(seed)) for seed in range(150)]
+    assert 0.86 <= np.mean([each.low <= 0.05 <= each.high for each in intervals]) <= 0.99
+
+
+def test_the_interval_of_a_mean_is_about_that_of_paired_differences():
+    values, groups = grouped(0)
+    one, other = mean_interval(values, groups), paired_interval(values, groups)
+    assert width(one) == pytest.approx(width(other), rel=0.25)
+    assert one.low < values.mean() < one.high
+    assert width(mean_interval(values, groups, confidence=0.99)) > width(one)
+
+
+def test_groups_of_one_image_each_have_the_interval_of_students_t():
+    values = np.random.default_rng(0).normal(size=MOST_PARTS)
+    found = mean_interval(values, np.arange(len(values)))
+    ends = stats.t.interval(0.95, len(values) - 1, values.mean(), stats.sem(values))
+    assert [found.low, found.high] == pytest.approx(list(ends))
+
+
+def test_many_groups_are_left_out_in_parts():
+    values, asked = np.random.default_rng(0).normal(size=20 * MOST_PARTS), []
+
+    def score(rows):
+        asked.append(rows.sum())
+        return values[rows].mean()
+
+    found = score_interval(score, np.arange(len(values)))
+    assert len(asked) == MOST_PARTS + 1
+    assert width(found) == pytest.approx(2 * 1.97 * stats.sem(values), rel=0.2)
+
+
+def test_an_interval_of_one_group_or_of_an_undefined_score_is_unknown():
+    values = np.arange(6.0)
+    for found in (
+        mean_interval(values, np.zeros(6)),
+        score_interval(lambda rows: float("nan") if rows.sum() < 6 else 1.0, np.arange(6) % 2),
+    ):
+        assert np.isnan([found.low, found.high]).all()
+        assert found.is_noise
