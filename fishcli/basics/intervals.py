@@ -86,9 +86,9 @@ def score_interval(
 
     Whole groups are left out by turns, and what the score then moves by tells its variance, groups weighing
     as they are large (the delete-m jackknife, Busing, Meijer & van der Leeden 1999); the ends are Student's.
-    In 100 to 120 simulations each, with groups of 2 to 60 images and normal effects, the 95% interval of accuracy,
-    balanced accuracy, macro F1, quadratic kappa, AUC and average precision held the truth in 0.93 to 0.98 of
-    cases at 6 groups, in 0.91 to 0.96 at 20.
+    In 100 to 120 simulations each, with groups of 2 to 60 images and normal effects, the 95% interval of
+    accuracy, balanced accuracy, macro F1, quadratic kappa, AUC and average precision held the truth in 0.93
+    to 0.98 of cases at 6 groups, in 0.91 to 0.96 at 20.
 
     Args:
         score: of the images that a (n,) bool array names.

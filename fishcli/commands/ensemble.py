@@ -10,7 +10,7 @@ from fishcli.dataset.classes import fold_priors, labels_of, proba_columns
 from fishcli.options.predict import EnsembleConfig
 from fishcli.options.train import AUTO_METRIC
 from fishcli.options.views import parse_tta
-from fishcli.runs.deciding import asked_metric, beside_loss, measure, metric_of_run
+from fishcli.runs.deciding import asked_metric, beside_loss, figures_said, measure, metric_of_run
 from fishcli.runs.picking import pick_run
 from fishcli.runs.predicting import predict_run
 from fishcli.runs.run import Run, check_name
@@ -43,15 +43,18 @@ def run(config: EnsembleConfig) -> str:
     prior = fold_priors(labels, fold, len(class_names))
     members = [*zip(config.runs, how.weights, proba, strict=True), ("blend", 1.0, nested)]
     metric = metric_of_run(runs[0]) if config.metric == AUTO_METRIC else asked_metric(config.metric)
-    rows, decision = [], Decision()
+    kind = "random" if (oofs[0]["group"] == "").all() else "grouped"
+    groups = oofs[0]["group"].to_numpy() if kind == "grouped" else None
+    rows, decision, of_metric = [], Decision(), ""
     for name, weight, own in members:
         losses = {"log loss": log_loss(labels, own), "prior": log_loss(labels, prior)}
         rows.append({"run": name, "weight": weight, **losses})
         if metric is not None:
             measured = measure(metric, labels, own, fold, prior)
-            decision = measured.decision  # the blend's, which comes last
-            rows[-1] |= beside_loss(measured.figures(np.ones(len(labels), bool)))
-    kind = "random" if (oofs[0]["group"] == "").all() else "grouped"
+            decision = measured.decision  # the blend's, which comes last, as what is said
+            figures = measured.all_figures(groups)
+            rows[-1] |= beside_loss(figures)
+            of_metric = f"{name}: {figures_said(figures, kind)}"
     weights_said = (
         "equal weights" if config.blend == "equal" else "the blend's weights found on the other folds"
     )
@@ -59,6 +62,8 @@ def run(config: EnsembleConfig) -> str:
     say(f"out of fold, {kind} folds, {said} view{'s' * (max(numbers) > 1)}, {weights_said}")
     if mean == "geometric":
         say(f"geometric mean, temperature {how.temperature:.2f}, each fold's found on the others")
+    if of_metric:
+        say(of_metric)
 
     samples, tests = load_competition(config, runs[0])
     keys = ["split", "image"]

@@ -286,6 +286,9 @@ def test_an_ensemble_has_the_metric_of_its_runs_and_the_mean_that_is_asked_for(r
     said = capsys.readouterr().err
     assert set(cells) == {"run", "other", "blend"}
     assert all(float(row["balanced-accuracy"]) > 0.5 for row in cells.values())
+    assert (
+        f"blend: out-of-fold balanced-accuracy {cells['blend']['balanced-accuracy']} (grouped folds" in said
+    )
     assert ("--mean auto takes the" in said) == (mean == "auto")
     assert ("geometric mean, temperature" in said) or mean != "geometric"
 
