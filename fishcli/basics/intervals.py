@@ -9,7 +9,7 @@ import numpy as np
 FEW_GROUPS = 20  # under so many groups the interval is still too narrow, see paired_interval
 N_RESAMPLES = 4000
 BATCH_VALUES = 2_000_000  # drawn numbers that are in memory at a time
-MOST_PARTS = 200  # of groups that are left out by turns; more groups share parts
+MOST_PARTS = 200  # of groups, left out by turns
 MANY_IMAGES = 10_000  # the mean of so many is normal: drawing them takes seconds and says the same
 
 
@@ -80,7 +80,10 @@ def paired_interval(
 
 
 def score_interval(
-    score: Callable[[np.ndarray], float], groups: np.ndarray, confidence: float = 0.95
+    score: Callable[[np.ndarray], float],
+    groups: np.ndarray,
+    confidence: float = 0.95,
+    most_parts: int = MOST_PARTS,
 ) -> Interval:
     """The interval of a score that is no mean over images, such as a kappa or an area under a curve.
 
@@ -94,6 +97,7 @@ def score_interval(
         score: of the images that a (n,) bool array names.
         groups: (n,) the group of each image.
         confidence: the share of intervals that should hold the true score.
+        most_parts: of more groups several are left out together; the score is computed so often.
 
     Returns:
         The interval, in the score's unit; NaN where there is but one group, or where leaving one out leaves
@@ -103,8 +107,8 @@ def score_interval(
 
     _, part = np.unique(groups, return_inverse=True)
     n_groups = int(part.max()) + 1
-    if n_groups > MOST_PARTS:
-        part = (np.random.default_rng(0).permutation(n_groups) % MOST_PARTS)[part]
+    if n_groups > most_parts:
+        part = (np.random.default_rng(0).permutation(n_groups) % most_parts)[part]
     n_parts = int(part.max()) + 1
     if n_parts < 2:
         return Interval(math.nan, math.nan)

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from fishcli.basics.intervals import score_interval
+from fishcli.basics.intervals import MOST_PARTS, score_interval
 from fishcli.basics.progress import note
 from fishcli.dataset.layout.samples import wanted_answers
 from fishcli.options.finetune import FinetuneConfig
@@ -16,6 +16,8 @@ from fishcli.scoring.decisions import SAID, Decision, nested_decision
 from fishcli.scoring.metrics import LOG_LOSS, Metric, metric_named, usual_metric
 
 Measurable = TypeVar("Measurable", TrainConfig, FinetuneConfig, CompareConfig)
+MOST_NUMBERS, LEAST_PARTS = 200_000_000, 20
+"""An interval looks at so many probabilities, and leaves out so many parts of the groups at least."""
 METRIC = "metric"
 """The key of a run's setting, and of what metrics.json has of it; absent where log loss is all there is."""
 
@@ -101,7 +103,8 @@ class Measured:
         """`figures` of all rows; with groups (n,) their interval, with labels how they are decided."""
         figures = self.figures(np.ones(len(self.labels), bool))
         if groups is not None:
-            interval = score_interval(self.value, groups)
+            most = int(np.clip(MOST_NUMBERS // self.proba.size, LEAST_PARTS, MOST_PARTS))
+            interval = score_interval(self.value, groups, most_parts=most)
             ends = np.clip([interval.low, interval.high], self.metric.least, 1.0)
             figures |= {name: _known(end) for name, end in zip(("low", "high"), ends, strict=True)}
         if self.metric.of_labels:

@@ -73,7 +73,7 @@ def write_report(this_run: Run, data: TrainData, folds: pd.DataFrame) -> str:
         by_views[n] = {**truth.scores(averaged, photo_boxes[:n].mean(axis=0)), **scores}
         if metric is not None:
             measured[n] = measure(metric, labels, averaged, fold, truth.prior)
-            by_views[n][METRIC] = measured[n].all_figures(groups)
+            by_views[n][METRIC] = measured[n].all_figures(groups if n == 1 else None)
         oof = folds.assign(class_name=data.images["class_name"])[OOF_COLUMNS]
         columns = pd.DataFrame(averaged, columns=proba_columns(data.class_names))
         write_csv(this_run.run_dir / oof_name(n), pd.concat([oof, columns], axis=1))
