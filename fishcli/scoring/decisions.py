@@ -140,7 +140,7 @@ def for_qwk(labels: np.ndarray, proba: np.ndarray) -> Decision:
     mean, kappa apart; as kappa depends on them, they are found by turns. What grade is to be expected is a
     straight line through the model's own, found by least squares: it may be too sure, or off. Three numbers
     in all. Moving each cut by itself, as is often done, was no better on simulated grades, and worse where
-    rows are few.
+    the model was off (docs/measured.md).
     """
     grade = expected_grade(proba)
     spread = grade.var()
