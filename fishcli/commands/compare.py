@@ -1,7 +1,7 @@
 """`fishcli compare`: a grid of heads on the same folds, and which differences are more than noise."""
 
-import dataclasses
 from contextlib import ExitStack
+from dataclasses import replace
 
 import pandas as pd
 
@@ -33,9 +33,10 @@ def run(config: CompareConfig) -> str:
     """Train what is missing of the grid; returns the table and the paths of its CSV and plot."""
     check_name(config.name)
     asked_metric(config.metric)  # before anything is read
-    found = read_training(config.data_dir, config.layout)
-    config = for_the_answer(config, class_names_of(found.table))
-    stores, entries = on_stores(config, grid_entries(config))
+    entries = grid_entries(config)
+    classes = class_names_of(read_training(config.data_dir, config.layout).table)
+    config = for_the_answer(config, classes)
+    stores, entries = on_stores(config, [replace(entry, metric=config.metric) for entry in entries])
     data = {key: load_train_data(entry) for key, entry in {_data_of(each): each for each in entries}.items()}
     first = next(iter(data.values()))
     _check_all(entries, stores, first)
@@ -48,7 +49,7 @@ def run(config: CompareConfig) -> str:
         kinds = ["grouped"]
     kinds = kinds_of_crops(stores) or kinds
     cells = [cell_of(config, entry, kind, len(stores)) for entry in entries for kind in kinds]
-    ungrouped = {key: dataclasses.replace(known, groups=None) for key, known in data.items()}
+    ungrouped = {key: replace(known, groups=None) for key, known in data.items()}
     grid = [
         (cell, (data if cell.kind == "grouped" else ungrouped)[_data_of(cell.configs[0])]) for cell in cells
     ]

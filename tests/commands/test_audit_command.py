@@ -148,7 +148,6 @@ def test_what_the_user_says_of_a_field_is_kept(sheet, tmp_path):
     [
         ({"fields": "camera,lens"}, "no column 'lens'"),
         ({"label_column": "sort"}, "sort"),
-        ({"table": None}, "pass --table CSV too"),
     ],
 )
 def test_bad_options_are_named(sheet, tmp_path, changes, message):

@@ -90,7 +90,7 @@ def test_a_run_on_one_store_is_written_as_before(root, stores):
     written = json.loads((run.run_dir / "config.json").read_text())
     assert written["store"] == stores[0].recipe.name
     assert set(written) - {"sha256 of the rest"} == {
-        *("fishcli", "run_dir", "class_names", "store", "dataset", "targets", "settings")
+        *("fishcli", "run_dir", "class_names", "store", "dataset", "targets", "settings", "layout")
     }
     assert "features" not in written["settings"]
 
