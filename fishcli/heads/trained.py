@@ -85,8 +85,9 @@ class KerasHead(FoldHead):
         return int(self.model.count_params())
 
     def save(self, path: Path) -> None:
-        """Write a .keras file."""
-        self.model.save(path)
+        """Write a .keras file, without the state of the optimiser, which is twice as large as the weights."""
+        keras = load_keras()
+        keras.Model(self.model.input, self.model.output, name=self.model.name).save(path)
 
     def maps(self, features: np.ndarray, images: pd.DataFrame, layer: str = "class_maps") -> np.ndarray:
         """The output of a layer for maps `features` (n, h, w, channels): where the head looks.

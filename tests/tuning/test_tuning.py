@@ -1,6 +1,8 @@
 """Fine-tuning of one fold: where it starts, what moves how fast, and going on after a kill."""
 
 import dataclasses
+import json
+import zipfile
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from head_inputs import some_inputs
 
 from fishcli.basics.errors import FishError
 from fishcli.basics.quiet import load_keras
+from fishcli.heads.fit import load_fold
 from fishcli.heads.trained import KerasHead
 from fishcli.options.finetune import FinetuneConfig
 from fishcli.tuning.batches import EpochBatches
@@ -228,6 +231,20 @@ def test_the_rate_rises_for_a_tenth_of_the_steps_then_falls_as_a_cosine():
 
 def test_more_photos_take_fewer_epochs():
     assert [usual_epochs(n) for n in (1, 20, 686, 4069, 10**6)] == [30, 30, 15, 6, 4]
+
+
+def test_a_saved_network_holds_nothing_that_only_training_needs(tail, tmp_path):
+    model, plan, (linear, _) = begun(tail, tmp_path)
+    tune(model, plan, lambda loss: None)
+    head, path = KerasHead(model, linear.encoder, linear.counts), tmp_path / "fold_0.keras"
+    head.save(path)
+    loaded = load_fold(path, linear.encoder, linear.counts)
+    for one, other in zip(weights_of(model), weights_of(loaded.model), strict=True):
+        np.testing.assert_array_equal(one, other)
+    with zipfile.ZipFile(path) as saved:
+        assert not json.loads(saved.read("config.json"))["compile_config"]
+        assert b"optimizer" not in saved.read("model.weights.h5")
+    assert model.optimizer.variables  # the network itself may be trained on
 
 
 def test_half_the_way_is_half_of_each_weight_and_the_ends_are_the_ends(tail, tmp_path):
