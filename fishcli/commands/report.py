@@ -24,6 +24,7 @@ from fishcli.runs.seeing.answers import Answers, read_answers
 from fishcli.runs.seeing.gap import find_sibling, measure_gap, sibling_command
 from fishcli.runs.seeing.located import gather_located
 from fishcli.runs.seeing.mistakes import describe_mistakes, small_heatmaps, surest_mistakes
+from fishcli.runs.seeing.tuned import curves_by_member, what_tuning_brought
 from fishcli.runs.settings import usual_settings
 
 PAGE = "report.html"
@@ -80,7 +81,8 @@ def gather(this_run: Run, config: ReportConfig) -> RunFacts:
         confusion=measures.confusion(answers),
         bins=bins,
         raw_bins=raw_bins,
-        curves=[measures.mean_curves(each["losses"]) for each in kept],
+        curves=curves_by_member(this_run, [each["losses"] for each in kept]),
+        tuned=what_tuning_brought(this_run, answers),
         gap=gap,
         gap_note=gap_note,
         gap_command=gap_command,

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from fishcli.report.run_facts import Bins
+from fishcli.report.run_facts import Bins, Curves
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class LocaliserFacts:
     precision_recall: PrecisionRecall
     bins: Bins
     ious: tuple[np.ndarray, np.ndarray]
-    curves: list[dict[str, list[tuple[int, float]]]]
+    curves: list[Curves]
     sheets: tuple[list[Seen], list[Seen]]
     n_wrong: int
     settings: dict[str, tuple[str, bool]]

@@ -5,6 +5,9 @@ from typing import Any
 
 import numpy as np
 
+Curves = dict[str, list[tuple[int, float]]]
+"""The training losses of a fold by name: (epoch from 1, loss)."""
+
 
 @dataclass(frozen=True)
 class Part:
@@ -114,6 +117,58 @@ class Mistake:
 
 
 @dataclass(frozen=True)
+class Way:
+    """One way to answer the same images: with a frozen backbone, with one recipe's networks, with all.
+
+    Attributes:
+        name: of the way.
+        log_loss: out of fold, nats, scored as the run is: calibrated where that pays.
+        raw_log_loss: before the temperature.
+        temperature: 1 where none is used.
+        accuracy: the share whose most probable class is right.
+        difference: the loss less the frozen head's.
+        low, high: its 95% interval; None where unknown.
+    """
+
+    name: str
+    log_loss: float
+    raw_log_loss: float
+    temperature: float
+    accuracy: float
+    difference: float
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class Versus:
+    """A fine-tuned run's log loss on some images, and that of the frozen head that it started from."""
+
+    name: str
+    n_images: int
+    log_loss: float
+    frozen_log_loss: float
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What fine-tuning brought.
+
+    Attributes:
+        ways: the frozen head first, the run last; between them each recipe alone, where there are several.
+        blended: the best recipe alone, the run's loss less its, and the 95% interval's ends (None where
+            unknown); None of a single recipe, or where its own answers are not kept.
+        by: what `parts` are: "group" or "fold".
+        parts: of the images, the group with the most first.
+    """
+
+    ways: list[Way]
+    blended: tuple[str, float, float | None, float | None] | None
+    by: str
+    parts: list[Versus]
+
+
+@dataclass(frozen=True)
 class RunFacts:
     """All that the page of a run shows.
 
@@ -131,7 +186,8 @@ class RunFacts:
         confusion: (C, C) images of a class (row) by their most probable class (column).
         bins: after the temperature; None with one class.
         raw_bins: before it; None where there is no temperature.
-        curves: for each fold, by name, the mean training loss of its heads: (epoch from 1, loss).
+        curves: for each fold the mean of its heads, as ""; or by the recipe that its networks learned from.
+        tuned: None of a run that is not fine-tuned.
         gap: None where no other run has these settings; then `gap_note` and `gap_command` say how to get one.
         ious: (n,) of the images with a true and a predicted box, and (n,) of the mean box's on them.
         boxes_note: why there are no `ious`.
@@ -159,7 +215,8 @@ class RunFacts:
     confusion: np.ndarray
     bins: Bins | None
     raw_bins: Bins | None
-    curves: list[dict[str, list[tuple[int, float]]]]
+    curves: dict[str, list[Curves]]
+    tuned: Tuned | None
     gap: Gap | None
     gap_note: str
     gap_command: str

@@ -22,6 +22,7 @@ from fishcli.options.seeing import HeatmapConfig, ReportConfig, RunsConfig, Summ
 from fishcli.runs.run import Run
 from fishcli.runs.training.interpolating import best_share
 from fishcli.scoring.calibration import with_temperature
+from fishcli.scoring.ensembling import average
 from fishcli.tuning.interpolate import SHARES, load_ends, moving_weights
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("untraced")]
@@ -88,6 +89,8 @@ def test_a_fold_has_a_network_a_recipe_and_blends_them_in_log_space(root):
     predicted = pd.read_csv(run.run_dir / "test_tta1.csv").filter(like="proba_")
     np.testing.assert_allclose(predicted, np.mean(folds, axis=0), atol=1e-6)
     assert len(read_json(run.fold_path(0, ".json"))["losses"]) == 2
+    with np.load(run.fold_path(0, ".npz"), allow_pickle=False) as kept:
+        np.testing.assert_allclose(average(kept["members_proba"], "geometric"), kept["proba"])
 
 
 def test_a_run_is_predicted_with_like_any_other(root):
@@ -130,6 +133,7 @@ def test_a_run_is_seen_like_any_other(root):
     page = Path(report.run(ReportConfig(**places, run="tuned")).splitlines()[-1]).read_text()
     said = re.sub("<[^>]+>", "", page)
     assert "fishcli finetune" in said and f"--cut {CUT}" in said
+    assert "What fine-tuning brought" in said and "light alone" in said and "light: class loss" in said
     drawn = heatmap.run(HeatmapConfig(**places, run="tuned", worst=1, out=root / "maps"))
     assert "Grad-CAM" in drawn
 

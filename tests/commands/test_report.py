@@ -94,17 +94,17 @@ def test_parts_add_up_to_the_metrics(trained):
         fold["log_loss"] for fold in json.loads((root / "models/run/metrics.json").read_text())["by_fold"]
     ] == (pytest.approx([part.log_loss for part in facts.by_fold]))
     assert all(mistake.photo[:2] == b"\xff\xd8" for mistake in facts.mistakes)
-    assert [curve["loss"][-1][0] for curve in facts.curves] == [4, 4, 4]
+    assert [curve["loss"][-1][0] for curve in facts.curves[""]] == [4, 4, 4]
 
 
 def test_raw_probabilities_are_those_before_the_temperature(trained):
     root, _ = trained
     run = Run.open(root / "models" / "run")
-    from fishcli.runs.seeing.answers import read_raw_proba
+    from fishcli.runs.seeing.answers import read_kept
     from fishcli.scoring.metrics import log_loss
 
     answers = read_answers(run, report_config(root), None)
-    raw = read_raw_proba(run, answers)
+    raw = read_kept(run, answers, "proba")[0]
     metrics = json.loads((run.run_dir / "metrics.json").read_text())
     assert log_loss(answers.labels, raw) == pytest.approx(metrics["raw_log_loss"])
 

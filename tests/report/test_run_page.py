@@ -63,7 +63,7 @@ def test_a_strict_parser_accepts_it(html, bare_html):
 
 def test_every_picture_has_a_text(page):
     figures = [each for each in page.all("svg") if each.get("role") == "img"]
-    assert len(figures) == len(page.all("svg")) == 2 * 9
+    assert len(figures) == len(page.all("svg")) == 2 * 10
     assert all(len(each["aria-label"]) > 40 for each in figures)
     assert len(page.all("img")) == 3
     assert all(len(each["alt"]) > 10 for each in page.all("img"))

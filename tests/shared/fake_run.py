@@ -7,7 +7,7 @@ import numpy as np
 from fake_audit import LONG, NASTY
 from PIL import Image
 
-from fishcli.report.run_facts import Bins, Gap, Looked, Mistake, Part, RunFacts
+from fishcli.report.run_facts import Bins, Gap, Looked, Mistake, Part, RunFacts, Tuned, Versus, Way
 
 IMAGE = '"><img src=x onerror=alert(2)>.jpg'
 
@@ -34,7 +34,13 @@ def rich_run(n_classes=8, n_groups=60, seed=0, **changes):
         confusion=confusion,
         bins=_bins(rng),
         raw_bins=_bins(rng),
-        curves=[_curves(rng) for _ in range(5)],
+        curves={name: [_curves(rng) for _ in range(5)] for name in (LONG, NASTY)},
+        tuned=Tuned(
+            ways=[_way(rng, name) for name in ("frozen, head linear", "light alone", f"{NASTY} alone", LONG)],
+            blended=("light alone", -0.04, -0.09, 0.01),
+            by="group",
+            parts=[Versus(f"<i>boat</i> {k}", 9, *rng.uniform(0.2, 4, 2)) for k in range(n_groups)],
+        ),
         gap=Gap(
             sibling="compare/gap-none",
             losses={"random": 0.31, "grouped": 1.9},
@@ -86,7 +92,8 @@ def bare_run(**changes):
         "by_fold": [part],
         "by_views": {"1": {"n_images": 3}},
         "confusion": np.array([[3]]),
-        "curves": [{}],
+        "curves": {"": [{}]},
+        "tuned": None,
         "gap_note": "There is one class.",
         "boxes_note": "the photos are not at hand",
         "looked": {},
@@ -115,6 +122,10 @@ def _part(rng, name):
     loss, prior = rng.uniform(0.2, 4, 2)
     taken_for = rng.choice(["", NASTY])
     return Part(name, int(rng.integers(1, 900)), loss, prior, rng.random(), rng.random(), 0.3, taken_for)
+
+
+def _way(rng, name):
+    return Way(name, 1.9, 2.4, 1.7, rng.random(), -0.31, -0.52, -0.08)
 
 
 def _bins(rng):

@@ -67,7 +67,7 @@ def _figures(facts: LocaliserFacts) -> "dict[str, Markup]":
         "precision": (facts.precision_recall, detection_plots.precision_recall_curve, _precision_said),
         "reliability": ((facts.bins, None), answer_plots.reliability_diagram, reliability_said),
         "ious": (facts.ious, run_plots.iou_histogram, ious_said),
-        "curves": (facts.curves, run_plots.training_curves, curves_said),
+        "curves": ({"": facts.curves}, run_plots.training_curves, curves_said),
     }
     return {
         name: twice_drawn(name, said(content), draw, content)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from fishcli.report.pages.page import fit, render, twice_drawn
+from fishcli.report.pages.tuned import tuned_rows, tuned_said
 from fishcli.report.pages.words import (
     FOLDS_SAID,
     curves_said,
@@ -20,6 +21,7 @@ from fishcli.report.plots.run import Rows
 from fishcli.report.run_facts import Gap, RunFacts
 from fishcli.report.tables import run as run_tables
 from fishcli.report.tables.cells import Table, ends, number
+from fishcli.report.tables.tuned import tuned_table
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -34,6 +36,7 @@ def run_page(facts: RunFacts) -> str:
         facts=facts,
         sentence=_sentence(facts),
         gap_said=_gap_said(facts.gap) if facts.gap else "",
+        tuned_said=tuned_said(facts, facts.tuned) if facts.tuned else "",
         tables=_tables(facts),
         figures=_figures(facts),
         majority=max(count for _, count in facts.class_counts) / facts.scores["n_images"],
@@ -122,6 +125,7 @@ def _tables(facts: RunFacts) -> dict[str, Table]:
         "group": (facts.by_group, lambda parts: run_tables.parts_table(parts, "group")),
         "fold": (facts.by_fold, lambda parts: run_tables.parts_table(parts, "fold")),
         "views": (facts.by_views, run_tables.views_table),
+        "tuned": (facts.tuned, lambda tuned: tuned_table(tuned, facts.scores["prior_log_loss"])),
         "settings": (facts.settings, run_tables.settings_table),
         "looked_class": (facts.looked.get("class"), lambda parts: run_tables.looked_table(parts, "class")),
         "looked_group": (facts.looked.get("group"), lambda parts: run_tables.looked_table(parts, "group")),
@@ -136,6 +140,7 @@ def _figures(facts: RunFacts) -> "dict[str, Markup]":
         "group": score_rows(facts.by_group),
         "fold": score_rows(facts.by_fold),
         "looked": _looked_rows(facts),
+        "tuned": tuned_rows(facts.tuned),
     }
     matrix = ([name for name, _ in facts.class_counts], facts.confusion) if facts.has_classes else None
     measure = "log_loss" if facts.has_classes else "box_iou"
@@ -145,7 +150,11 @@ def _figures(facts: RunFacts) -> "dict[str, Markup]":
         **{name: (content, run_plots.row_dots, rows_said) for name, content in rows.items()},
         "confusion": (matrix, answer_plots.confusion_matrix, _matrix_said),
         "reliability": (bins, answer_plots.reliability_diagram, reliability_said),
-        "curves": (facts.curves if facts.curves[0] else None, run_plots.training_curves, curves_said),
+        "curves": (
+            facts.curves if any(map(any, facts.curves.values())) else None,
+            run_plots.training_curves,
+            curves_said,
+        ),
         "views": (views if len(views) > 1 else None, run_plots.loss_by_views, _views_said),
         "ious": (facts.ious, run_plots.iou_histogram, ious_said),
     }

@@ -3,7 +3,7 @@
 from typing import Any
 
 from fishcli.report.plots.run import Rows
-from fishcli.report.run_facts import Part
+from fishcli.report.run_facts import Curves, Part
 
 FOLDS_SAID = {"grouped": "On groups it has not seen (grouped folds)", "random": "On random folds"}
 
@@ -45,14 +45,15 @@ def reliability_said(content: Any) -> str:
     return f"Reliability diagram, expected calibration error {bins.error:.3f}{before}. {'; '.join(said)}."
 
 
-def curves_said(curves: list[dict[str, list[tuple[int, float]]]]) -> str:
+def curves_said(curves: dict[str, list[Curves]]) -> str:
     """Training curves in words."""
     said = []
-    for name in curves[0]:
-        first, last = (sum(each[name][k][1] for each in curves) / len(curves) for k in (0, -1))
-        said.append(f"{name} from {first:.3g} to {last:.3g}")
-    n_epochs = curves[0]["loss"][-1][0]
-    return f"Training losses of {len(curves)} folds over {n_epochs} epochs, on average: {', '.join(said)}."
+    for member, folds in curves.items():
+        for name in folds[0]:
+            first, last = (sum(each[name][k][1] for each in folds) / len(folds) for k in (0, -1))
+            said.append(f"{member}{', ' if member else ''}{name} from {first:.3g} to {last:.3g}")
+    n_epochs = folds[0]["loss"][-1][0]
+    return f"Training losses of {len(folds)} folds over {n_epochs} epochs, on average: {'; '.join(said)}."
 
 
 def ious_said(content: Any) -> str:

@@ -16,8 +16,10 @@ from fishcli.report.plots.panels import (
     short,
     text_size,
 )
+from fishcli.report.run_facts import Curves
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 N_ROWS = 30
@@ -74,41 +76,54 @@ def row_dots(rows: Rows, width: float) -> "Figure":
     return figure_of(panel)
 
 
-def training_curves(curves: list[dict[str, list[tuple[int, float]]]], width: float) -> "Figure":
-    """Training losses over epochs, a panel a loss, a line a fold.
+def training_curves(curves: dict[str, list[Curves]], width: float) -> "Figure":
+    """Training losses over epochs, a line a fold: a panel a loss, and a row of panels a member.
 
     Args:
-        curves: of each fold, one at least, each with the same names.
+        curves: by member, those of each fold, one at least, each with the same names.
         width: CSS pixels.
     """
-    from matplotlib.ticker import LogLocator, NullLocator
-
-    names = list(curves[0])
+    names = list(next(iter(curves.values()))[0])
     names = [name for name in names if name != "loss"] if len(names) == 2 else names  # the sum of one part
     n_columns = 1 if width < NARROW else len(names)
-    n_rows = -(-len(names) // n_columns)
+    n_rows = len(curves) * len(names) // n_columns
+    size = text_size(width)
     figure = svg_figure(width, (235 if n_columns > 1 else 200) * n_rows)
     figure.set_layout_engine("constrained", h_pad=8 / 72, wspace=0.06)
-    panels = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
-    size = text_size(width)
-    for panel, name in zip(panels, names, strict=True):
-        bare(panel, size)
-        panel.set_title(CURVES_SAID.get(name, name), loc="left", color=INK, fontsize=size)
-        panel.grid(True, color=LINE, linewidth=0.8)
-        drawn = [np.array(each[name]).T for each in curves]
-        for epochs, losses in drawn:
-            panel.plot(epochs, losses, color=ACCENT, linewidth=1.5, alpha=0.7)
-        values = np.concatenate([losses for _, losses in drawn])
-        if values.min() > 0 and values.max() > 30 * values.min():
-            panel.set_yscale("log")
-            panel.yaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
-            panel.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-            panel.yaxis.set_minor_locator(NullLocator())
-        else:
-            panel.yaxis.set_major_locator(round_ticks(5))
-        panel.xaxis.set_major_locator(round_ticks(5, is_whole=True))
-        panel.set_xlabel("epoch", color=DIM, fontsize=size)
+    panels = figure.subplots(n_rows, n_columns, squeeze=False).reshape(len(curves), len(names))
+    for (member, folds), row in zip(curves.items(), panels, strict=True):
+        for panel, name in zip(row, names, strict=True):
+            said = CURVES_SAID.get(name, name)
+            # Beside each other or not, panels of the same loss are to be compared.
+            ends = [loss for each in curves.values() for fold in each for _, loss in fold[name]]
+            _curves_of(panel, [fold[name] for fold in folds], (min(ends), max(ends)))
+            title = f"{short(member, 18)}: {said}" if member else said
+            panel.set_title(title, loc="left", color=INK, fontsize=size, parse_math=False)
+            bare(panel, size)
+            panel.set_xlabel("epoch", color=DIM, fontsize=size)
     return figure
+
+
+def _curves_of(panel: "Axes", curves: list[list[tuple[int, float]]], ends: tuple[float, float]) -> None:
+    """Draw the curves of one loss, a fold each; `ends`: the least and the largest that the axis holds."""
+    from matplotlib.ticker import LogLocator, NullLocator
+
+    panel.grid(True, color=LINE, linewidth=0.8)
+    for curve in curves:
+        epochs, losses = np.array(curve).T
+        panel.plot(epochs, losses, color=ACCENT, linewidth=1.5, alpha=0.7)
+    low, high = ends
+    if low > 0 and high > 30 * low:
+        panel.set_yscale("log")
+        panel.yaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
+        panel.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        panel.yaxis.set_minor_locator(NullLocator())
+        panel.set_ylim(low / 1.2, high * 1.2)
+    else:
+        panel.yaxis.set_major_locator(round_ticks(5))
+        margin = 0.05 * (high - low) or 0.05
+        panel.set_ylim(low - margin, high + margin)
+    panel.xaxis.set_major_locator(round_ticks(5, is_whole=True))
 
 
 def loss_by_views(content: list[tuple[int, float]], width: float) -> "Figure":

@@ -127,17 +127,24 @@ def read_answers(run: Run, config: RunConfig, sibling: Run | None) -> Answers:
     )
 
 
-def read_raw_proba(run: Run, answers: Answers) -> np.ndarray | None:
-    """The probabilities (n, C) of the plain photo before any temperature; None where the folds lack them."""
+def read_kept(run: Run, answers: Answers, name: str) -> np.ndarray | None:
+    """What the folds kept under a name of their own rows (..., n, C), in the order of the answers.
+
+    "proba" (v, n, C) are the run's own before any temperature. None where a fold lacks it.
+    """
     folds = run.read_result("folds.csv", ["image", "fold"], ["image", "group"])
-    table = pd.DataFrame(np.nan, index=pd.Index(folds["image"]), columns=answers.class_names)
+    fold = folds["fold"].to_numpy()
+    found = np.zeros(0)
     try:
         for k in range(run.settings["folds"]):
             with np.load(content(run.fold_path(k, ".npz")), allow_pickle=False) as kept:
-                table.loc[(folds["fold"] == k).to_numpy()] = kept["proba"][0]
+                part = kept[name]
+            if k == 0:
+                found = np.full((*part.shape[:-2], len(fold), part.shape[-1]), np.nan)
+            found[..., fold == k, :] = part
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
-    return table.loc[answers.images].to_numpy()
+    return found[..., pd.Index(folds["image"]).get_indexer(pd.Index(answers.images)), :]
 
 
 def _photos(run: Run, config: RunConfig) -> pd.DataFrame | None:

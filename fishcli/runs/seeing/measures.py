@@ -6,9 +6,9 @@ import numpy as np
 
 from fishcli.basics.intervals import paired_interval
 from fishcli.options.train import RunConfig
-from fishcli.report.run_facts import Bins, Looked, Part
+from fishcli.report.run_facts import Bins, Curves, Looked, Part
 from fishcli.runs.run import Run
-from fishcli.runs.seeing.answers import Answers, read_raw_proba
+from fishcli.runs.seeing.answers import Answers, read_kept
 from fishcli.runs.seeing.class_map_mass import class_map_mass, summarise
 from fishcli.runs.seeing.gap import known
 from fishcli.scoring.reliability import reliability
@@ -55,15 +55,15 @@ def reliability_bins(run: Run, answers: Answers, temperature: float) -> tuple[Bi
     """The reliability diagram, and the one before the temperature; None where there is none."""
     if len(answers.class_names) == 1:
         return None, None
-    raw = read_raw_proba(run, answers) if temperature != 1.0 else None
+    raw = read_kept(run, answers, "proba") if temperature != 1.0 else None
     made = [
         None if proba is None else Bins(**dataclasses.asdict(reliability(answers.labels, proba)))
-        for proba in (answers.proba, raw)
+        for proba in (answers.proba, None if raw is None else raw[0])
     ]
     return made[0], made[1]
 
 
-def mean_curves(losses: list[dict[str, list[float]]]) -> dict[str, list[tuple[int, float]]]:
+def mean_curves(losses: list[dict[str, list[float]]]) -> Curves:
     """The training losses of a fold, mean of its heads, by name: (epoch from 1, loss), MAX_POINTS at most.
 
     Args:

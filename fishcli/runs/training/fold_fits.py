@@ -104,6 +104,8 @@ def finish_fold(this_run: Run, k: int, fits: list[FitDone]) -> None:
         said = [{"proba": fit.proba, **fit.more} for fit in fits]
         mean = this_run.mean_of_members
         kept = {name: average(np.stack([each[name] for each in said]), mean) for name in said[0]}
+        if this_run.is_tuned and len(fits) > 1:  # what each recipe brings by itself, the report tells
+            kept |= {members_of(name): np.stack([each[name] for each in said]) for name in said[0]}
         kept["boxes"] = np.mean([fit.boxes for fit in fits], axis=0)
         np.savez(path, allow_pickle=False, **kept)
     losses = [fit.losses for fit in fits]
@@ -111,6 +113,11 @@ def finish_fold(this_run: Run, k: int, fits: list[FitDone]) -> None:
     files = digests_of(this_run.model_path(k, member) for member in range(len(fits)))
     described = {**fits[-1].kept, "losses": losses, "seconds": seconds, "files": files}
     write_json(this_run.fold_path(k, ".json"), described, sealed=True)
+
+
+def members_of(name: str) -> str:
+    """Under what a fine-tuned fold keeps each of its heads' (m, ...) of what it keeps under `name`."""
+    return f"members_{name}"
 
 
 def predict_views(

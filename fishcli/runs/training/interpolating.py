@@ -10,6 +10,7 @@ from fishcli.basics.progress import say
 from fishcli.basics.remote import content
 from fishcli.heads.trained import KerasHead
 from fishcli.runs.run import Run
+from fishcli.runs.training.fold_fits import members_of
 from fishcli.scoring.calibration import find_temperature, nested_calibration, with_temperature
 from fishcli.scoring.metrics import log_loss
 from fishcli.tuning.interpolate import SHARES, go_between, load_ends
@@ -38,7 +39,7 @@ def choose_shares(this_run: Run, labels: np.ndarray, fold: np.ndarray) -> None:
     plain = by_share[:, 0]
     own = {int(k): best_share(labels[fold != k], plain[:, fold != k]) for k in np.unique(fold)}
     for k, place in own.items():
-        _rewrite(this_run, k, by_share[place][:, fold == k])
+        _rewrite(this_run, k, place)
     place = best_share(labels, plain)
     for k in own:
         _move(this_run, k, SHARES[place])
@@ -84,13 +85,16 @@ def _kept(this_run: Run, name: str, fold: np.ndarray) -> np.ndarray:
     return found
 
 
-def _rewrite(this_run: Run, k: int, proba: np.ndarray) -> None:
-    """Put other probabilities (v, n, C) in the place of a fold's own."""
-    path = this_run.fold_path(k, ".npz")
+def _rewrite(this_run: Run, k: int, place: int) -> None:
+    """Put the probabilities at a place in SHARES in the place of a fold's own, and of each of its heads'."""
+    path, each_by_share = this_run.fold_path(k, ".npz"), members_of("by_share")
     with np.load(content(path), allow_pickle=False) as kept:
         arrays = {name: kept[name] for name in kept.files}
+    arrays["proba"] = arrays["by_share"][place]
+    if each_by_share in arrays:
+        arrays[members_of("proba")] = arrays[each_by_share][:, place]
     with whole_file(path) as partial:
-        np.savez(partial, **{**arrays, "proba": proba})
+        np.savez(partial, **arrays)
 
 
 def _move(this_run: Run, k: int, share: float) -> None:
