@@ -10,6 +10,7 @@ from fishcli.runs.run import check_name
 from fishcli.runs.training.fold_fits import missing_folds, train_folds
 from fishcli.runs.training.fold_tasks import FitSource, train_on
 from fishcli.runs.training.inputs import load_train_data, read_inputs
+from fishcli.runs.training.outlook import outlook
 from fishcli.runs.training.report import write_report
 
 
@@ -26,8 +27,12 @@ def run(config: TrainConfig) -> str:
     config = for_the_answer(config, data.class_names)
     with claimed_run(config, data) as (this_run, folds):
         warn_of_missing_classes(data.images["class_name"], folds["fold"].to_numpy())
+        is_news = not this_run.is_complete
         if config.scheduler is not None:
             train_on(config.scheduler, [FitSource(config, this_run, data, folds)])
         elif missing_folds(this_run):
             train_folds(config, this_run, read_inputs(config, data), folds)
-        return write_report(this_run, data, folds)
+        said = write_report(this_run, data, folds)
+    if is_news and (ahead := outlook(config, this_run, data)):
+        say(ahead)
+    return said

@@ -3,6 +3,7 @@
 import dataclasses
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from fishcli.options.finetune import FinetuneConfig
 from fishcli.options.seeing import HeatmapConfig, ReportConfig, RunsConfig, SummaryConfig
 from fishcli.runs.run import Run
 from fishcli.runs.training.interpolating import best_share
+from fishcli.runs.training.outlook import seconds_of_training
 from fishcli.scoring.calibration import with_temperature
 from fishcli.scoring.ensembling import average
 from fishcli.tuning.interpolate import SHARES, load_ends, moving_weights
@@ -73,6 +75,16 @@ def test_the_layers_above_the_cut_turn_its_maps_into_the_last_ones(root):
     found = np.asarray(reload_tail(own)(maps, training=False))
     assert found.shape == expected.shape == (24, 2, 2, 512)
     assert np.abs(found - expected).mean() < 0.02 * np.abs(expected).mean()
+
+
+def test_what_training_takes_is_told_by_a_few_forward_passes(root, monkeypatch):
+    usual = pick_store(root / "data" / "features", None)
+    config = config_of(root, cut="stage4")
+    few, many = (seconds_of_training(config, usual, n) for n in (64, 640))
+    assert 0.01 < few < many < 600
+    assert seconds_of_training(config_of(root, cut="no such layer"), usual, 64) is None
+    monkeypatch.delitem(sys.modules, "keras")
+    assert seconds_of_training(config, usual, 64) is None
 
 
 def test_a_fold_has_a_network_a_recipe_and_blends_them_in_log_space(root):
