@@ -1,12 +1,15 @@
-"""What docs/architecture.md names is there."""
+"""What docs/architecture.md names is there, and README's command lines are fishcli's."""
 
 import importlib
 import re
+import shlex
 from pathlib import Path
 
 import pytest
+import typer
 
 import fishcli
+from fishcli.cli import app
 
 PACKAGE = Path(fishcli.__file__).parent
 ROOT = PACKAGE.parent
@@ -44,6 +47,26 @@ def test_dotted_names(name):
 
 def test_the_way_of_a_photo_is_told_by_name():
     assert len(DOTTED) > 15
+
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+CONSOLE = [
+    line.split("  #")[0].strip()
+    for block in re.findall(r"```console\n(.*?)```", README, re.DOTALL)
+    for line in block.splitlines()
+    if line.startswith("fishcli ")
+]
+
+
+@pytest.mark.parametrize("line", CONSOLE)
+def test_the_readmes_command_lines_are_ones_that_fishcli_takes(line):
+    commands = typer.main.get_command(app).commands
+    name = max((name for name in commands if f"{line} ".startswith(f"fishcli {name} ")), key=len)
+    commands[name].make_context(name, shlex.split(line.removeprefix(f"fishcli {name}")))
+
+
+def test_the_readme_shows_the_main_path():
+    assert {line.split()[1] for line in CONSOLE} >= {"locate", "features", "train", "finetune", "ensemble"}
 
 
 def test_make_install_brings_what_the_readme_says():
