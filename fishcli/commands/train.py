@@ -33,6 +33,6 @@ def run(config: TrainConfig) -> str:
         elif missing_folds(this_run):
             train_folds(config, this_run, read_inputs(config, data), folds)
         said = write_report(this_run, data, folds)
-    if is_news and (ahead := outlook(config, this_run, data)):
+    if is_news and (ahead := outlook(asked, this_run, data)):
         say(ahead)
     return said

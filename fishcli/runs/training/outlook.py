@@ -34,13 +34,18 @@ def outlook(config: TrainConfig, this_run: Run, data: TrainData) -> str:
 
     It is so on grouped folds, after the best run of some hundred photos or more, until something was
     fine-tuned on them.
+
+    Args:
+        config: as the user asked for it.
+        this_run: complete.
+        data: what it was trained on.
     """
     stores = parts_of(data.store)
     if len(stores) > 1 or stores[0].weights == "random" or data.groups is None or len(data.class_names) == 1:
         return ""
     if not PHOTOS[0] <= len(data.images) <= PHOTOS[1] or not _is_best(this_run):
         return ""
-    names = ("folds", "groups", "calibrate", "seed", "metadata", "boxes", "features")
+    names = ("folds", "groups", "calibrate", "seed", "metric", "metadata", "boxes", "features")
     tuned = FinetuneConfig(**{name: getattr(config, name) for name in names})
     if "size-embedding" in tuned.metadata:  # learned by gradient, which the head it starts from is not
         tuned = dataclasses.replace(tuned, metadata=tuned.metadata.replace("size-embedding", "size"))
