@@ -8,6 +8,9 @@ from typer import Option
 from fishcli.options.train import BoxRule, FoldsConfig, Metadata, TrainConfig
 from fishcli.options.views import named_views, with_identity
 
+AUTO_CUT = "auto"
+STAGES_TRIED = ("stage4", "stage3", "stage2")
+"""Among which `--cut auto` chooses."""
 FINETUNE = "finetune"
 """What stands for the head in the settings of its runs."""
 
@@ -22,7 +25,7 @@ class FinetuneConfig(FoldsConfig):
     ] = None
     cut: Annotated[
         str,
-        Option(help="Train what follows this layer; stageN as in features --layer."),
+        Option(help="Train what follows this layer; stageN as in features --layer; auto chooses a stage."),
     ] = "stage3"
     backbone: Annotated[str | None, Option(help="Another backbone.", show_default="that store's")] = None
     weights: Annotated[

@@ -1,5 +1,6 @@
 """The run that settings make: a new one, or the interrupted one of the same settings."""
 
+import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -146,6 +147,8 @@ def _made_again(
     """
     for folds in (dealt, _folds_of(last.run_dir, dealt)):
         again = _fresh_run(config, data, last.run_dir, folds)
+        if last.store in data.other_stores:
+            again = dataclasses.replace(again, store=last.store)
         difference = _difference(last, again)
         if not difference:
             break

@@ -21,7 +21,7 @@ from fishcli.tuning.network import BODY
 from fishcli.tuning.rows import TuningRows
 
 N_MEASURED = 6
-"""So many steps tell what one takes; the first ones, which make ready, don't count."""
+"""So many steps tell what one takes; the first one, which makes ready, doesn't count."""
 
 
 @dataclass(frozen=True)
@@ -88,20 +88,24 @@ def make_ready(model: Any, plan: TuningPlan) -> None:
     )
 
 
-def seconds_a_step(model: Any, plan: TuningPlan) -> float:
-    """Seconds that a step takes here, measured on a few; the network is afterwards as it was."""
+def seconds_of_steps(model: Any, plan: TuningPlan) -> tuple[float, float]:
+    """Seconds until the first step is done, and that each other one takes here; measured on a few.
+
+    The network is afterwards as it was.
+    """
     keras = load_keras()
-    ends: list[float] = []
+    ends: list[float] = [time.perf_counter()]
 
     class Clock(keras.callbacks.Callback):  # type: ignore[name-defined]
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
             ends.append(time.perf_counter())
-            self.model.stop_training = len(ends) >= N_MEASURED
+            self.model.stop_training = len(ends) > N_MEASURED
 
     state = state_of(model)
     model.fit(plan.batches(0), epochs=1, shuffle=False, verbose=0, callbacks=[Clock()])
     restore(model, state)
-    return float(np.median(np.diff(ends)[1:])) if len(ends) > 2 else 0.0
+    first, *others = np.diff(ends)
+    return float(first), float(np.median(others)) if others else 0.0
 
 
 def tune(model: Any, plan: TuningPlan, on_step: Callable[[float], None]) -> dict[str, list[float]]:

@@ -1,7 +1,6 @@
 """Frozen backbones, cut at a layer, with their own preprocessing."""
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from fishcli.basics.quiet import load_keras, seeded_keras
 from fishcli.basics.remote import with_home
 from fishcli.features.backbones import efficientnet_lite, fishnet
 from fishcli.features.backbones.applications import APPLICATIONS, build_application
+from fishcli.features.backbones.cutting import cut_at, layer_of, trainable_layers
 from fishcli.features.backbones.efficientnet_lite import LITE
 from fishcli.features.backbones.random_weights import SEED, calibrate
 from fishcli.features.photos.crops import Crop
@@ -23,11 +23,6 @@ from fishcli.options.reading import Transparency
 
 FISHNET = "fishnet"
 BACKBONES = (FISHNET, *LITE, *APPLICATIONS)
-STAGES = ("stage1", "stage2", "stage3", "stage4", "stage5")
-"""Layers by the size of their maps: stageN is the last whose map has 1/2^N of the input's sides, before the
-next stage widens it."""
-POINTWISE = ("Activation", "BatchNormalization", "Dropout", "ReLU")
-"""Classes of layers that see each place of a map by itself; so do 1x1 convolutions."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +54,7 @@ class BackboneChoice:
         weights: "imagenet", or "formula" for fishnet; "random"; or the path of a file: .h5, fishnet's .npz or
             an EfficientNet-Lite's .pth.
         image_size: (height, width), pixels.
-        layer: a layer's name, one of STAGES, or None for the last.
+        layer: a layer's name, one of `cutting.STAGES`, or None for the last.
         pool: "none", "avg" or "max".
         resize: one of `resizing.RESIZE_POLICIES`.
         transparency: as `Reading` has it, and part of the recipe.
@@ -97,8 +92,8 @@ def load_backbone(choice: BackboneChoice) -> Backbone:
     """
     keras = load_keras()
     model, preprocess, preprocessing = _build(keras, choice)
-    layer = _layer_name(keras, model, choice)
-    cut = _cut(keras, model, layer)
+    layer = layer_of(keras, model, choice.layer, choice.image_size)
+    cut = cut_at(keras, model, layer)
     # What random weights are calibrated to differs in its last digits with the number of cores.
     weights = cut.trainable_weights if choice.weights == "random" else cut.weights
     weights_sha256 = digest(*(np.ascontiguousarray(weight).tobytes() for weight in weights))
@@ -133,8 +128,19 @@ def load_tail(choice: BackboneChoice) -> Any:
             f"--cut {last}: it is the last layer of {choice.backbone}, so nothing follows that could be "
             "trained. Name a stage, such as stage3, or a layer before it."
         )
-    start = _cut(keras, model, str(choice.layer)).output
+    start = cut_at(keras, model, str(choice.layer)).output
     return keras.Model(start, model.output, name="backbone_tail")
+
+
+def cuts_at(choice: BackboneChoice, stages: Sequence[str]) -> list[str]:
+    """The layers that stages stand for in a backbone, those above which something can be trained.
+
+    Raises:
+        FishError: see `load_backbone`.
+    """
+    keras = load_keras()
+    model, _, _ = _build(keras, choice)
+    return trainable_layers(keras, model, stages, choice.image_size)
 
 
 def _build(keras: Any, choice: BackboneChoice) -> tuple[Any, Callable[[Any], Any], str]:
@@ -167,63 +173,6 @@ def _build(keras: Any, choice: BackboneChoice) -> tuple[Any, Callable[[Any], Any
     if weights == "random":
         calibrate(model, preprocess, choice.image_size)
     return model, preprocess, preprocessing
-
-
-def _layer_name(keras: Any, model: Any, choice: BackboneChoice) -> str:
-    """The layer that `choice` names, or the last one; of a stage the last that can be cut at, unwidened."""
-    asked = choice.layer or model.layers[-1].name
-    if asked not in STAGES or asked in [layer.name for layer in model.layers]:
-        return str(asked)
-    sides = tuple(math.ceil(side / 2 ** int(asked[-1])) for side in choice.image_size)
-    for layer in reversed(model.layers):
-        shape = getattr(layer.output, "shape", ())
-        if tuple(shape[1:3]) == sides and len(shape) == 4:
-            try:
-                _cut(keras, model, layer.name)
-            except FishError:  # inside a branch
-                continue
-            return str(_before_widening(layer).name)
-    raise FishError(
-        f"--layer {asked}: no layer of {choice.backbone} has maps of {sides[0]}x{sides[1]} for an input of "
-        "{}x{}. Name another stage, or a layer.".format(*choice.image_size)
-    )
-
-
-def _before_widening(layer: Any) -> Any:
-    """The narrowest of the layers from which `layer` is computed place by place.
-
-    An inverted residual begins with a 1x1 convolution to six times the channels, at the size of the stage
-    before: cut behind it, maps would hold the same in six times the numbers.
-    """
-    narrowest = layer
-    while _is_pointwise(layer):
-        layer = layer.input._keras_history.operation
-        if layer.output.shape[-1] < narrowest.output.shape[-1]:
-            narrowest = layer
-    return narrowest
-
-
-def _is_pointwise(layer: Any) -> bool:
-    kind = type(layer).__name__
-    is_narrow = kind == "Conv2D" and (layer.kernel_size, layer.strides) == ((1, 1), (1, 1))
-    return is_narrow or kind in POINTWISE
-
-
-def _cut(keras: Any, model: Any, layer: str) -> Any:
-    """The part of `model` up to and including `layer`, if all that follows depends on its output alone."""
-    known = [each.name for each in model.layers]
-    output = model.get_layer(choose(layer, known, f"layer of {model.name}")).output
-    if layer == known[-1]:
-        return model
-    try:
-        keras.Model(output, model.output)
-    except ValueError:
-        raise FishError(
-            f"--layer {layer} lies inside a branch of {model.name}: another path goes round it, so what "
-            "follows can't be computed from its output. Choose a layer where the branches have met, such as "
-            "a block's end."
-        ) from None
-    return keras.Model(model.input, output)
 
 
 def _pool(keras: Any, model: Any, pool: str) -> Any:

@@ -35,6 +35,8 @@ class TrainData:
         class_names: the class order.
         store: where the features are, in one store or several.
         views: the names of the views and augmented copies to draw from.
+        other_stores: the names of stores that a run may end up with as well: those of other cuts, of which
+            one is chosen.
     """
 
     train: pd.DataFrame
@@ -44,6 +46,7 @@ class TrainData:
     class_names: list[str]
     store: HeadStore
     views: list[str]
+    other_stores: tuple[str, ...] = ()
 
     @property
     def has_boxes(self) -> bool:

@@ -51,12 +51,16 @@ def choose_shares(this_run: Run, labels: np.ndarray, fold: np.ndarray) -> None:
 
 
 def best_share(labels: np.ndarray, by_share: np.ndarray) -> int:
-    """The place in SHARES of the predictions (a, n, C) whose log loss is least, each calibrated as it needs.
+    """The place in SHARES of the predictions (a, n, C) whose calibrated log loss is least."""
+    return int(np.argmin(calibrated_losses(labels, by_share)))
 
-    Without that it would be the least sure: it is the temperature's part to mend that.
+
+def calibrated_losses(labels: np.ndarray, several: np.ndarray) -> list[float]:
+    """The log losses of predictions (a, n, C) among which one is chosen, each calibrated as it needs.
+
+    Without that the least sure would be best: it is the temperature's part to mend that.
     """
-    losses = [log_loss(labels, with_temperature(each, find_temperature(labels, each))) for each in by_share]
-    return int(np.argmin(losses))
+    return [log_loss(labels, with_temperature(each, find_temperature(labels, each))) for each in several]
 
 
 def frozen_against_trained(this_run: Run, labels: np.ndarray, fold: np.ndarray) -> str:

@@ -31,13 +31,16 @@ from fishcli.scoring.calibration import find_temperature, nested_calibration
 from fishcli.scoring.metrics import accuracy, box_scores, explained, fold_mean_boxes, log_loss
 
 
-def write_report(this_run: Run, data: TrainData, folds: pd.DataFrame) -> str:
+def write_report(
+    this_run: Run, data: TrainData, folds: pd.DataFrame, more: dict[str, Any] | None = None
+) -> str:
     """Write a trained run's out-of-fold files and metrics.json; return the tables for the screen.
 
     Args:
         this_run: its folds are trained.
         data: what it was trained on.
         folds: `image`, `fold`, `group`, in the order of `data.images`.
+        more: what else metrics.json tells.
     """
     n_folds, n_views = this_run.settings["folds"], this_run.settings["views"]
     fold = folds["fold"].to_numpy()
@@ -92,6 +95,7 @@ def write_report(this_run: Run, data: TrainData, folds: pd.DataFrame) -> str:
     metrics = {
         "folds": kind,
         "groups": this_run.settings["groups"],
+        **(more or {}),
         **by_views[1],
         "by_fold": by_fold,
         "by_views": by_views,

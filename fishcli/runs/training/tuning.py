@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,17 +23,10 @@ from fishcli.heads.joined import parts_of
 from fishcli.heads.trained import KerasHead
 from fishcli.options.finetune import FinetuneConfig
 from fishcli.runs.run import Run
-from fishcli.runs.training.fold_fits import (
-    FitDone,
-    begin_run,
-    finish_fold,
-    kept_of,
-    missing_folds,
-    predict_views,
-)
+from fishcli.runs.training.fold_fits import FitDone, finish_fold, kept_of, predict_views
 from fishcli.runs.training.inputs import TrainData, read_inputs
 from fishcli.runs.training.interpolating import ends_path
-from fishcli.tuning.fit import TuningPlan, make_ready, seconds_a_step, tune
+from fishcli.tuning.fit import TuningPlan, make_ready, seconds_of_steps, tune
 from fishcli.tuning.interpolate import SHARES, Weights, go_between, moving_weights, parse_share, save_ends
 from fishcli.tuning.network import build_network, pooled_by
 from fishcli.tuning.rows import TuningRows
@@ -57,6 +51,16 @@ class TuningSource:
     tail: Any
     fold: np.ndarray
 
+    @property
+    def recipes(self) -> list[str]:
+        """A network a fold is trained on each."""
+        return parse_recipes(self.config.augment)
+
+    def n_steps(self, ks: Sequence[int]) -> int:
+        """Steps of all networks of some folds."""
+        a_pass = sum(math.ceil((self.fold != k).sum() / self.config.batch_size) for k in ks)
+        return a_pass * int(self.config.epochs or 0) * len(self.recipes)
+
 
 @dataclass(frozen=True)
 class Member:
@@ -69,6 +73,7 @@ class Member:
         start: its weights before the first step.
         plan: how it is trained.
         head: what predicts with it.
+        seconds: that it has taken so far.
     """
 
     k: int
@@ -77,6 +82,7 @@ class Member:
     start: Weights
     plan: TuningPlan
     head: KerasHead
+    seconds: float
 
 
 def check_tuning(config: FinetuneConfig) -> None:
@@ -93,32 +99,41 @@ def check_tuning(config: FinetuneConfig) -> None:
         )
 
 
-def tune_folds(config: FinetuneConfig, this_run: Run, data: TrainData, folds: pd.DataFrame) -> None:
-    """Train the folds that are not done; what could refuse the run comes before its folder is made."""
+def tuning_source(config: FinetuneConfig, data: TrainData, folds: pd.DataFrame) -> TuningSource:
+    """Read what all folds learn from; what could refuse the run comes here, before its folder is made."""
     tail = reload_tail(parts_of(data.store)[0])
     inputs = read_inputs(config, data)
-    missing = missing_folds(this_run)
-    begin_run(this_run, folds)
-    fold = folds["fold"].to_numpy()
-    source = TuningSource(config, inputs, _pooled(tail, inputs, len(config.chosen_views)), tail, fold)
-    recipes = parse_recipes(config.augment)
-    total = sum(_n_steps(source, k) for k in missing) * len(recipes)
-    with bar(total, "fine-tuning", "step") as progress:
+    pooled = _pooled(tail, inputs, len(config.chosen_views))
+    return TuningSource(config, inputs, pooled, tail, folds["fold"].to_numpy())
+
+
+def first_member(source: TuningSource, this_run: Run, k: int) -> tuple[Member, float, float]:
+    """The first network of a fold before its first step; and what all others will cost here.
+
+    Returns:
+        The network, the seconds that one takes besides its steps, and those of a step.
+    """
+    member = begun(source, this_run, (k, 0))
+    ready, a_step = seconds_of_steps(member.head.model, member.plan)
+    return member, member.seconds + ready, a_step
+
+
+def tune_folds(source: TuningSource, this_run: Run, ks: Sequence[int], first: Member) -> None:
+    """Train folds of a run, of which `first` is the first one's first network."""
+    recipes = source.recipes
+    with bar(source.n_steps(ks), "fine-tuning", "step") as progress:
 
         def on_step(loss: float) -> None:
             progress.set_postfix_str(f"loss {loss:.3f}", refresh=False)
             progress.update(1)
 
-        for k in missing:
+        for k in ks:
             fits, plans = [], []
             for number, recipe in enumerate(recipes):
-                started = time.perf_counter()
-                member = _begun(source, this_run, (k, number), recipe)
-                if (k, number) == (missing[0], 0):
-                    seconds = seconds_a_step(member.head.model, member.plan) * total
-                    say(_cost(len(missing), len(recipes), member.plan.n_epochs, seconds))
+                member = first if (k, number) == (first.k, 0) else begun(source, this_run, (k, number))
                 n_rows, said = len(member.plan.source.rows), f", {recipe}" if len(recipes) > 1 else ""
-                say(f"fold {k + 1} of {config.folds}{said}: training on {n_rows:,} images")
+                say(f"fold {k + 1} of {source.config.folds}{said}: training on {n_rows:,} images")
+                started = time.perf_counter() - member.seconds
                 losses = tune(member.head.model, member.plan, on_step)
                 fits.append(_done(source, this_run, member, (losses, started)))
                 plans.append(member.plan)
@@ -127,16 +142,11 @@ def tune_folds(config: FinetuneConfig, this_run: Run, data: TrainData, folds: pd
                 plan.checkpoint.unlink(missing_ok=True)
 
 
-def _n_steps(source: TuningSource, k: int) -> int:
-    """Steps of all epochs of a fold."""
-    n_rows = int((source.fold != k).sum())
-    return math.ceil(n_rows / source.config.batch_size) * int(source.config.epochs or 0)
-
-
-def _begun(source: TuningSource, this_run: Run, part: tuple[int, int], recipe: str) -> Member:
+def begun(source: TuningSource, this_run: Run, part: tuple[int, int]) -> Member:
     """A member of a fold before its first step; `part`: which fold's, and which of its members."""
+    started = time.perf_counter()
     config, inputs, (k, number) = source.config, source.inputs, part
-    drawn = [*config.chosen_views, *copies_of(recipe, config.copies)]
+    drawn = [*config.chosen_views, *copies_of(source.recipes[number], config.copies)]
     rows = np.flatnonzero(source.fold != k)
     seed = int(np.random.SeedSequence([config.seed, k, number]).generate_state(1)[0])
     linear, start = linear_start(config.metadata, source.pooled, rows, seed)
@@ -156,7 +166,8 @@ def _begun(source: TuningSource, this_run: Run, part: tuple[int, int], recipe: s
     model = build_network(source.tail, start, learned.metadata.shape[1], mean_box, how)
     make_ready(model, plan)
     head = KerasHead(model, linear.encoder, linear.counts)
-    return Member(k, number, linear, moving_weights(model), plan, head)
+    seconds = time.perf_counter() - started
+    return Member(k, number, linear, moving_weights(model), plan, head, seconds)
 
 
 def _done(
@@ -195,16 +206,3 @@ def _pooled(tail: Any, inputs: HeadInputs, n_views: int) -> HeadInputs:
     return dataclasses.replace(
         inputs, views=inputs.views[:n_views], features=found, boxes=inputs.boxes[:n_views]
     )
-
-
-def _cost(n_folds: int, n_recipes: int, n_epochs: int, seconds: float) -> str:
-    """What is ahead and how long it takes, as people say it."""
-    recipes = f" x {n_recipes} recipes" if n_recipes > 1 else ""
-    return f"{n_folds} folds{recipes} x {n_epochs} epochs: about {_duration(seconds)} here"
-
-
-def _duration(seconds: float) -> str:
-    """Seconds as people say them."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} seconds"
-    return f"{round(seconds / 60)} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"

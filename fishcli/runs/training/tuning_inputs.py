@@ -1,4 +1,4 @@
-"""What fine-tuning reads: the store of the cut's maps, made where missing, and all that `train` joins."""
+"""What fine-tuning reads: the store of a cut's maps, made where missing, and all that `train` joins."""
 
 import dataclasses
 
@@ -8,6 +8,7 @@ from fishcli.dataset.layout.images import load_train
 from fishcli.features.backbones.backbone import (
     BACKBONES,
     BackboneChoice,
+    cuts_at,
     default_weights,
     load_backbone,
     weights_file,
@@ -21,23 +22,23 @@ from fishcli.features.store.recipe import parse_image_size
 from fishcli.features.store.store import FeatureStore
 from fishcli.features.upkeep import Upkeep
 from fishcli.heads.joined import parts_of
-from fishcli.options.finetune import FINETUNE, FinetuneConfig
+from fishcli.options.finetune import AUTO_CUT, FINETUNE, STAGES_TRIED, FinetuneConfig
 from fishcli.runs.locating.crops import keep_crops_of
-from fishcli.runs.stores import check_detections
+from fishcli.runs.stores import bring_up, check_detections, check_same_images
 from fishcli.runs.training.inputs import TrainData, join_train_data
 from fishcli.tuning.fit import usual_epochs
 
 
-def load_tuning_data(config: FinetuneConfig) -> TrainData:
-    """Read all but the maps of the cut, and bring their store up to date; it is made where it is missing.
+def load_tuning_data(config: FinetuneConfig) -> list[TrainData]:
+    """Read all but the maps of the cut, or of each that is tried, and bring their stores up to date.
 
     Raises:
         FishError: see `join_train_data`; one class only; no such backbone, layer or weights.
     """
     views = config.chosen_views
     train = load_train(config.data_dir, config.reading)
-    store = store_above(config)
-    check_detections(config, store)
+    first, *others = stores_above(config)
+    check_detections(config, first)
     upkeep = Upkeep(
         config.data_dir,
         config.reading,
@@ -45,17 +46,22 @@ def load_tuning_data(config: FinetuneConfig) -> TrainData:
         box_categories=config.box_categories,
     )
     copies = [copy for recipe in parse_recipes(config.augment) for copy in copies_of(recipe, config.copies)]
-    data = join_train_data(config, store, train, [*views, *copies], upkeep)
+    wanted = [*views, *copies]
+    data = join_train_data(config, first, train, wanted, upkeep)
     if len(data.class_names) == 1:
         raise FishError(
             f"train/ has one class only ({data.class_names[0]}): there is nothing to tell apart. Boxes alone "
             "are learned by fishcli train."
         )
-    return data
+    for store in others:
+        bring_up(config, store, {"train": (train, wanted)}, upkeep)
+    check_same_images([first, *others], train)
+    names = tuple(store.recipe.name for store in (first, *others))
+    return [dataclasses.replace(data, store=store, other_stores=names) for store in (first, *others)]
 
 
-def store_above(config: FinetuneConfig) -> FeatureStore:
-    """The store of the cut's maps, made where it is missing.
+def stores_above(config: FinetuneConfig) -> list[FeatureStore]:
+    """The store of the cut's maps, made where it is missing; of `--cut auto` those of all that are tried.
 
     What is not asked for is that of the store that is named, or of the one that the user made last.
     """
@@ -63,6 +69,19 @@ def store_above(config: FinetuneConfig) -> FeatureStore:
     if config.features is not None or list_stores(config.stores_dir):
         source = pick_store(config.stores_dir, config.features)
     choice = _choice(config, source)
+    if config.cut != AUTO_CUT:
+        return [_store_of(config, choice, source)]
+    layers = cuts_at(choice, STAGES_TRIED)
+    if not layers:
+        raise FishError(
+            f"--cut auto: {choice.backbone} has none of {', '.join(STAGES_TRIED)}. Name a layer, as fishcli "
+            "features --layer does."
+        )
+    return [_store_of(config, dataclasses.replace(choice, layer=layer), source) for layer in layers]
+
+
+def _store_of(config: FinetuneConfig, choice: BackboneChoice, source: FeatureStore | None) -> FeatureStore:
+    """The store of a cut's maps; `source`: the one whose backbone and crop it takes."""
     backbone = load_backbone(choice)
     height, width = choice.image_size
     say(
@@ -103,9 +122,10 @@ def _choice(config: FinetuneConfig, source: FeatureStore | None) -> BackboneChoi
 
 def settled(config: FinetuneConfig, data: TrainData) -> FinetuneConfig:
     """The config with all that follows from the data said outright: two ways to say one run are one run."""
+    cut = AUTO_CUT if config.cut == AUTO_CUT else parts_of(data.store)[0].recipe.layer
     return dataclasses.replace(
         config,
-        cut=parts_of(data.store)[0].recipe.layer,
+        cut=cut,
         epochs=config.epochs or usual_epochs(len(data.images)),
         augment=",".join(parse_recipes(config.augment)),
         interpolate=config.interpolate.strip(),
