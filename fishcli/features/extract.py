@@ -17,6 +17,7 @@ from fishcli.features.backbones.engines import Engine
 from fishcli.features.photo_inputs import Inputs, SplitPlan, boxes_name, copy_made_by, read_inputs
 from fishcli.features.photos.recipes import PREFIX
 from fishcli.features.store.arrays import record_engine
+from fishcli.features.store.recipe import INPUT
 from fishcli.features.store.store import FeatureStore
 
 
@@ -192,7 +193,9 @@ def _require_arrays(
             name = boxes_name(view)
             arrays[name] = store.require_array(plan.split, name, shape, chunk_size, "float32", made_by)
         shape = (n_images, *backbone.feature_shape)
-        arrays[view] = store.require_array(plan.split, view, shape, chunk_size, made_by=made_by)
+        arrays[view] = store.require_array(
+            plan.split, view, shape, chunk_size, backbone.recipe.dtype, made_by
+        )
     return arrays
 
 
@@ -207,7 +210,7 @@ def write_boxes(array: Any, rows: slice, copy: str, readable: dict[int, Inputs])
 def features_of(
     pieces: list[np.ndarray], readable: list[int], n_images: int, backbone: Backbone
 ) -> np.ndarray:
-    """A chunk's features (n_images, ...) float16, NaN where an image can't be read.
+    """A chunk's features (n_images, ...) in the recipe's type; NaN, or black, where an image can't be read.
 
     Args:
         pieces: what the engine computed of the readable images, in order.
@@ -218,9 +221,11 @@ def features_of(
     Raises:
         FishError: features that are worth nothing.
     """
-    features = np.full((n_images, *backbone.feature_shape), np.nan, np.float16)
+    is_pixels = backbone.recipe.layer == INPUT
+    empty = 0 if is_pixels else np.nan
+    features = np.full((n_images, *backbone.feature_shape), empty, backbone.recipe.dtype)
     if pieces:
-        features[readable] = _checked(pieces, backbone)
+        features[readable] = np.concatenate(pieces) if is_pixels else _checked(pieces, backbone)
     return features
 
 

@@ -27,7 +27,7 @@ from fishcli.features.photo_inputs import SplitPlan, boxes_name, copy_made_by, f
 from fishcli.features.photos.crops import REGION, regions_of
 from fishcli.features.photos.recipes import PREFIX
 from fishcli.features.store.contents import add_contents, is_checked, set_checked
-from fishcli.features.store.store import FEATURE_BYTES, FeatureStore
+from fishcli.features.store.store import FeatureStore
 from fishcli.options.reading import USUAL, Reading
 
 BEST_ENGINE = EngineChoice()
@@ -237,13 +237,13 @@ def _announce(store: FeatureStore, backbone: Backbone, plans: list[SplitPlan]) -
     n_bytes = sum(
         len(plan.images) * sum(not store.is_complete(plan.split, view) for view in plan.views)
         for plan in plans
-    ) * (FEATURE_BYTES * int(np.prod(backbone.feature_shape)))
+    ) * (np.dtype(backbone.recipe.dtype).itemsize * int(np.prod(backbone.feature_shape)))
     free = ""
     if not is_remote(store.store_dir):
         free = f" ({shutil.disk_usage(store.store_dir).free / 2**30:,.1f} GiB free)"
     for plan in plans:
         say(f"{plan.split}: {len(plan.images):,} images x {len(plan.views)} views ({', '.join(plan.views)})")
     say(
-        f"features {backbone.feature_shape} float16, at most {n_bytes / 2**20:,.1f} MiB before compression "
-        f"in {store.store_dir}{free}"
+        f"features {backbone.feature_shape} {backbone.recipe.dtype}, at most {n_bytes / 2**20:,.1f} MiB "
+        f"before compression in {store.store_dir}{free}"
     )

@@ -22,7 +22,7 @@ ROWS_AT_ONCE = 256
 
 
 class Features(Protocol):
-    """Features (v, n, ...) float16 of n images under v views: an array, or rows of a file."""
+    """Features (v, n, ...) of n images under v views, float16 or uint8: an array, or rows of a file."""
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -11,25 +11,24 @@ import numpy as np
 from fishcli.basics.errors import FishError
 from fishcli.basics.progress import say, track
 from fishcli.basics.remote import is_remote
-from fishcli.features.store.store import FEATURE_BYTES
 from fishcli.heads.inputs import Features, check_finite, pool_maps
-from fishcli.heads.joined import HeadStore, JoinedStore, feature_shape
+from fishcli.heads.joined import HeadStore, JoinedStore, feature_shape, parts_of
 
 ROWS_A_READ = 256
 
 
 class FileFeatures:
-    """Features (v, n, ...) float16 in a temporary file, read row by row.
+    """Features (v, n, ...) in a temporary file, read row by row.
 
     The store's chunks are compressed and hold neighbours, of one class more often than not; drawing rows at
     random from them would unpack a chunk for every row. The file has no name, so nothing is left behind
     however the process ends.
     """
 
-    def __init__(self, shape: tuple[int, ...], folder: Path) -> None:
-        """Make room for `shape` in `folder`; FishError where the disk has none."""
-        self.shape = shape
-        self._row_bytes = FEATURE_BYTES * int(np.prod(shape[2:]))
+    def __init__(self, shape: tuple[int, ...], dtype: str, folder: Path) -> None:
+        """Make room for `shape` of a type in `folder`; FishError where the disk has none."""
+        self.shape, self._dtype = shape, np.dtype(dtype)
+        self._row_bytes = self._dtype.itemsize * int(np.prod(shape[2:]))
         n_bytes = self._row_bytes * shape[0] * shape[1]
         free = shutil.disk_usage(folder).free
         if n_bytes > free:
@@ -43,16 +42,16 @@ class FileFeatures:
         """Write the rows of one view from `key[1].start` on."""
         view, rows = key
         self._file.seek(self._offset(view, rows.start))
-        self._file.write(np.ascontiguousarray(part, np.float16).tobytes())
+        self._file.write(np.ascontiguousarray(part, self._dtype).tobytes())
         self._file.flush()
 
     def __getitem__(self, key: tuple[Any, Any]) -> np.ndarray:
         """The rows (m, ...) of `key`: views and rows, two index arrays (m,) or one number for all."""
         views, rows = np.broadcast_arrays(*key)
-        found = np.empty((len(rows), *self.shape[2:]), np.float16)
+        found = np.empty((len(rows), *self.shape[2:]), self._dtype)
         for place, view, row in zip(found, views, rows, strict=True):
             read = os.pread(self._file.fileno(), self._row_bytes, self._offset(view, row))
-            place[...] = np.frombuffer(read, np.float16).reshape(place.shape)
+            place[...] = np.frombuffer(read, self._dtype).reshape(place.shape)
         return found
 
     def _offset(self, view: int, row: int) -> int:
@@ -66,7 +65,7 @@ def read_features(
     pool: bool,
     budget: float = np.inf,
 ) -> Features:
-    """Features (v, n, ...) float16 of some rows for each view; maps are average-pooled on the way if `pool`.
+    """Features (v, n, ...) of some rows for each view; maps are average-pooled on the way if `pool`.
 
     Args:
         store: where they are; of several that are joined the features are pooled in any case.
@@ -83,14 +82,15 @@ def read_features(
     is_map = len(shape) == 3
     n = sum(len(rows) for rows in sources.values())
     kept = (len(views), n, *(shape[-1:] if pool and is_map else shape))
-    n_gib = FEATURE_BYTES * float(np.prod(kept)) / 2**30
+    dtype = "float16" if pool else parts_of(store)[0].recipe.dtype
+    n_gib = np.dtype(dtype).itemsize * float(np.prod(kept)) / 2**30
     features: Any
     if n_gib <= budget:
-        features = np.empty(kept, np.float16)
+        features = np.empty(kept, dtype)
     else:
         say(f"{n_gib:.2g} GiB of features, more than --memory-budget {budget:g}: read from a file")
         local = Path(tempfile.gettempdir()) if is_remote(store.store_dir) else store.store_dir
-        features = FileFeatures(kept, local)
+        features = FileFeatures(kept, dtype, local)
     for v, view in enumerate(track(views, f"reading {', '.join(sources)}", "view")):
         filled = 0
         for split, rows in sources.items():

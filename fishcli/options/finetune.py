@@ -25,7 +25,9 @@ class FinetuneConfig(FoldsConfig):
     ] = None
     cut: Annotated[
         str,
-        Option(help="Train what follows this layer; stageN as in features --layer; auto chooses a stage."),
+        Option(
+            help="Train what follows this layer; stageN as in features --layer; input; auto chooses a stage."
+        ),
     ] = "stage3"
     backbone: Annotated[str | None, Option(help="Another backbone.", show_default="that store's")] = None
     weights: Annotated[

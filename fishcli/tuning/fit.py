@@ -67,8 +67,8 @@ def usual_epochs(n_photos: int) -> int:
     return int(np.clip(round(400 / math.sqrt(max(1, n_photos))), 4, 30))
 
 
-def make_ready(model: Any, plan: TuningPlan) -> None:
-    """Compile a network for its training."""
+def make_ready(model: Any, plan: TuningPlan) -> Any:
+    """Compile a network for its training; returns what is trained, with the network in it or itself."""
     keras = load_keras()
     from fishcli.tuning.optimiser import TuningAdamW
 
@@ -80,12 +80,18 @@ def make_ready(model: Any, plan: TuningPlan) -> None:
     if plan.source.with_boxes:
         usual = TrainConfig()
         losses["box"], weights["box"] = box_loss(usual.box_loss), usual.box_weight
-    model.compile(
+    trained = model
+    if plan.source.drawn is not None:
+        from fishcli.tuning.augmenting import augmented
+
+        trained = augmented(model, plan.source.inputs.features.shape[2:4], plan.source.drawn)
+    trained.compile(
         optimizer=TuningAdamW(plan.config.lr, plan.n_steps * plan.n_epochs, variables, fast),
         loss=losses,
         loss_weights=weights,
         jit_compile=backend_name() == "jax",  # TensorFlow's is 8 times slower for MobileNetV2 on CPUs
     )
+    return trained
 
 
 def seconds_of_steps(model: Any, plan: TuningPlan) -> tuple[float, float]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fishcli.features.photos.recipes import Magnitudes
 from fishcli.heads.inputs import HeadInputs
 
 
@@ -19,6 +20,7 @@ class TuningRows:
         metadata: (n, columns) float32 of all images.
         n_classes: of the competition.
         with_boxes: whether boxes are learned, too.
+        drawn: the magnitudes by which pixels are augmented as they are shown; None for features as they are.
     """
 
     inputs: HeadInputs
@@ -27,6 +29,7 @@ class TuningRows:
     metadata: np.ndarray
     n_classes: int
     with_boxes: bool
+    drawn: Magnitudes | None = None
 
     def n_steps(self, batch_size: int) -> int:
         """Batches an epoch."""

@@ -29,7 +29,7 @@ MAPS = (3, 2, 5)
 
 def in_a_file(array, folder, rows_a_write=4):
     """FileFeatures with the numbers of an array (v, n, ...)."""
-    features = FileFeatures(array.shape, folder)
+    features = FileFeatures(array.shape, "float16", folder)
     for view, rows in enumerate(array):
         for start in range(0, len(rows), rows_a_write):
             part = rows[start : start + rows_a_write]
@@ -71,7 +71,7 @@ def test_what_is_read_may_be_changed_without_changing_the_file(tmp_path):
 
 def test_a_part_that_is_no_block_of_memory_is_written_right(tmp_path):
     array = some_features((1, 4, 6))
-    features = FileFeatures((1, 4, 3), tmp_path)
+    features = FileFeatures((1, 4, 3), "float16", tmp_path)
     features[0, 0:4] = array[0, :, ::2]
     np.testing.assert_array_equal(features[0, np.arange(4)], array[0, :, ::2])
 

@@ -13,12 +13,12 @@ from fishcli.basics.quiet import load_keras, seeded_keras
 from fishcli.basics.remote import with_home
 from fishcli.features.backbones import efficientnet_lite, fishnet
 from fishcli.features.backbones.applications import APPLICATIONS, build_application
-from fishcli.features.backbones.cutting import cut_at, layer_of, trainable_layers
+from fishcli.features.backbones.cutting import cut_at, layer_of, network_size, trainable_layers
 from fishcli.features.backbones.efficientnet_lite import LITE
 from fishcli.features.backbones.random_weights import SEED, calibrate
 from fishcli.features.photos.crops import Crop
 from fishcli.features.photos.decode import DECODER
-from fishcli.features.store.recipe import Recipe
+from fishcli.features.store.recipe import INPUT, Recipe
 from fishcli.options.reading import Transparency
 
 FISHNET = "fishnet"
@@ -53,8 +53,8 @@ class BackboneChoice:
         backbone: a name of BACKBONES.
         weights: "imagenet", or "formula" for fishnet; "random"; or the path of a file: .h5, fishnet's .npz or
             an EfficientNet-Lite's .pth.
-        image_size: (height, width), pixels.
-        layer: a layer's name, one of `cutting.STAGES`, or None for the last.
+        image_size: (height, width), pixels: of the input, or of those that are kept.
+        layer: a layer's name, one of `cutting.STAGES`, None for the last, or INPUT to keep pixels.
         pool: "none", "avg" or "max".
         resize: one of `resizing.RESIZE_POLICIES`.
         transparency: as `Reading` has it, and part of the recipe.
@@ -92,8 +92,11 @@ def load_backbone(choice: BackboneChoice) -> Backbone:
     """
     keras = load_keras()
     model, preprocess, preprocessing = _build(keras, choice)
-    layer = layer_of(keras, model, choice.layer, choice.image_size)
-    cut = cut_at(keras, model, layer)
+    if choice.layer == INPUT:  # pixels are kept for all that follows, whose weights thus count
+        layer, cut = INPUT, model
+    else:
+        layer = layer_of(keras, model, choice.layer, choice.image_size)
+        cut = cut_at(keras, model, layer)
     # What random weights are calibrated to differs in its last digits with the number of cores.
     weights = cut.trainable_weights if choice.weights == "random" else cut.weights
     weights_sha256 = digest(*(np.ascontiguousarray(weight).tobytes() for weight in weights))
@@ -111,17 +114,26 @@ def load_backbone(choice: BackboneChoice) -> Backbone:
         truncated=choice.truncated,
         crop=choice.crop,
     )
+    if layer == INPUT:
+        pixels = keras.Input((*choice.image_size, 3))
+        return Backbone(recipe, keras.Model(pixels, pixels), lambda images: images)
     return Backbone(recipe, _pool(keras, cut, choice.pool), preprocess)
 
 
 def load_tail(choice: BackboneChoice) -> Any:
     """What follows `choice.layer` in a backbone: a Keras model from that layer's maps to the last maps.
 
+    Of INPUT that is all of it, at the size whose `pixel_size` is the choice's, from pixels in 0 to 255.
+
     Raises:
         FishError: nothing follows; or see `load_backbone`.
     """
     keras = load_keras()
-    model, _, _ = _build(keras, choice)
+    model, _, preprocessing = _build(keras, choice)
+    if choice.layer == INPUT:
+        from fishcli.features.backbones.pixels import from_pixels
+
+        return from_pixels(model, preprocessing)
     last = model.layers[-1].name
     if choice.layer in (None, last):
         raise FishError(
@@ -146,6 +158,7 @@ def cuts_at(choice: BackboneChoice, stages: Sequence[str]) -> list[str]:
 def _build(keras: Any, choice: BackboneChoice) -> tuple[Any, Callable[[Any], Any], str]:
     """The whole model with its weights, its preprocessing and what that is called."""
     name, weights = choose(choice.backbone, BACKBONES, "backbone"), choice.weights
+    size = network_size(choice.image_size) if choice.layer == INPUT else choice.image_size
     path = weights_file(name, weights)
     if path is not None and not path.is_file():
         raise FishError(
@@ -156,22 +169,22 @@ def _build(keras: Any, choice: BackboneChoice) -> tuple[Any, Callable[[Any], Any
     keras.utils.clear_session()
     with seeded_keras(SEED):
         if name == FISHNET:
-            model = fishnet.build_fishnet(keras, (*choice.image_size, 3))
+            model = fishnet.build_fishnet(keras, (*size, 3))
             preprocess, preprocessing = fishnet.preprocess, "fishnet"
             if weights != "random":
                 fishnet.load_weights(model, path)
         elif name in LITE:
-            model = efficientnet_lite.build_lite(keras, name, (*choice.image_size, 3))
+            model = efficientnet_lite.build_lite(keras, name, (*size, 3))
             preprocess, preprocessing = efficientnet_lite.preprocess, "efficientnet_lite"
             if weights != "random":
                 efficientnet_lite.load_weights(model, path)
         else:
-            model = build_application(keras, name, weights, choice.image_size)
+            model = build_application(keras, name, weights, size)
             module = APPLICATIONS[name].module
             preprocess = getattr(keras.applications, module).preprocess_input
             preprocessing = f"keras.applications.{module}"
     if weights == "random":
-        calibrate(model, preprocess, choice.image_size)
+        calibrate(model, preprocess, size)
     return model, preprocess, preprocessing
 
 

@@ -12,6 +12,19 @@ next stage widens it."""
 POINTWISE = ("Activation", "BatchNormalization", "Dropout", "ReLU")
 """Classes of layers that see each place of a map by itself; so do 1x1 convolutions."""
 
+MARGIN = 1.15
+"""The sides of kept pixels as a multiple of the network's input: so crops of them lose little."""
+
+
+def pixel_size(image_size: tuple[int, int]) -> tuple[int, int]:
+    """The size (height, width) of the pixels that are kept for a network whose input is `image_size`."""
+    return round(MARGIN * image_size[0]), round(MARGIN * image_size[1])
+
+
+def network_size(kept: tuple[int, int]) -> tuple[int, int]:
+    """The inverse of `pixel_size`."""
+    return round(kept[0] / MARGIN), round(kept[1] / MARGIN)
+
 
 def layer_of(keras: Any, model: Any, asked: str | None, image_size: tuple[int, int]) -> str:
     """The layer that is asked for, or the last one; of a stage the last that can be cut at, unwidened."""

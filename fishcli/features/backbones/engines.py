@@ -11,6 +11,7 @@ from fishcli.basics.progress import say, warn
 from fishcli.basics.quiet import load_keras, load_openvino
 from fishcli.features.backbones.backbone import Backbone
 from fishcli.features.backbones.openvino_engine import first_line, openvino_computer, short_version
+from fishcli.features.store.recipe import INPUT
 
 TOLERANCE = 1e-3
 """The most by which an engine in float32 may differ from Keras, relative to the features' scale."""
@@ -58,7 +59,7 @@ class EngineChoice:
 
 
 def load_engine(backbone: Backbone, choice: EngineChoice, batch_size: int) -> Engine:
-    """Make a backbone ready.
+    """Make a backbone ready. Pixels are kept as they are, by whatever is asked for.
 
     "auto" takes Keras where its backend has a GPU or 16 bits are asked for, else OpenVINO where it is
     installed and the backend is TensorFlow, from which it takes networks, else Keras. "auto" precision is
@@ -73,6 +74,8 @@ def load_engine(backbone: Backbone, choice: EngineChoice, batch_size: int) -> En
     Raises:
         FishError: OpenVINO is asked for and not installed, not fed by TensorFlow, or in 16 bits.
     """
+    if backbone.recipe.layer == INPUT:
+        return Engine("pixels", lambda images: images, batch_size, 1)
     is_coarse = choice.precision in ("float16", "bfloat16")
     if choice.engine == "openvino":
         _refuse_openvino(choice.precision if is_coarse else None)
@@ -104,7 +107,7 @@ def checked(engine: Engine, backbone: Backbone, images: np.ndarray, batch_size: 
         batch_size: images that Keras takes at a time.
     """
     images = images[:N_CHECKED]
-    if not len(images):
+    if not len(images) or backbone.recipe.layer == INPUT:
         return engine
     ops = load_keras().ops
     expected = backbone.model(backbone.preprocess(images.astype(np.float32)), training=False)

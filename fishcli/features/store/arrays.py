@@ -19,7 +19,7 @@ DESCRIPTION = "zarr.json"
 
 
 def create_array(path: Path, shape: tuple[int, ...], chunk_size: int, dtype: str, made_by: str) -> Any:
-    """A new array (n, ...) of NaN, `chunk_size` rows a chunk; `made_by` is kept in its attributes.
+    """A new array (n, ...) of NaN (uint8: of 0), `chunk_size` rows a chunk; its attributes keep `made_by`.
 
     One that is there already loses its chunks first and its description last: if that is interrupted, it is
     still known to be incomplete, and augmented copies do not vanish from the store.
@@ -33,7 +33,7 @@ def create_array(path: Path, shape: tuple[int, ...], chunk_size: int, dtype: str
         shape=shape,
         chunks=(chunk_size, *shape[1:]),
         dtype=dtype,
-        fill_value=float("nan"),
+        fill_value=0 if dtype == "uint8" else float("nan"),
         compressors=[BloscCodec(cname="zstd", clevel=1, shuffle="shuffle"), Crc32cCodec()],
         chunk_key_encoding={"name": "v2", "separator": "."},
         attributes={"made_by": made_by},
@@ -84,7 +84,7 @@ def read_rows(array: Any, rows: np.ndarray | slice, verify_line: str) -> np.ndar
     """Rows of an array, by number; `verify_line` is the command that verifies its store.
 
     Raises:
-        FishError: a chunk is damaged, or gone: Zarr would fill it with NaN.
+        FishError: a chunk is damaged, or gone: Zarr would fill it.
     """
     advice = f"This names the chunks, and what computes just them again: {verify_line}."
     try:
@@ -94,7 +94,8 @@ def read_rows(array: Any, rows: np.ndarray | slice, verify_line: str) -> np.ndar
     if not len(found):
         return found
     numbers = np.arange(*rows.indices(array.shape[0])) if isinstance(rows, slice) else rows
-    unknown = np.isnan(found.reshape(len(found), -1)[:, :1]).any(axis=1)
+    first = found.reshape(len(found), -1)[:, :1]
+    unknown = (first == array.fill_value if found.dtype == np.uint8 else np.isnan(first)).any(axis=1)
     chunks = np.unique(numbers[unknown] // array.chunks[0])
     gone = [chunk for chunk in chunks if not chunk_path(array, int(chunk)).exists()]
     if gone:

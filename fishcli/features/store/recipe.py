@@ -10,6 +10,9 @@ from fishcli.basics.files import digest
 from fishcli.features.photos.crops import Crop
 from fishcli.options.reading import Reading, Transparency
 
+INPUT = "input"
+"""What stands for a layer in the recipe of a store that keeps pixels, as the backbone's input takes them."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -17,9 +20,9 @@ class Recipe:
 
     Attributes:
         backbone: a name of `backbones.BACKBONES`.
-        layer: the layer whose output is kept.
+        layer: the layer whose output is kept, or INPUT.
         weights_sha256: of the weights' values, wherever they came from.
-        image_size: (height, width) of the backbone's input, pixels.
+        image_size: (height, width) of the backbone's input, pixels; of kept pixels, their own.
         resize: how a photo gets to that size, one of `resizing.RESIZE_POLICIES`.
         pool: "none" (maps), "avg" or "max" over the map.
         preprocessing: how pixels are scaled for the backbone.
@@ -40,6 +43,11 @@ class Recipe:
     transparency: Transparency = "drop"
     truncated: bool = False
     crop: Crop | None = None
+
+    @property
+    def dtype(self) -> str:
+        """NumPy's name of the type of what is kept: uint8 of pixels, float16 of features."""
+        return "uint8" if self.layer == INPUT else "float16"
 
     @property
     def fingerprint(self) -> str:

@@ -21,15 +21,13 @@ from fishcli.features.store.arrays import chunk_path, create_array, missing_chun
 from fishcli.features.store.lists import cannot_be_read, damaged, read_images, read_unreadable
 from fishcli.features.store.recipe import Recipe
 
-FEATURE_BYTES = 2  # float16
-
 
 class FeatureStore:
     """Features of images under one recipe, kept in a folder.
 
     Rows are in the order of the split's image list, which only grows; joins go by image id. A chunk's file
-    exists only when it is whole: the chunks that exist are done. A row of NaN belongs to an image that could
-    not be read.
+    exists only when it is whole: the chunks that exist are done. A row of NaN (of pixels: black) belongs to
+    an image that could not be read.
     """
 
     def __init__(self, store_dir: Path) -> None:
@@ -235,7 +233,7 @@ class FeatureStore:
             partial.unlink(missing_ok=True)
 
     def read(self, split: str, view: str, rows: np.ndarray | slice = np.s_[:]) -> np.ndarray:
-        """Rows of a split's features: (n, ...) float16.
+        """Rows of a split's features: (n, ...) float16, or uint8 of kept pixels.
 
         Raises:
             FishError: a chunk is damaged (its checksum does not fit) or not there (any more).

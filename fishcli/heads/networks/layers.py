@@ -3,6 +3,7 @@
 from typing import Any
 
 from fishcli.basics.quiet import load_keras
+from fishcli.features.backbones import pixels  # noqa: F401  registers its layer
 
 keras = load_keras()
 ops = keras.ops

@@ -16,7 +16,8 @@ from fishcli.basics.files import whole_file
 from fishcli.basics.progress import bar, say
 from fishcli.dataset.metadata import check_metadata
 from fishcli.features.backbones.stored import reload_tail
-from fishcli.features.photos.recipes import NONE, copies_of, parse_recipes
+from fishcli.features.photos.recipes import NONE, copies_of, magnitudes_of, parse_recipes
+from fishcli.features.store.recipe import INPUT
 from fishcli.heads.classical.fits import ClassicalHead
 from fishcli.heads.inputs import HeadInputs, in_parts
 from fishcli.heads.joined import parts_of
@@ -72,6 +73,7 @@ class Member:
         linear: the frozen backbone's head, from which it starts.
         start: its weights before the first step.
         plan: how it is trained.
+        trained: what is trained of it.
         head: what predicts with it.
         seconds: that it has taken so far.
     """
@@ -81,6 +83,7 @@ class Member:
     linear: ClassicalHead
     start: Weights
     plan: TuningPlan
+    trained: Any
     head: KerasHead
     seconds: float
 
@@ -92,6 +95,12 @@ def check_tuning(config: FinetuneConfig) -> None:
     usual = FinetuneConfig()
     if recipes == [NONE] and config.copies != usual.copies:
         raise FishError("--copies means nothing with --augment none. Leave it out.")
+    if config.cut == INPUT:
+        if config.copies != usual.copies:
+            raise FishError("--copies means nothing with --cut input, where none are cached. Leave it out.")
+        for recipe in set(recipes) - {NONE}:
+            if "blur" in magnitudes_of(recipe):
+                raise FishError(f"--augment {recipe}: blur is for cached copies, not for --cut input.")
     if "size-embedding" in check_metadata(config.metadata):
         raise FishError(
             "--metadata size-embedding is learned by gradient, which the head that fine-tuning starts from "
@@ -102,6 +111,8 @@ def check_tuning(config: FinetuneConfig) -> None:
 def tuning_source(config: FinetuneConfig, data: TrainData, folds: pd.DataFrame) -> TuningSource:
     """Read what all folds learn from; what could refuse the run comes here, before its folder is made."""
     tail = reload_tail(parts_of(data.store)[0])
+    if config.cut == INPUT:  # from a file, so that memory doesn't grow with the photos
+        config = dataclasses.replace(config, memory_budget=0.0)
     inputs = read_inputs(config, data)
     pooled = _pooled(tail, inputs, len(config.chosen_views))
     return TuningSource(config, inputs, pooled, tail, folds["fold"].to_numpy())
@@ -114,7 +125,7 @@ def first_member(source: TuningSource, this_run: Run, k: int) -> tuple[Member, f
         The network, the seconds that one takes besides its steps, and those of a step.
     """
     member = begun(source, this_run, (k, 0))
-    ready, a_step = seconds_of_steps(member.head.model, member.plan)
+    ready, a_step = seconds_of_steps(member.trained, member.plan)
     return member, member.seconds + ready, a_step
 
 
@@ -134,7 +145,7 @@ def tune_folds(source: TuningSource, this_run: Run, ks: Sequence[int], first: Me
                 n_rows, said = len(member.plan.source.rows), f", {recipe}" if len(recipes) > 1 else ""
                 say(f"fold {k + 1} of {source.config.folds}{said}: training on {n_rows:,} images")
                 started = time.perf_counter() - member.seconds
-                losses = tune(member.head.model, member.plan, on_step)
+                losses = tune(member.trained, member.plan, on_step)
                 fits.append(_done(source, this_run, member, (losses, started)))
                 plans.append(member.plan)
             finish_fold(this_run, k, fits)
@@ -146,7 +157,10 @@ def begun(source: TuningSource, this_run: Run, part: tuple[int, int]) -> Member:
     """A member of a fold before its first step; `part`: which fold's, and which of its members."""
     started = time.perf_counter()
     config, inputs, (k, number) = source.config, source.inputs, part
-    drawn = [*config.chosen_views, *copies_of(source.recipes[number], config.copies)]
+    recipe = source.recipes[number]
+    drawn = config.chosen_views
+    if config.cut != INPUT:
+        drawn = [*drawn, *copies_of(recipe, config.copies)]
     rows = np.flatnonzero(source.fold != k)
     seed = int(np.random.SeedSequence([config.seed, k, number]).generate_state(1)[0])
     linear, start = linear_start(config.metadata, source.pooled, rows, seed)
@@ -159,15 +173,16 @@ def begun(source: TuningSource, this_run: Run, part: tuple[int, int]) -> Member:
         metadata=linear.encoder.encode(inputs.images),
         n_classes=len(linear.counts),
         with_boxes=len(known) > 0,
+        drawn=magnitudes_of(recipe) if config.cut == INPUT and recipe != NONE else None,
     )
     plan = TuningPlan(config, learned, seed, this_run.fold_path(k, f"_{number}_epochs.npz"))
     mean_box = known.mean(axis=0) if len(known) else None
     how = (config.dropout, seed)
     model = build_network(source.tail, start, learned.metadata.shape[1], mean_box, how)
-    make_ready(model, plan)
+    trained = make_ready(model, plan)
     head = KerasHead(model, linear.encoder, linear.counts)
     seconds = time.perf_counter() - started
-    return Member(k, number, linear, moving_weights(model), plan, head, seconds)
+    return Member(k, number, linear, moving_weights(model), plan, trained, head, seconds)
 
 
 def _done(

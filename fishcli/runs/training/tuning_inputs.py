@@ -13,12 +13,13 @@ from fishcli.features.backbones.backbone import (
     load_backbone,
     weights_file,
 )
+from fishcli.features.backbones.cutting import network_size, pixel_size
 from fishcli.features.backbones.stored import choice_of
 from fishcli.features.backbones.usual import usual_backbone, usual_size
 from fishcli.features.photos.recipes import copies_of, parse_recipes
 from fishcli.features.store.lists import list_stores
 from fishcli.features.store.picking import pick_store
-from fishcli.features.store.recipe import parse_image_size
+from fishcli.features.store.recipe import INPUT, parse_image_size
 from fishcli.features.store.store import FeatureStore
 from fishcli.features.upkeep import Upkeep
 from fishcli.heads.joined import parts_of
@@ -45,8 +46,8 @@ def load_tuning_data(config: FinetuneConfig) -> list[TrainData]:
         skip_unreadable=config.skip_unreadable or None,
         box_categories=config.box_categories,
     )
-    copies = [copy for recipe in parse_recipes(config.augment) for copy in copies_of(recipe, config.copies)]
-    wanted = [*views, *copies]
+    recipes = [] if config.cut == INPUT else parse_recipes(config.augment)
+    wanted = [*views, *(copy for recipe in recipes for copy in copies_of(recipe, config.copies))]
     data = join_train_data(config, first, train, wanted, upkeep)
     if len(data.class_names) == 1:
         raise FishError(
@@ -109,12 +110,13 @@ def _choice(config: FinetuneConfig, source: FeatureStore | None) -> BackboneChoi
     kept = choice.weights if name == choice.backbone else ""
     weights = config.weights or kept or default_weights(name)
     path = weights_file(name, weights)
-    size = parse_image_size(config.image_size) if config.image_size else choice.image_size
+    size = network_size(choice.image_size) if choice.layer == INPUT else choice.image_size
+    size = parse_image_size(config.image_size) if config.image_size else size
     return dataclasses.replace(
         choice,
         backbone=name,
         weights=str(path.resolve()) if path else weights,
-        image_size=size,
+        image_size=pixel_size(size) if config.cut == INPUT else size,
         layer=config.cut,
         pool="none",
     )
