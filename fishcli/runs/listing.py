@@ -12,36 +12,16 @@ from typing import Any
 from fishcli.basics.errors import FishError
 from fishcli.basics.files import read_json
 from fishcli.basics.remote import is_remote, list_folder, names_in
-from fishcli.options.views import SETS, first_views, is_view
+from fishcli.runs.settings import with_later
 from fishcli.runs.train_lines import locate_line, train_line
 
 CONFIG, METRICS = "config.json", "metrics.json"
+"""The first and the last file that a run gets: one that has both is complete."""
 RUN_FILE = re.compile(r"(config|metrics|fold_\d+)\.json|(folds|oof)\.csv|fold_\d+(_\d+)?\.(npz|keras|skops)")
 """A folder that holds one of these is a run, perhaps a damaged one."""
 
 LOCATE = "locate"
 """The `kind` in the config.json of a localiser's run; runs that classify have none."""
-
-LATER: dict[str, Any] = {"box_categories": None, "view_set": "square", "view_names": None}
-"""Settings that early runs don't name, and what they were trained with."""
-
-
-def with_later(settings: dict[str, Any]) -> dict[str, Any]:
-    """A run's settings with those that it is too old to name; FishError where its views make no sense."""
-    known = {**LATER, **settings}
-    if known["view_names"] is None:
-        known["view_names"] = ",".join(first_views(known["views"], known["view_set"]))
-    return known
-
-
-def has_views(settings: dict[str, Any]) -> bool:
-    """Whether settings, perhaps an older version's or damaged ones, name views that there are."""
-    try:
-        known = with_later(settings)
-        names = known["view_names"].split(",")
-        return known["view_set"] in SETS and all(map(is_view, names)) and len(names) == known["views"]
-    except (FishError, AttributeError, LookupError, TypeError):
-        return False
 
 
 @dataclass(frozen=True)

@@ -20,22 +20,20 @@ from fishcli.heads.trained import FoldHead
 from fishcli.options.command_lines import advised
 from fishcli.options.finetune import FINETUNE
 from fishcli.options.train import RunConfig, TrainConfig
-from fishcli.runs.listing import LATER, has_views, with_later
-from fishcli.runs.settings import IF_ASKED, usual_settings
+from fishcli.runs.folder import RunFolder
+from fishcli.runs.listing import METRICS
+from fishcli.runs.settings import IF_ASKED, LATER, has_views, usual_settings, with_later
 from fishcli.runs.train_lines import train_line
 
-METRICS = "metrics.json"
-"""Written last: a run that has it is complete."""
 OOF_COLUMNS = ["image", "class_name", "fold", "group"]
 """The first columns of out-of-fold predictions; one a class follows."""
 
 
 @dataclass(frozen=True)
-class Run:
+class Run(RunFolder):
     """A run folder and its config.json.
 
     Attributes:
-        run_dir: the folder; its name is the run's name.
         class_names: the class order.
         store: the name of the feature store it was trained on; several, in order, with + between them.
         dataset: the digest of the training images.
@@ -44,23 +42,12 @@ class Run:
         layout: how the competition's folder was read, in lines.
     """
 
-    run_dir: Path
     class_names: list[str]
     store: str
     dataset: str
     targets: str
     settings: dict[str, Any]
     layout: tuple[str, ...] = ()
-
-    @property
-    def name(self) -> str:
-        """The run's name."""
-        return self.run_dir.name
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether all folds are trained and the out-of-fold predictions are written."""
-        return (self.run_dir / METRICS).exists()
 
     def to_json(self) -> dict[str, Any]:
         """As written into config.json, with the version of fishcli that writes it."""

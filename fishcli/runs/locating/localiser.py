@@ -15,6 +15,7 @@ from fishcli.basics.remote import content, local_copy
 from fishcli.locating.decode import CellBoxes
 from fishcli.options.command_lines import advised
 from fishcli.options.locate import LocateConfig, detections_path
+from fishcli.runs.folder import RunFolder
 from fishcli.runs.listing import CONFIG, LOCATE, METRICS
 from fishcli.runs.run import check_digest
 from fishcli.runs.train_lines import locate_line
@@ -28,32 +29,20 @@ NOT_COMPARED = (
 
 
 @dataclass(frozen=True)
-class LocaliserRun:
+class LocaliserRun(RunFolder):
     """A run folder of `fishcli locate`.
 
     Attributes:
-        run_dir: the folder; its name is the run's name.
         store: the name of the store of maps that it learned on.
         dataset: the digest of the training images.
         targets: the digest of the folds, groups and boxes.
         settings: the fields of LocateConfig that change the result, and `view_names`.
     """
 
-    run_dir: Path
     store: str
     dataset: str
     targets: str
     settings: dict[str, Any]
-
-    @property
-    def name(self) -> str:
-        """The run's name."""
-        return self.run_dir.name
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether all folds are trained and what they find is written."""
-        return (self.run_dir / METRICS).exists()
 
     @property
     def view_names(self) -> list[str]:

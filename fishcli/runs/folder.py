@@ -1,0 +1,27 @@
+"""What all run folders share, those of heads and those of localisers."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from fishcli.runs.listing import METRICS
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A folder of a run.
+
+    Attributes:
+        run_dir: the folder; its name is the run's name.
+    """
+
+    run_dir: Path
+
+    @property
+    def name(self) -> str:
+        """The run's name."""
+        return self.run_dir.name
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all folds are trained and what they are worth is written."""
+        return (self.run_dir / METRICS).exists()
