@@ -11,9 +11,9 @@ def tuned_said(facts: RunFacts, tuned: Tuned) -> str:
     """What fine-tuning brought, with its folds, the prior and what may be chance."""
     frozen, run, prior = tuned.ways[0], tuned.ways[-1], facts.scores["prior_log_loss"]
     said = (
-        f"{FOLDS_SAID[facts.folds]}, the head linear on the frozen backbone has {number(frozen.log_loss)}, "
-        f"the fine-tuned networks {number(run.log_loss)} (class prior {number(prior)}): "
-        f"{_difference(run.difference, run.low, run.high)}"
+        f"{FOLDS_SAID[facts.folds]}, the head linear on the frozen backbone has a log loss of "
+        f"{number(frozen.log_loss)}, the fine-tuned networks {number(run.log_loss)} "
+        f"(class prior {number(prior)}): {_difference(run.difference, run.low, run.high)}"
     )
     if run.raw_log_loss > frozen.log_loss > run.log_loss:
         said += f" Uncalibrated they have {number(run.raw_log_loss)} and look worse than they are."

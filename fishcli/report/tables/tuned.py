@@ -7,7 +7,7 @@ from fishcli.report.tables.cells import Cell, Table, ends, number, percent
 
 def tuned_table(tuned: Tuned, prior_log_loss: float) -> Table:
     """The class prior, the frozen head, each recipe alone, and the run: a row each."""
-    headings = ["out of fold", "log loss", "before temperature", "temperature", "right", "to frozen"]
+    headings = ["out of fold", "log loss", "before temperature", "temperature", "right", "against frozen"]
     rows = [[Cell("class prior"), Cell(number(prior_log_loss)), *[Cell("")] * 4]]
     for number_of, way in enumerate(tuned.ways):
         against = Cell(signed(way.difference), ends(way.low, way.high)) if number_of else Cell("")
