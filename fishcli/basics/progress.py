@@ -37,6 +37,13 @@ def say(message: str) -> None:
         _write(message)
 
 
+def duration(seconds: float) -> str:
+    """Seconds as people say them."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} seconds"
+    return f"{round(seconds / 60)} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
+
+
 @contextmanager
 def each_once() -> Iterator[None]:
     """Let a command that reads the same files twice say once what it warns of and notes."""

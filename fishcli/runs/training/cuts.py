@@ -11,7 +11,7 @@ import pandas as pd
 
 from fishcli.basics.errors import FishError
 from fishcli.basics.files import read_json, whole_file, write_json
-from fishcli.basics.progress import say
+from fishcli.basics.progress import duration, say
 from fishcli.basics.remote import content, names_in, read_bytes, remove_tree
 from fishcli.dataset.classes import fold_priors, labels_of
 from fishcli.heads.joined import name_of, parts_of
@@ -75,7 +75,7 @@ def tune_run(
         source = source or tuning_source(config, data, folds)
         begin_run(this_run, folds)
         first, once, a_step = first_member(source, this_run, missing[0])
-        say(f"{_named(source, len(missing))}: about {_duration(_cost(source, missing, (once, a_step)))} here")
+        say(f"{_named(source, len(missing))}: about {duration(_cost(source, missing, (once, a_step)))} here")
         tune_folds(source, this_run, missing, first)
     return this_run, data
 
@@ -152,7 +152,7 @@ def _try(trials: dict[str, Trial], this_run: Run, folds: pd.DataFrame) -> dict[s
         begun[cut] = missing, first
         seconds += _cost(sources[cut], missing, (once, a_step))
         others.append(_cost(sources[cut], range(len(ks), n_folds), (once, a_step)))
-    least, most = (_duration(seconds + each) for each in (min(others), max(others)))
+    least, most = (duration(seconds + each) for each in (min(others), max(others)))
     one = next(iter(sources.values()))
     say(
         f"{len(trials)} cuts tried on {len(ks)} folds, one trained on all {_named(one, n_folds)}: about "
@@ -232,10 +232,3 @@ def _named(source: TuningSource, n_folds: int) -> str:
 
 def _numbers(ks: Sequence[int]) -> str:
     return " and ".join(str(k + 1) for k in ks)
-
-
-def _duration(seconds: float) -> str:
-    """Seconds as people say them."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} seconds"
-    return f"{round(seconds / 60)} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"

@@ -8,6 +8,7 @@ import time
 import numpy as np
 
 from fishcli.basics.errors import FishError
+from fishcli.basics.progress import duration
 from fishcli.features.backbones.backbone import load_backbone, load_tail
 from fishcli.features.backbones.stored import choice_of
 from fishcli.features.store.store import FeatureStore
@@ -51,7 +52,7 @@ def outlook(config: TrainConfig, this_run: Run, data: TrainData) -> str:
         tuned = dataclasses.replace(tuned, metadata=tuned.metadata.replace("size-embedding", "size"))
     line = advised(FINETUNE, FinetuneConfig, **{name: getattr(tuned, name) for name in names})
     seconds = seconds_of_training(tuned, stores[0], len(data.images))
-    cost = "" if seconds is None else f"about {max(1, round(seconds / 60))} minutes of training here; "
+    cost = "" if seconds is None else f"about {duration(seconds)} of training here; "
     return f"to train the backbone itself from here ({cost}{BROUGHT}): {line}"
 
 
