@@ -13,6 +13,7 @@ from fishcli.dataset.classes import proba_columns, smoothed_prior
 from fishcli.features.photos.crops import boxes_out_of_regions, seen_sizes
 from fishcli.features.photos.resizing import boxes_to_photo
 from fishcli.features.upkeep import Upkeep
+from fishcli.heads.graphs import MANY, as_graph
 from fishcli.heads.inputs import pool_maps, store_rows
 from fishcli.heads.joined import HeadStore, parts_of
 from fishcli.heads.trained import FoldHead
@@ -63,9 +64,11 @@ def _predict(
 ) -> pd.DataFrame:
     """The predictions of `predict_run`; the store has what they need."""
     heads = this_run.load_folds()
+    n_images = sum(len(table) for table in tests.values())
+    if this_run.is_tuned and n_images * len(views) >= MANY:
+        heads = [[as_graph(head) for head in members] for members in heads]
     how = (views, this_run.mean_of_members, mean, this_run.temperature(len(views)))
     parts = []
-    n_images = sum(len(table) for table in tests.values())
     with bar(n_images, f"predicting with {this_run.name}", "img") as progress:
         for split, table in tests.items():
             stored = _stored(store, split, table)

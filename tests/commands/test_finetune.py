@@ -18,8 +18,10 @@ from fishcli.commands import finetune, heatmap, leaderboard, report, summary
 from fishcli.dataset.layout.images import load_tests
 from fishcli.features.backbones.stored import reload_tail
 from fishcli.features.store.picking import pick_store
+from fishcli.heads.graphs import as_graph
 from fishcli.options.finetune import FinetuneConfig
 from fishcli.options.seeing import HeatmapConfig, ReportConfig, RunsConfig, SummaryConfig
+from fishcli.runs import predicting
 from fishcli.runs.run import Run
 from fishcli.runs.training.interpolating import best_share
 from fishcli.runs.training.outlook import seconds_of_training
@@ -112,6 +114,15 @@ def test_a_run_is_predicted_with_like_any_other(root):
     assert (root / "models" / "tuned" / "oof_tta2.csv").exists()
     assert (root / "models" / "tuned" / "oof_boxes.csv").exists()
     assert not list((root / "models" / "tuned").glob("*epochs*"))
+
+
+def test_for_many_photos_its_networks_are_graphs_and_predict_the_same(root, monkeypatch):
+    few = submit(root, run="tuned", tta=2)
+    monkeypatch.setattr(predicting, "MANY", 12)  # 6 photos under two views
+    made = []
+    monkeypatch.setattr(predicting, "as_graph", lambda head: made.append(head) or as_graph(head))
+    np.testing.assert_allclose(submit(root, run="tuned", tta=2)[CLASSES], few[CLASSES], atol=1e-6)
+    assert len(made) == 4
 
 
 def test_weights_between_frozen_and_trained_are_chosen_out_of_fold(root, tmp_path, capsys):
