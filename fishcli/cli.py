@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from fishcli import __version__
 from fishcli.basics.errors import FishError, LimitError, nearest
+from fishcli.basics.memory import keep_freed_memory
 from fishcli.basics.once import one_command
 from fishcli.basics.progress import complain, each_once, set_quiet
 from fishcli.basics.quiet import drop_advice
@@ -99,6 +100,7 @@ def main(
     """From a folder of photos to a submission CSV, honest about unseen groups."""
     set_quiet(quiet)
     drop_advice()
+    keep_freed_memory()  # before there are threads, whose heaps are then made
 
 
 def _command(config_class: type, module: str) -> Callable[..., None]:

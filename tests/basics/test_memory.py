@@ -5,8 +5,10 @@ import os
 from types import SimpleNamespace
 
 import pytest
+from typer.testing import CliRunner
 
 from fishcli.basics.memory import KEPT, keep_freed_memory
+from fishcli.cli import app
 
 
 @pytest.fixture
@@ -15,7 +17,7 @@ def told(monkeypatch):
     said = {}
     library = SimpleNamespace(mallopt=lambda parameter, value: said.update({parameter: value}))
     monkeypatch.setattr(ctypes, "CDLL", lambda name: library)
-    for name in [name for name in os.environ if name.startswith("MALLOC_")]:
+    for name in [name for name in os.environ if name.startswith(("MALLOC_", "GLIBC_TUNABLES"))]:
         monkeypatch.delenv(name)
     keep_freed_memory.cache_clear()
     yield said
@@ -27,8 +29,9 @@ def test_freed_memory_is_kept(told):
     assert told == KEPT
 
 
-def test_what_the_environment_says_stands(told, monkeypatch):
-    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "131072")
+@pytest.mark.parametrize("name", ["MALLOC_TRIM_THRESHOLD_", "GLIBC_TUNABLES"])
+def test_what_the_environment_says_stands(told, monkeypatch, name):
+    monkeypatch.setenv(name, "131072")
     keep_freed_memory()
     assert told == {}
 
@@ -37,3 +40,9 @@ def test_other_c_libraries_are_left_alone(told, monkeypatch):
     monkeypatch.setattr(ctypes, "CDLL", lambda name: SimpleNamespace())
     keep_freed_memory()
     assert told == {}
+
+
+def test_a_command_says_it_before_it_does_anything(told, tmp_path):
+    result = CliRunner().invoke(app, ["runs", "--models-dir", str(tmp_path / "none")])
+    assert result.exit_code == 1
+    assert told == KEPT
