@@ -15,6 +15,7 @@ from fishcli.features.backbones.backbone import (
 from fishcli.features.backbones.engines import EngineChoice
 from fishcli.features.backbones.usual import usual_backbone, usual_size
 from fishcli.features.photos.recipes import FIRST, copies_of
+from fishcli.features.store.again import WHOLE
 from fishcli.features.store.picking import make_last
 from fishcli.features.store.recipe import parse_image_size
 from fishcli.features.store.store import FeatureStore
@@ -22,7 +23,8 @@ from fishcli.features.upkeep import Upkeep, bring_up_to_date
 from fishcli.features.verify import verify_stores
 from fishcli.options.features import FeaturesConfig
 from fishcli.options.views import chosen_views
-from fishcli.runs.locating.crops import find_crops, keep_crops, with_regions
+from fishcli.runs.locating.crops import keep_crops, regions_in
+from fishcli.runs.locating.found import find_crops
 
 
 def run(config: FeaturesConfig) -> str:
@@ -41,16 +43,18 @@ def run(config: FeaturesConfig) -> str:
     path = weights_file(name, weights)
     weights = str(path.resolve()) if path else weights
     how = (config.layer, config.pool, config.resize, config.transparency, config.truncated)
-    found = None if config.crop is None else find_crops(config)
+    found = None if config.crop is None else find_crops(config, tables)
     choice = BackboneChoice(name, weights, size, *how, crop=None if found is None else found.crop)
     if weights == "random":
         say("weights random: features without any training, for trying things out; expect weak scores")
     backbone = load_backbone(choice)
     sources = {} if found is None else {"detections": found.source}
+    if backbone.is_whole:
+        sources[WHOLE] = "yes"
     store = FeatureStore.create(config.stores_dir, backbone.recipe, weights, **sources)
     if found is not None:
         keep_crops(store, found)
-        tables = with_regions(config, store, tables)
+        tables = regions_in(store, found.table, tables)
     copies = copies_of(FIRST, config.augment)
     wanted = {
         split: (images, [*views, *copies] if split == "train" else views) for split, images in tables.items()

@@ -16,6 +16,8 @@ from fishcli.dataset.annotations.scaling import clip, located
 from fishcli.dataset.names import NameIndex
 
 FORMAT_VERSION = "1.4"
+CONTENT = "content"
+"""A photo's key of our own: a digest of the file that was looked at, as feature stores know photos by."""
 CONFIDENCE_DIGITS, PLACE_DIGITS = 4, 5
 """A hundred-thousandth of a side is under a pixel in any photo."""
 
@@ -78,7 +80,27 @@ def _ends(detection: Detection) -> tuple[float, ...]:
     return tuple(float("nan") if end is None else min(max(0.0, end), 1.0) for end in detection.ends)
 
 
-def write_detections(path: Path, detections: pd.DataFrame, info: dict[str, Any]) -> None:
+def read_contents(path: Path) -> dict[tuple[str, str], str]:
+    """The digests of the photos that a file of `write_detections` is of, by split and id, where it has them.
+
+    Raises:
+        FishError: the file can't be read.
+    """
+    content = read_json(path)
+    photos = content.get("images", []) if isinstance(content, dict) else []
+    known = {}
+    for photo in photos:
+        split, _, image = str(photo.get("file", "")).partition("/")
+        known[split, image] = str(photo.get(CONTENT, ""))
+    return known
+
+
+def write_detections(
+    path: Path,
+    detections: pd.DataFrame,
+    info: dict[str, Any],
+    contents: dict[tuple[str, str], str] | None = None,
+) -> None:
     """Write detections as MegaDetector does, whole or not at all; other tools read them as "animal".
 
     Confidences are rounded to 4 digits, places to 5. Where a detection has points, they go into "keypoints",
@@ -90,17 +112,26 @@ def write_detections(path: Path, detections: pd.DataFrame, info: dict[str, Any])
             (fractions of the upright photo); perhaps `head_x`, `head_y`, `tail_x`, `tail_y` (NaN where
             missing). A row without a confidence (NaN) stands for a photo without a detection.
         info: what "info" says beside the format's version, such as {"detector": ...}.
+        contents: what `read_contents` reads; photos that are here alone have no detection.
     """
+    contents = contents or {}
     detections = detections.reindex(columns=["split", "image", "confidence", *BOX_COLUMNS, *POINT_COLUMNS])
     photos: dict[str, list[dict[str, Any]]] = {}
     for split, image, confidence, *places in detections.itertuples(index=False, name=None):
         listed = photos.setdefault(f"{split}/{image}", [])
         if confidence == confidence:  # not NaN
             listed.append(_entry(round(float(confidence), CONFIDENCE_DIGITS), places))
+    for split, image in contents:
+        photos.setdefault(f"{split}/{image}", [])
+    images = []
+    for name, listed in photos.items():
+        split, _, image = name.partition("/")
+        known = contents.get((split, image))
+        images.append({"file": name, **({CONTENT: known} if known else {}), "detections": listed})
     content = {
         "info": {"format_version": FORMAT_VERSION, **info},
         "detection_categories": {"1": "animal"},
-        "images": [{"file": name, "detections": listed} for name, listed in photos.items()],
+        "images": images,
     }
     write_json(path, content)
 

@@ -1,6 +1,9 @@
 """How sure a localiser is, in probabilities: its scores set against what became of them out of fold."""
 
+import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -8,7 +11,7 @@ LIMIT = 1e-6
 
 
 @dataclass(frozen=True)
-class Sureness:
+class Scaling:
     """Platt's scaling (1999): the probability that a detection's centre lies in a thing, from its score.
 
     Attributes:
@@ -20,7 +23,7 @@ class Sureness:
     offset: float
 
     @staticmethod
-    def fit(scores: np.ndarray, is_right: np.ndarray) -> "Sureness":
+    def fit(scores: np.ndarray, is_right: np.ndarray) -> "Scaling":
         """Fit to detections (m,) that were or were not right.
 
         Platt's targets, drawn in by a count of one, keep the probabilities off 0 and 1 where few or all are
@@ -32,18 +35,62 @@ class Sureness:
         n_wrong = len(is_right) - n_right
         if not (n_right and n_wrong):
             share = (n_right + 1) / (len(is_right) + 2)
-            return Sureness(0.0, float(np.log(share / (1 - share))))
+            return Scaling(0.0, float(np.log(share / (1 - share))))
         target = np.where(is_right, (n_right + 1) / (n_right + 2), 1 / (n_wrong + 2))
         logits = np.tile(_logit(scores)[:, None], (2, 1))
         outcomes = np.repeat([1, 0], len(scores))
         model = LogisticRegression(C=np.inf).fit(
             logits, outcomes, sample_weight=np.concatenate([target, 1 - target])
         )
-        return Sureness(max(float(model.coef_[0, 0]), 0.0), float(model.intercept_[0]))
+        return Scaling(max(float(model.coef_[0, 0]), 0.0), float(model.intercept_[0]))
 
     def of(self, scores: np.ndarray) -> np.ndarray:
         """The probabilities (m,) that detections of these scores are right."""
         return np.asarray(1 / (1 + np.exp(-(self.slope * _logit(scores) + self.offset))))
+
+
+@dataclass(frozen=True)
+class Sureness:
+    """The probability that a detection's centre lies in a thing: the surest of its photo has a scaling alone.
+
+    Nine detections of ten are others, and would settle a common one: on two drawn demos it left the surest
+    with a calibration error of 0.080 and 0.105, theirs with 0.032 and 0.010 (by chance up to 0.04).
+
+    Attributes:
+        surest: of each photo's surest detection.
+        others: of all others.
+    """
+
+    surest: Scaling
+    others: Scaling
+
+    @staticmethod
+    def fit(scores: Sequence[np.ndarray], is_right: Sequence[np.ndarray]) -> "Sureness":
+        """Fit to the detections of photos, (m,) of each by falling score, that were or were not right."""
+        both = [
+            Scaling.fit(*(np.concatenate([each[part] for each in known]) for known in (scores, is_right)))
+            for part in (slice(0, 1), slice(1, None))
+        ]
+        return Sureness(*both)
+
+    def of(self, scores: np.ndarray) -> np.ndarray:
+        """The probabilities (m,) that a photo's detections are right, from their scores, which fall.
+
+        None is above the surest's: what is surest stays so.
+        """
+        first = self.surest.of(scores[:1])
+        return np.concatenate([first, np.minimum(self.others.of(scores[1:]), first)])
+
+    def to_json(self) -> dict[str, Any]:
+        """As written into metrics.json."""
+        return dataclasses.asdict(self)
+
+    @staticmethod
+    def from_json(value: dict[str, Any]) -> "Sureness":
+        """What `to_json` wrote; runs of before have one scaling for all."""
+        if "slope" in value:
+            return Sureness(Scaling(**value), Scaling(**value))
+        return Sureness(Scaling(**value["surest"]), Scaling(**value["others"]))
 
 
 def _logit(scores: np.ndarray) -> np.ndarray:

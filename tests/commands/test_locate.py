@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import write_competition
-from pipeline import compute, features_config, fit, submit, tree_hash
+from pipeline import compute, features_config, fit, submit, tree_hash, write_found
 
 from fishcli.basics.errors import FishError
+from fishcli.basics.files import read_json, write_json
 from fishcli.commands import compare, leaderboard, locate
 from fishcli.commands import features as features_command
 from fishcli.dataset.detections import read_detections
@@ -243,6 +244,65 @@ def test_photos_that_came_later_are_looked_at_before_they_are_predicted(root):
     ]
     np.testing.assert_allclose(*twins, atol=2e-4)
     locate.run(locate_config(root))  # it is whole
+
+
+def box_of(root, image):
+    found = read_detections(root / "models" / "locate" / "detections.json", photos(root))
+    return found[found["image"] == image][["confidence", "x_min", "y_min", "x_max", "y_max"]].to_numpy()
+
+
+@pytest.mark.parametrize("command", ["features", "predict"])
+def test_a_test_photo_that_was_replaced_is_looked_at_again(root, command):
+    store = FeatureStore(crop(root))
+    fit(root, **LINEAR, folds=2, name="crops")
+    before, other = box_of(root, "test_000.jpg"), box_of(root, "test_003.jpg")
+    assert not np.allclose(before[0], other[0], atol=1e-3)
+    shutil.copy(root / "data/test/test_003.jpg", root / "data/test/test_000.jpg")
+    crop(root) if command == "features" else submit(root, run="crops")
+    np.testing.assert_allclose(box_of(root, "test_000.jpg"), other, atol=2e-4)
+    regions = store.images("test").set_index("image")["region"]
+    assert regions["test_000.jpg"] == regions["test_003.jpg"]
+
+
+def test_new_and_replaced_training_photos_take_a_new_run(root):
+    photo = root / "data/train/ALB/img_000.jpg"
+    photo.write_bytes(photo.read_bytes()[:-2] + b"\0\0")  # of the same size
+    with pytest.raises(FishError, match=r"1 training photos came, .*img_000\.jpg.*--name locate-new"):
+        crop(root)
+    with pytest.raises(FishError, match="exists with other settings, features, photos"):
+        locate.run(locate_config(root))
+    shutil.copy(photo, photo.with_name("img_new.jpg"))
+    with pytest.raises(FishError, match="2 training photos came, or were replaced"):
+        crop(root)
+
+
+def test_another_tools_boxes_of_a_replaced_photo_are_told_once(root, capsys):
+    compute(root, crop=str(write_found(root)))
+    fit(root, **LINEAR, folds=3, name="theirs")
+    shutil.copy(root / "data/test/test_003.jpg", root / "data/test/test_000.jpg")
+    capsys.readouterr()
+    submit(root, run="theirs")
+    assert "1 photos were replaced since" in capsys.readouterr().err
+    submit(root, run="theirs")
+    assert "replaced" not in capsys.readouterr().err
+
+
+def test_runs_and_crops_of_before_know_no_contents_and_stay_valid(root):
+    path = root / "models" / "locate" / "detections.json"
+    value = json.loads(path.read_text())
+    for photo in value["images"]:
+        del photo["content"]
+    write_json(path, value)
+    metrics = read_json(path.parent / "metrics.json")
+    write_json(path.parent / "metrics.json", {**metrics, "files": {}}, sealed=True)
+    store_dir = crop(root)
+    crops = pd.read_csv(store_dir / "crops.csv")
+    crops.drop(columns="content").to_csv(store_dir / "crops.csv", index=False)
+    before = path.read_bytes()
+    fit(root, **LINEAR, folds=2, name="crops")
+    submit(root, run="crops")
+    assert crop(root) == store_dir
+    assert path.read_bytes() == before
 
 
 @pytest.mark.parametrize("source", ["nothing", "models/heads"])

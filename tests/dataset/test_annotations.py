@@ -203,6 +203,8 @@ def test_points_are_clipped_and_ends_that_fall_together_dropped(folder, capsys):
     write_json(folder, [sloth("img_1.jpg", *({"class": "point", "x": x, "y": y} for x, y in spots))])
     assert rows(read_points(folder, IMAGES)) == [("ALB/img_1.jpg", 0, 0.5, 0.5, 1)]
     assert "dropped 1 pairs of points" in capsys.readouterr().err
+    read_points(folder, IMAGES, is_told=True)
+    assert capsys.readouterr().err == ""
 
 
 def test_stray_names_are_skipped_with_one_warning(folder, capsys):

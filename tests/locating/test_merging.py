@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fishcli.locating.decode import N_BOXES, CellBoxes, merge
-from fishcli.locating.sureness import Sureness
+from fishcli.locating.sureness import Scaling, Sureness
 
 
 def cells(*rows):
@@ -41,7 +41,7 @@ def test_sureness_is_the_share_that_was_right():
     rng = np.random.default_rng(0)
     scores = rng.uniform(0.05, 0.95, 4000)
     right = rng.random(4000) < scores**2
-    sureness = Sureness.fit(scores, right)
+    sureness = Scaling.fit(scores, right)
     for low in (0.2, 0.4, 0.6, 0.8):
         near = np.abs(scores - low) < 0.08
         assert sureness.of(scores[near]).mean() == pytest.approx(right[near].mean(), abs=0.06)
@@ -50,5 +50,28 @@ def test_sureness_is_the_share_that_was_right():
 
 @pytest.mark.parametrize(("right", "expected"), [(True, 11 / 12), (False, 1 / 12)])
 def test_where_all_or_none_were_right_sureness_keeps_off_1_and_0(right, expected):
-    sureness = Sureness.fit(np.linspace(0.1, 0.9, 10), np.full(10, right))
+    sureness = Scaling.fit(np.linspace(0.1, 0.9, 10), np.full(10, right))
     np.testing.assert_allclose(sureness.of(np.array([0.2, 0.9])), expected)
+
+
+def test_the_surest_of_a_photo_is_as_sure_as_it_is_right_and_so_are_others():
+    rng = np.random.default_rng(0)
+    scores = [np.sort(rng.uniform(0.05, 0.95, 3))[::-1] for _ in range(3000)]
+    right = [rng.random(3) < each * (0.9, 0.3, 0.3) for each in scores]
+    sureness = Sureness.fit(scores, right)
+    told = np.stack([sureness.of(each) for each in scores])
+    assert (np.diff(told, axis=1) <= 0).all()
+    for rank in range(2):
+        assert told[:, rank].mean() == pytest.approx(np.stack(right)[:, rank].mean(), abs=0.03)
+    assert Sureness.from_json(sureness.to_json()) == sureness
+
+
+def test_no_detection_is_surer_than_the_surest():
+    sureness = Sureness(Scaling(1.0, -2.0), Scaling(1.0, 2.0))
+    np.testing.assert_allclose(sureness.of(np.array([0.5, 0.4])), 1 / (1 + np.exp(2.0)))
+    assert len(sureness.of(np.zeros(0))) == 0
+
+
+def test_runs_of_before_have_one_scaling():
+    known = Sureness.from_json({"slope": 1.0, "offset": 0.5})
+    assert known == Sureness(Scaling(1.0, 0.5), Scaling(1.0, 0.5))

@@ -101,3 +101,12 @@ def test_long_curves_are_thinned_and_keep_their_ends():
     assert len(curve.get_xdata()) == MAX_POINTS
     assert (curve.get_xdata()[0], curve.get_xdata()[-1]) == (0, 0.8)
     assert (mean_box.get_xdata()[0], mean_box.get_ydata()[0]) == (0.08, 0.09)
+
+
+def test_heads_and_tails_are_shown_where_they_were_learned(html):
+    assert "Direction" not in html and "end error" not in html
+    ends = {"end_error": 0.17, "direction_right": 0.89, "mean_end_error": 0.59, "mean_direction_right": 0.41}
+    by_fold = {"fold 0": scores(240) | ends, "fold 1": scores(240) | dict.fromkeys(ends)}
+    page = Page(localiser_page(localiser(scores=scores(480) | ends, by_fold=by_fold)))
+    assert "Direction, grouped folds" in page.said()
+    assert "0.17 0.59 89.0% 41.0%" in page.said("td")

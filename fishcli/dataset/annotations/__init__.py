@@ -85,7 +85,9 @@ def read_boxes(boxes_dir: Path, images: pd.DataFrame, categories: str | None = N
     return to_table(rows + boxes_around(points, images), BOX_COLUMNS)
 
 
-def read_points(boxes_dir: Path, images: pd.DataFrame, categories: str | None = None) -> pd.DataFrame:
+def read_points(
+    boxes_dir: Path, images: pd.DataFrame, categories: str | None = None, *, is_told: bool = False
+) -> pd.DataFrame:
     """Read all pairs of points at head and tail in a folder of annotations.
 
     Formats: Sloth's ``{"class": "point", "x", "y"}``, head and tail in turn; COCO's keypoints where a
@@ -96,6 +98,7 @@ def read_points(boxes_dir: Path, images: pd.DataFrame, categories: str | None = 
         boxes_dir: the folder; where it doesn't exist, there are no points.
         images: as `read_boxes` takes them.
         categories: as `read_boxes` takes them.
+        is_told: whether `read_boxes` has said what there is to say of them, too.
 
     Returns:
         `image` (str id) and `head_x`, `head_y`, `tail_x`, `tail_y` (float64, fractions of width and height
@@ -105,11 +108,13 @@ def read_points(boxes_dir: Path, images: pd.DataFrame, categories: str | None = 
         FishError: as `read_boxes`.
     """
     entries = list(_entries(boxes_dir))
-    tell_skipped(entry for entry in entries if isinstance(entry, Skipped) and entry.what == LONE_POINT)
+    if not is_told:
+        tell_skipped(entry for entry in entries if isinstance(entry, Skipped) and entry.what == LONE_POINT)
     records = chosen(_records(entries), categories, str(boxes_dir))
     found = Findings("pairs of points")
     rows = to_points(located([record for record in records if record.is_pair], images, found), found)
-    found.tell()
+    if not is_told:
+        found.tell()
     return to_table(rows, POINT_COLUMNS)
 
 

@@ -33,11 +33,13 @@ class Backbone:
         recipe: all that changes its numbers, resize policy and decoder included.
         model: the Keras model, cut and pooled; its input is (batch, height, width, 3) float32.
         preprocess: from RGB in 0 to 255, float32, to what the model takes.
+        is_whole: whether it is cut at its last layer, which nobody needs to name.
     """
 
     recipe: Recipe
     model: Any
     preprocess: Callable[[Any], Any]
+    is_whole: bool = False
 
     @property
     def feature_shape(self) -> tuple[int, ...]:
@@ -117,7 +119,7 @@ def load_backbone(choice: BackboneChoice) -> Backbone:
     if layer == INPUT:
         pixels = keras.Input((*choice.image_size, 3))
         return Backbone(recipe, keras.Model(pixels, pixels), lambda images: images)
-    return Backbone(recipe, _pool(keras, cut, choice.pool), preprocess)
+    return Backbone(recipe, _pool(keras, cut, choice.pool), preprocess, layer == model.layers[-1].name)
 
 
 def load_tail(choice: BackboneChoice) -> Any:

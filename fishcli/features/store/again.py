@@ -15,6 +15,8 @@ from fishcli.options.views import is_view, named_views
 
 OF_RECIPE = ("backbone", "layer", "pool", "resize", "transparency", "truncated")
 """What a recipe says in the words of the options."""
+WHOLE = "whole_backbone"
+"""What recipe.json says where the layer is the backbone's last, which is taken where none is named."""
 
 
 def features_line(store_dir: Path, **changes: Any) -> str:
@@ -33,6 +35,8 @@ def features_line(store_dir: Path, **changes: Any) -> str:
         "image_size": None if size == usual_size(recipe.backbone) else "{}x{}".format(*size),
         **{name: getattr(recipe, name) for name in OF_RECIPE},
     }
+    if WHOLE in description:
+        values["layer"] = None
     if recipe.crop is not None:
         values |= {"crop": description.get("detections"), "crop_margin": recipe.crop.margin}
         values |= {"crop_min": recipe.crop.least, "crop_align": recipe.crop.align}

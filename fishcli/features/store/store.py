@@ -16,7 +16,7 @@ from fishcli.basics.unwritable import by_product
 from fishcli.features.image_lists import renew_list
 from fishcli.features.photos.crops import REGION
 from fishcli.features.photos.recipes import PREFIX, is_first
-from fishcli.features.store.again import line_for, verify_line
+from fishcli.features.store.again import WHOLE, line_for, verify_line
 from fishcli.features.store.arrays import chunk_path, create_array, missing_chunks, open_array, read_rows
 from fishcli.features.store.lists import cannot_be_read, damaged, read_images, read_unreadable
 from fishcli.features.store.recipe import Recipe
@@ -45,13 +45,16 @@ class FeatureStore:
             recipe: what the store's numbers depend on.
             weights: where the weights came from; kept so that missing views can be computed later.
             sources: `detections`, where a crop store's regions come from; `made_for`, the command that needs
-                the store where the user did not ask for it: it is then none that others take by themselves.
+                the store where the user did not ask for it: it is then none that others take by themselves;
+                WHOLE, "yes" where the layer is the backbone's last.
         """
         store_dir = features_dir / recipe.name
         made_for = sources.pop("made_for", "")
-        description = {**recipe.to_json(), "weights": weights, **sources}
         path = store_dir / "recipe.json"
         known = read_json(path) if path.exists() else None
+        if isinstance(known, dict) and WHOLE in known:
+            sources[WHOLE] = known[WHOLE]  # whoever asks
+        description = {**recipe.to_json(), "weights": weights, **sources}
         if made_for and known != description:
             description["made_for"] = made_for
         if known != description:

@@ -12,6 +12,11 @@ LEGEND = {
     "AP at 0.5": "Average precision: the area under precision over recall of all found boxes.",
     "AUC of any": "How well the surest box’s confidence tells photos with boxes from those without.",
 }
+OF_ENDS = {
+    "end error": "Median distance of the found head and tail to the true ones, in lengths of the fish.",
+    "direction": "Photos where tail and head lie within 30 degrees of the true direction.",
+    "mean ends’": "The same figure of one head and tail for all photos: the mean of the training photos’.",
+}
 
 
 def located_table(parts: dict[str, dict[str, Any]], what: str) -> Table:
@@ -23,6 +28,9 @@ def located_table(parts: dict[str, dict[str, Any]], what: str) -> Table:
     """
     headings = [what, "images", "box IoU", "mean box’s", "IoU > 0.5", "centre in", "mean box’s"]
     headings += ["AP at 0.5", "AUC of any"]
+    has_ends = any("end_error" in scores for scores in parts.values())
+    if has_ends:
+        headings += ["end error", "mean ends’", "direction", "mean ends’"]
     rows = [
         [
             Cell(name),
@@ -34,7 +42,17 @@ def located_table(parts: dict[str, dict[str, Any]], what: str) -> Table:
             percent(scores["mean_centre_in_box"]),
             Cell(number(scores["average_precision"], 2)),
             Cell(number(scores["auc_any"], 2)),
+            *(_ends_cells(scores) if has_ends else []),
         ]
         for name, scores in list(parts.items())[:MAX_ROWS]
     ]
-    return Table(f"Out-of-fold figures by {what}", headings, rows, legend=LEGEND)
+    return Table(
+        f"Out-of-fold figures by {what}", headings, rows, legend=LEGEND | (OF_ENDS if has_ends else {})
+    )
+
+
+def _ends_cells(scores: dict[str, Any]) -> list[Cell]:
+    """Figures of heads and tails; gaps where no photo of the part has any."""
+    names = [("end_error", "direction_right"), ("mean_end_error", "mean_direction_right")]
+    (error, right), (mean_error, mean_right) = [[scores.get(name) for name in pair] for pair in names]
+    return [Cell(number(error, 2)), Cell(number(mean_error, 2)), percent(right), percent(mean_right)]

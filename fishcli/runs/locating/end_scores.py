@@ -1,5 +1,6 @@
 """How far off the heads and tails are that a localiser found, beside those of the mean fish."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,18 +18,31 @@ def with_end_scores(
 ) -> dict[str, Any]:
     """A localiser's figures with those of heads and tails, whole and by fold; as they were where unknown.
 
+    Args:
+        metrics: as `scores.measured` makes them.
+        fold, detected, ends, sizes: as `end_scores` takes them; no ends where they were not annotated.
+    """
+    if ends is None:
+        return metrics
+    scores = end_scores(fold, detected, ends, sizes)
+    by_fold = [{**each, **scores(np.flatnonzero(fold == each["fold"]))} for each in metrics["by_fold"]]
+    return {**metrics, **scores(np.arange(len(fold))), "by_fold": by_fold}
+
+
+def end_scores(
+    fold: np.ndarray, detected: list[Detected], ends: list[np.ndarray], sizes: np.ndarray
+) -> Callable[[np.ndarray], dict[str, float | None]]:
+    """What tells the figures of heads and tails of some photos, by row; None where the photos don't tell.
+
     Beside them, named `mean_...`, are those of the same guess for all photos of a fold: the mean head and
     tail of the other folds' photos.
 
     Args:
-        metrics: as `locate_scores.measured` makes them.
         fold: (n,) of each photo.
         detected: in each photo, out of fold.
-        ends: head and tail of the thing in each true box (k, 4); None where they were not annotated.
+        ends: head and tail of the thing in each true box (k, 4).
         sizes: (n, 2) of the photos: height and width, pixels.
     """
-    if ends is None:
-        return metrics
     found = np.stack([_surest(each) for each in detected])
     guess = np.stack([_mean_ends(ends, fold != k) for k in fold])
 
@@ -38,8 +52,7 @@ def with_end_scores(
         named = {**own, **{f"mean_{name}": value for name, value in constant.items()}}
         return {name: value if np.isfinite(value) else None for name, value in named.items()}
 
-    by_fold = [{**each, **scores(np.flatnonzero(fold == each["fold"]))} for each in metrics["by_fold"]]
-    return {**metrics, **scores(np.arange(len(fold))), "by_fold": by_fold}
+    return scores
 
 
 def _surest(detected: Detected) -> np.ndarray:

@@ -100,7 +100,18 @@ def look_again(this_run: LocaliserRun, config: StoreConfig, tables: dict[str, pd
     bring_up_to_date(store, wanted, Upkeep(config.data_dir, config.reading))
     photos = pd.concat([table.assign(split=split) for split, table in tables.items()])
     with alone(this_run.run_dir):
-        renew_found(this_run, photos, find_in_tests(this_run, store, tests))
+        renew_found(this_run, photos, find_in_tests(this_run, store, tests), contents_seen(store, tests))
+
+
+def contents_seen(store: FeatureStore, tables: dict[str, pd.DataFrame]) -> dict[tuple[str, str], str]:
+    """The contents of photos, by split and id, that a store has the maps of."""
+    contents: dict[tuple[str, str], str] = {}
+    for split, images in tables.items():
+        listed = store.images(split)
+        assert listed is not None  # it is up to date
+        known = listed[listed["image"].isin(images["image"])]
+        contents |= {(split, image): content for image, content in known[["image", "content"]].to_numpy()}
+    return contents
 
 
 def _find_in(

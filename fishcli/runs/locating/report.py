@@ -10,7 +10,7 @@ import pandas as pd
 from fishcli.basics.files import digests_of, read_json, write_json
 from fishcli.basics.tables import table_text
 from fishcli.dataset.annotations import BOX_COLUMNS, POINT_COLUMNS
-from fishcli.dataset.detections import read_detections, write_detections
+from fishcli.dataset.detections import read_contents, read_detections, write_detections
 from fishcli.locating.decode import CellBoxes
 from fishcli.locating.sureness import Sureness
 from fishcli.options.locate import detections_path
@@ -39,6 +39,7 @@ def write_found(
     found_in_tests: Iterator[tuple[str, str, CellBoxes]],
     to_know: list[str],
     ends: list[np.ndarray] | None = None,
+    contents: dict[tuple[str, str], str] | None = None,
 ) -> str:
     """Write detections.json and metrics.json, which is last; returns the table for the screen.
 
@@ -51,6 +52,7 @@ def write_found(
         found_in_tests: split, image id and what all folds found there, of each test photo.
         to_know: the command lines that tell whether crops pay.
         ends: head and tail of the thing in each true box (k, 4); None where they were not annotated.
+        contents: of the photos of all splits, as `write_detections` takes them.
     """
     boxes, sizes = truth
     detected, of_all = found_out_of_fold(this_run, folds, boxes)
@@ -60,14 +62,17 @@ def write_found(
     metrics = {
         **with_end_scores(measured(folds, boxes, detected), folds["fold"].to_numpy(), detected, ends, sizes),
         "crops": None if gain is None else _kept(gain),
-        "sureness": {"slope": of_all.slope, "offset": of_all.offset},
+        "sureness": of_all.to_json(),
     }
-    _write(this_run, metrics, in_train, found_in_tests)
+    _write(this_run, metrics, in_train, found_in_tests, contents or {})
     return _text(this_run, metrics, gain, to_know)
 
 
 def renew_found(
-    this_run: LocaliserRun, photos: pd.DataFrame, found_in_tests: Iterator[tuple[str, str, CellBoxes]]
+    this_run: LocaliserRun,
+    photos: pd.DataFrame,
+    found_in_tests: Iterator[tuple[str, str, CellBoxes]],
+    contents: dict[tuple[str, str], str],
 ) -> None:
     """Write detections.json anew with what all folds found in test photos; training photos' stay.
 
@@ -75,10 +80,14 @@ def renew_found(
         this_run: a complete run.
         photos: those of all splits, as `read_detections` takes them.
         found_in_tests: as `write_found` takes it.
+        contents: of the test photos, as `write_detections` takes them.
     """
-    known = read_detections(detections_path(this_run.run_dir), photos)
+    path = detections_path(this_run.run_dir)
+    known = read_detections(path, photos)
+    of_train = {key: text for key, text in read_contents(path).items() if key[0] == "train"}
     metrics = read_json(this_run.run_dir / METRICS)
-    _write(this_run, metrics, known.loc[known["split"] == "train", COLUMNS], found_in_tests)
+    in_train = known.loc[known["split"] == "train", COLUMNS]
+    _write(this_run, metrics, in_train, found_in_tests, of_train | contents)
 
 
 def _write(
@@ -86,9 +95,10 @@ def _write(
     metrics: dict[str, Any],
     in_train: pd.DataFrame,
     found_in_tests: Iterator[tuple[str, str, CellBoxes]],
+    contents: dict[tuple[str, str], str],
 ) -> None:
     """Write detections.json, then metrics.json with its digest."""
-    sureness = Sureness(**metrics["sureness"])
+    sureness = Sureness.from_json(metrics["sureness"])
     parts = [
         _rows(split, image, Detected(found.boxes, sureness.of(found.scores), found.ends))
         for split, image, found in found_in_tests
@@ -96,7 +106,8 @@ def _write(
     in_tests = pd.DataFrame([row for part in parts for row in part], columns=COLUMNS)
     path = detections_path(this_run.run_dir)
     info = {"detector": f"fishcli locate {this_run.name}", "folds": this_run.settings["folds"]}
-    write_detections(path, pd.concat([in_train, in_tests]) if len(in_tests) else in_train, info)
+    in_all = pd.concat([in_train, in_tests]) if len(in_tests) else in_train
+    write_detections(path, in_all, info, contents)
     files = digests_of([path, this_run.run_dir / "folds.csv"])
     write_json(this_run.run_dir / METRICS, {**metrics, "files": files}, sealed=True)
 

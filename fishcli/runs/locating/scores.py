@@ -46,7 +46,7 @@ def _sureness(found: list[CellBoxes], boxes: list[np.ndarray], chosen: np.ndarra
     """How sure to be, from what became of the detections in the `chosen` photos."""
     rows = np.flatnonzero(chosen)
     right = [centres_inside(found[row].boxes, boxes[row]) for row in rows]
-    return Sureness.fit(np.concatenate([found[row].scores for row in rows]), np.concatenate(right))
+    return Sureness.fit([found[row].scores for row in rows], right)
 
 
 def mean_boxes(boxes: list[np.ndarray], fold: np.ndarray) -> list[Detected]:

@@ -12,7 +12,8 @@ from fishcli import __version__
 from fishcli.basics.errors import FishError
 from fishcli.basics.files import read_csv, read_json
 from fishcli.basics.progress import warn
-from fishcli.dataset.annotations import read_boxes
+from fishcli.dataset.annotations import read_boxes, read_points
+from fishcli.dataset.ends import ends_by_image
 from fishcli.dataset.layout.images import dataset_digest, load_train
 from fishcli.features.store.again import features_line
 from fishcli.features.store.store import FeatureStore
@@ -24,6 +25,7 @@ from fishcli.report.localiser_facts import CropsSaid, LocaliserFacts, PrecisionR
 from fishcli.report.run_facts import Bins
 from fishcli.runs.listing import METRICS
 from fishcli.runs.locating.crop_lines import crop_lines
+from fishcli.runs.locating.end_scores import end_scores, with_end_scores
 from fishcli.runs.locating.folds import boxes_by_image
 from fishcli.runs.locating.localiser import LocaliserRun
 from fishcli.runs.locating.scores import found_out_of_fold, gain_of_crops, mean_boxes, measured, scores_by
@@ -49,12 +51,14 @@ class Located:
         boxes: the true boxes (k, 4) of each.
         found: in each, by the fold that had not seen it.
         constant: the mean box, likewise.
+        ends: head and tail of the thing in each true box (k, 4); None where they were not learned.
     """
 
     images: pd.DataFrame
     boxes: list[np.ndarray]
     found: list[Detected]
     constant: list[Detected]
+    ends: list[np.ndarray] | None
 
 
 def gather_located(this_run: LocaliserRun, config: ReportConfig) -> LocaliserFacts:
@@ -66,15 +70,16 @@ def gather_located(this_run: LocaliserRun, config: ReportConfig) -> LocaliserFac
     located = _read(this_run, config)
     images, boxes, found = located.images, located.boxes, located.found
     fold = images["fold"].to_numpy()
-    scores = measured(images, boxes, found)
+    sizes = images[["height", "width"]].to_numpy()
+    scores = with_end_scores(measured(images, boxes, found), fold, found, located.ends, sizes)
     _compare(this_run, scores)
-    gain = gain_of_crops(found, boxes, images[["height", "width"]].to_numpy())
+    gain = gain_of_crops(found, boxes, sizes)
     assert gain is not None  # some photos have a box
     ious, mean_ious = (surest_ious(each, boxes) for each in (found, located.constant))
     has_box = ~np.isnan(ious)
     sure = np.concatenate([each.confidences for each in found])
     right = [centres_inside(each.boxes, true) for each, true in zip(found, boxes, strict=True)]
-    by_fold = scores_by(fold, found, located.constant, boxes)
+    by_fold = _scores_by(located, fold)
     kept = [read_json(this_run.fold_path(k, ".json")) for k in range(this_run.settings["folds"])]
     wrong = _wrong(located)
     evenly = np.unique(np.linspace(0, len(images) - 1, N_PHOTOS).round().astype(int))
@@ -127,7 +132,11 @@ def _read(this_run: LocaliserRun, config: ReportConfig) -> Located:
             "some: without them nobody knows what is right. Put them back."
         )
     found, _ = found_out_of_fold(this_run, folds, boxes)
-    return Located(images, boxes, found, mean_boxes(boxes, folds["fold"].to_numpy()))
+    ends = None
+    if this_run.settings.get("ends"):
+        points = read_points(config.data_dir / "boxes", train, box_categories, is_told=True)
+        ends = ends_by_image(points, images, boxes)
+    return Located(images, boxes, found, mean_boxes(boxes, folds["fold"].to_numpy()), ends)
 
 
 def _compare(this_run: LocaliserRun, scores: dict[str, Any]) -> None:
@@ -144,8 +153,18 @@ def _by_group(located: Located) -> dict[str, dict[str, Any]]:
     groups = located.images["group"].to_numpy(str)
     if (groups == "").all():
         return {}
-    scores = scores_by(groups, located.found, located.constant, located.boxes)
-    return dict(sorted(scores.items(), key=lambda item: -item[1]["n_images"]))
+    return dict(sorted(_scores_by(located, groups).items(), key=lambda item: -item[1]["n_images"]))
+
+
+def _scores_by(located: Located, parts: np.ndarray) -> dict[Any, dict[str, Any]]:
+    """The figures of each part of the photos by name; `parts` (n,) says who is of which."""
+    images, found = located.images, located.found
+    scores = scores_by(parts, found, located.constant, located.boxes)
+    if located.ends is None:
+        return scores
+    sizes = images[["height", "width"]].to_numpy()
+    of_ends = end_scores(images["fold"].to_numpy(), found, located.ends, sizes)
+    return {name: each | of_ends(np.flatnonzero(parts == name)) for name, each in scores.items()}
 
 
 def _precision_recall(located: Located, scores: dict[str, Any]) -> PrecisionRecall:
