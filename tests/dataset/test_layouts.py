@@ -85,6 +85,24 @@ def test_copies_of_the_splits_deeper_down_are_left_out_and_said(tmp_path, capsys
     assert "set/set/train: left out" in capsys.readouterr().err
 
 
+def test_train_itself_goes_before_folders_that_are_called_so_too(tmp_path, capsys):
+    photos(tmp_path / "train", "cat/a.jpg", "dog/b.jpg")
+    photos(tmp_path / "train_extra", "cat/c.jpg", "dog/d.jpg")
+    assert list(load_train(tmp_path)["image"]) == ["cat/a.jpg", "dog/b.jpg"]
+    assert "train_extra: left out" in capsys.readouterr().err
+    assert len(read(tmp_path, train_dir="train,train_extra")[0]) == 4
+
+
+def test_several_training_folders_are_joined_but_for_copies_of_their_photos(tmp_path, capsys):
+    photos(tmp_path / "train_1", "cat/a.jpg", "dog/b.jpg")
+    photos(tmp_path / "train_2", "cat/c.jpg", "dog/d.jpg")
+    photos(tmp_path / "train_512", "cat/a.png", "dog/b.png", "dog/d.png")
+    labels = read(tmp_path, labels="folders")[0]
+    assert set(labels) == {"train_1/cat/a.jpg", "train_1/dog/b.jpg", "train_2/cat/c.jpg", "train_2/dog/d.jpg"}
+    assert sorted(labels.values()) == ["cat", "cat", "dog", "dog"]
+    assert "train_512: left out" in capsys.readouterr().err
+
+
 NAMES = ("a.jpg", "b.jpg", "c.jpg", "d.jpg")
 
 

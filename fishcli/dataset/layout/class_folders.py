@@ -16,7 +16,7 @@ def class_depth(photos: Sequence[str]) -> int:
     """Which part of the photos' paths would be a class: the first that tells them apart.
 
     A folder that all photos lie in, and that has folders of its own with photos, is no class: the split's own
-    name again, or "images".
+    name again, or "images". Nor are several that all bear the split's name.
 
     Args:
         photos: ids, paths below the split's folder.
@@ -24,13 +24,13 @@ def class_depth(photos: Sequence[str]) -> int:
     parts = [image.split("/") for image in photos]
     depth = 0
     while True:
-        deeper = {tuple(each[depth : depth + 2]) for each in parts if len(each) > depth + 2}
         names = {each[depth] for each in parts if len(each) > depth + 1}
-        all_in_one = len(names) == 1 and all(len(each) > depth + 1 for each in parts)
-        only = next(iter(names), "")
-        if not all_in_one or not deeper or (len(deeper) < 2 and not has_word(only, TRAIN)):
-            return depth
-        if any(len(each) == depth + 2 for each in parts):
+        below = {tuple(each[depth : depth + 2]) for each in parts if len(each) > depth + 2}
+        are_splits = all(has_word(name, TRAIN) for name in names)
+        is_one = len(names) == 1 and (len(below) > 1 or are_splits)
+        # Several folders of training photos, joined, have a word in common that a class has not.
+        is_joined = len(names) > 1 and are_splits
+        if not below or not (is_one or is_joined) or any(len(each) <= depth + 2 for each in parts):
             return depth
         depth += 1
 

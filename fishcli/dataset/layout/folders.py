@@ -88,6 +88,8 @@ def _keep_one_home(found: Folders) -> None:
         at_home = [folder for folder in folders if folder.parent == homes[0]]
         # Where test photos lie elsewhere altogether, the shallowest are meant.
         kept = at_home or [folder for folder in folders if folder.parent == folders[0].parent]
+        # Beside train/ itself, train_extra/ and the like are not meant; test folders are all asked for.
+        kept = [folder for folder in kept if name == "train" == folder.name] or kept
         setattr(found, name, kept)
         left = [folder for folder in folders if folder not in kept]
         if left and name != "validation":

@@ -7,9 +7,10 @@ from pathlib import Path
 from fishcli.basics.errors import FishError
 from fishcli.basics.files import read_cells
 from fishcli.basics.once import once
+from fishcli.basics.progress import note
 from fishcli.basics.remote import names_in, parse_path
 from fishcli.dataset.layout.folders import Folders, find_folders, split_names
-from fishcli.dataset.layout.listing import Listing, files_below, list_photos
+from fishcli.dataset.layout.listing import Listing, files_below, is_photo, list_photos
 from fishcli.dataset.layout.tables import id_place, is_sample, table_paths, tables_naming
 from fishcli.dataset.layout.words import TEST, TRAIN, VALIDATION, has_word
 from fishcli.dataset.names import NameIndex
@@ -87,7 +88,7 @@ def _pool(data_dir: Path, folders: Folders) -> tuple[Path, Listing]:
         return folders.train[0], list_photos(folders.train[0])
     if folders.train:
         root = folders.train[0].parent
-        return root, list_photos(root, folders.train)
+        return root, list_photos(root, _without_copies(folders.train))
     if len(folders.others) == 1 and folders.others[0] != data_dir:
         return folders.others[0], list_photos(folders.others[0])
     inner = [each for each in folders.others if each != data_dir]
@@ -96,6 +97,22 @@ def _pool(data_dir: Path, folders: Folders) -> tuple[Path, Listing]:
         each for each in inner if not any(each != other and each.is_relative_to(other) for other in inner)
     ]
     return root, list_photos(root, tops)
+
+
+def _without_copies(folders: Sequence[Path]) -> list[Path]:
+    """Folders without those whose photos, by name, lie in another before: at another size, mostly."""
+    seen: set[str] = set()
+    kept: list[Path] = []
+    for folder in folders:
+        names = {name.rpartition("/")[2].partition(".")[0] for name in files_below(folder) if is_photo(name)}
+        if len(names & seen) > 0.5 * len(names):
+            note(
+                f"{folder}: left out, as most of its photos lie in {kept[0]}, too (--train-dir takes others)"
+            )
+            continue
+        seen |= names
+        kept.append(folder)
+    return kept
 
 
 def _asked(photos: Sequence[str], data_dir: Path, folders: Folders, options: LayoutOptions) -> list[str]:
