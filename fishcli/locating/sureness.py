@@ -58,28 +58,31 @@ class Sureness:
 
     Attributes:
         surest: of each photo's surest detection.
-        others: of all others.
+        others: of all others, where their photo's surest is right. None in runs of before: as the surest.
     """
 
     surest: Scaling
-    others: Scaling
+    others: Scaling | None
 
     @staticmethod
     def fit(scores: Sequence[np.ndarray], is_right: Sequence[np.ndarray]) -> "Sureness":
         """Fit to the detections of photos, (m,) of each by falling score, that were or were not right."""
-        both = [
-            Scaling.fit(*(np.concatenate([each[part] for each in known]) for known in (scores, is_right)))
-            for part in (slice(0, 1), slice(1, None))
-        ]
-        return Sureness(*both)
+        none = np.zeros(0)
+        known = [none, *scores], [none > 0, *is_right]
+        firsts = [np.concatenate([each[:1] for each in part]) for part in known]
+        rows = [row for row, right in enumerate(known[1]) if right[:1].all()]
+        others = [np.concatenate([part[row][1:] for row in rows]) for part in known]
+        return Sureness(Scaling.fit(*firsts), Scaling.fit(*others))
 
     def of(self, scores: np.ndarray) -> np.ndarray:
         """The probabilities (m,) that a photo's detections are right, from their scores, which fall.
 
-        None is above the surest's: what is surest stays so.
+        Others are taken to be right only where the surest is, so that what is surest stays so.
         """
+        if self.others is None:
+            return self.surest.of(scores)
         first = self.surest.of(scores[:1])
-        return np.concatenate([first, np.minimum(self.others.of(scores[1:]), first)])
+        return np.concatenate([first, first * self.others.of(scores[1:])])
 
     def to_json(self) -> dict[str, Any]:
         """As written into metrics.json."""
@@ -89,7 +92,7 @@ class Sureness:
     def from_json(value: dict[str, Any]) -> "Sureness":
         """What `to_json` wrote; runs of before have one scaling for all."""
         if "slope" in value:
-            return Sureness(Scaling(**value), Scaling(**value))
+            return Sureness(Scaling(**value), None)
         return Sureness(Scaling(**value["surest"]), Scaling(**value["others"]))
 
 

@@ -57,21 +57,29 @@ def test_where_all_or_none_were_right_sureness_keeps_off_1_and_0(right, expected
 def test_the_surest_of_a_photo_is_as_sure_as_it_is_right_and_so_are_others():
     rng = np.random.default_rng(0)
     scores = [np.sort(rng.uniform(0.05, 0.95, 3))[::-1] for _ in range(3000)]
-    right = [rng.random(3) < each * (0.9, 0.3, 0.3) for each in scores]
+    right = [rng.random(3) < each * (0.9, 0.5, 0.5) for each in scores]
+    right = [each & each[0] for each in right]
     sureness = Sureness.fit(scores, right)
     told = np.stack([sureness.of(each) for each in scores])
-    assert (np.diff(told, axis=1) <= 0).all()
+    assert (np.diff(told, axis=1) < 0).all()
     for rank in range(2):
         assert told[:, rank].mean() == pytest.approx(np.stack(right)[:, rank].mean(), abs=0.03)
     assert Sureness.from_json(sureness.to_json()) == sureness
 
 
 def test_no_detection_is_surer_than_the_surest():
-    sureness = Sureness(Scaling(1.0, -2.0), Scaling(1.0, 2.0))
-    np.testing.assert_allclose(sureness.of(np.array([0.5, 0.4])), 1 / (1 + np.exp(2.0)))
+    sureness = Sureness(Scaling(1.0, 0.0), Scaling(1.0, 9.0))
+    first, second = sureness.of(np.array([0.5, 0.4]))
+    assert first == pytest.approx(0.5) and 0.49 < second < first
     assert len(sureness.of(np.zeros(0))) == 0
+
+
+def test_where_no_surest_was_right_or_nothing_found_there_is_a_sureness():
+    for scores in ([np.array([0.9, 0.2])], []):
+        sureness = Sureness.fit(scores, [np.zeros(2, bool)] * len(scores))
+        assert 0 < sureness.of(np.array([0.5, 0.4]))[1] < 1
 
 
 def test_runs_of_before_have_one_scaling():
     known = Sureness.from_json({"slope": 1.0, "offset": 0.5})
-    assert known == Sureness(Scaling(1.0, 0.5), Scaling(1.0, 0.5))
+    np.testing.assert_allclose(known.of(np.array([0.9, 0.2])), Scaling(1.0, 0.5).of(np.array([0.9, 0.2])))
