@@ -40,7 +40,7 @@ def run(config: LocateConfig) -> str:
             f"no boxes in {config.data_dir / 'boxes'}: nothing to learn where things are. Annotate some "
             "photos, or use what another tool found: features --crop FILE takes MegaDetector's output."
         )
-    store, backbone = store_of_maps(config, train)
+    store, backbone = store_of_maps(config, train, boxes)
     wanted = {split: (table, views) for split, table in {"train": train, **tests}.items()}
     upkeep = Upkeep(
         config.data_dir,

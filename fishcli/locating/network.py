@@ -21,6 +21,7 @@ def build_localiser(
     n_channels: int,
     moments: tuple[np.ndarray, np.ndarray],
     start: tuple[float, np.ndarray],
+    looks_far: bool = False,
     with_ends: bool = False,
 ) -> Any:
     """Build a localiser in the manner of FCOS (Tian 2019), with one scale.
@@ -30,6 +31,7 @@ def build_localiser(
         moments: mean and variance (channels,) of the training rows' features, which are standardised by them.
         start: where its outputs start: the share of cells in a thing's middle, in (0, 1), and their mean
             distances (4,) to the box's sides.
+        looks_far: whether a box's sides are looked for seven cells around, not one.
         with_ends: whether it says where head and tail are.
 
     Returns:
@@ -46,6 +48,7 @@ def build_localiser(
     hidden = layers.Conv2D(WIDTH, 1, activation="relu", name="narrowed")(standardised)
     hidden = layers.SpatialDropout2D(DROPOUT)(hidden)
     hidden = layers.Conv2D(WIDTH, 3, padding="same", activation="relu", name="seen_around")(hidden)
+    around_boxes = _around(standardised, "boxes") if looks_far else hidden
     share, distances = start
     score = layers.Conv2D(1, 1, bias_initializer=constant(float(np.log(share / (1 - share)))), name="score")
     log_distances = layers.Conv2D(
@@ -56,25 +59,31 @@ def build_localiser(
         activation="exponential",
         name="distances",
     )
-    outputs = {"score": score(hidden), "distances": log_distances(hidden)}
-    if with_ends:
-        outputs["ends"] = _ends(standardised)
+    outputs = {"score": score(hidden), "distances": log_distances(around_boxes)}
+    if with_ends:  # by layers of their own, which leave the boxes alone
+        around_ends = _around(standardised, "ends")
+        outputs["ends"] = layers.Conv2D(4, 1, kernel_initializer="zeros", name="ends")(around_ends)
     return keras.Model(features, outputs, name="localiser")
 
 
-def _ends(standardised: Any) -> Any:
-    """Offsets to head and tail (batch, h, w, 4), by layers of its own, which leave the boxes alone.
+def _around(standardised: Any, name: str) -> Any:
+    """What lies up to seven cells around a cell (batch, h, w, WIDTH).
 
-    Which end is which is seen at the ends: they look farther around a cell than boxes need.
+    Sides and ends of a large thing are seen there, not at its middle. Dilated convolutions: Yu & Koltun 2016.
     """
     layers = load_keras().layers
-    hidden = layers.Conv2D(WIDTH, 1, activation="relu", name="ends_narrowed")(standardised)
-    hidden = layers.SpatialDropout2D(DROPOUT, name="ends_dropout")(hidden)
+    hidden = layers.Conv2D(WIDTH, 1, activation="relu", name=f"{name}_narrowed")(standardised)
+    hidden = layers.SpatialDropout2D(DROPOUT, name=f"{name}_dropout")(hidden)
     for dilation in (1, 2, 4):
         hidden = layers.Conv2D(
-            WIDTH, 3, padding="same", dilation_rate=dilation, activation="relu", name=f"ends_around{dilation}"
+            WIDTH,
+            3,
+            padding="same",
+            dilation_rate=dilation,
+            activation="relu",
+            name=f"{name}_around{dilation}",
         )(hidden)
-    return layers.Conv2D(4, 1, kernel_initializer="zeros", name="ends")(hidden)
+    return hidden
 
 
 def losses(with_ends: bool = False) -> dict[str, Callable[[Any, Any], Any]]:

@@ -10,6 +10,8 @@ sides best, as in FCOS's centre sampling. With all cells of a box the demo's mea
 LEAST_DISTANCE = 1e-3
 WINDOW = 0.7
 """The sides of what a step sees of a map, as a share of the map's: half the work, for the same boxes."""
+LEAST_WINDOW = 14
+"""Cells: as far as boxes' sides are looked for around a cell. Smaller maps are seen whole."""
 
 Targets = dict[str, np.ndarray]
 """`score` (..., h, w, 1): 1 in a thing's middle, else 0. `distances` (..., h, w, 5): from the cell's middle
@@ -95,7 +97,7 @@ def window_of(boxes: np.ndarray, map_size: tuple[int, int], drawn: np.ndarray) -
         middle = (chosen[[1, 0]] + chosen[[3, 2]]) / 2
     slices = []
     for axis, n_cells in enumerate(map_size):
-        length = math.ceil(WINDOW * n_cells)
+        length = max(math.ceil(WINDOW * n_cells), min(LEAST_WINDOW, n_cells))
         least, most = 0, n_cells - length
         if middle is not None:
             cell = min(max(int(middle[axis] * n_cells), 0), n_cells - 1)

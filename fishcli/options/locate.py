@@ -27,7 +27,10 @@ class LocateConfig(RunConfig):
     ] = None
     image_size: Annotated[
         str,
-        Option(help="The backbone's input, HEIGHTxWIDTH; auto has the photos' shape and 448x640's area."),
+        Option(
+            help="The backbone's input, HEIGHTxWIDTH; auto has the photos' shape, and the area that their "
+            "things need: 224x224's to 448x640's."
+        ),
     ] = AUTO
     layer: Annotated[
         str, Option(help="Cut here; stage4 is the last layer whose map has a 16th of the input's sides.")
@@ -40,7 +43,9 @@ class LocateConfig(RunConfig):
     ] = AUTO
     epochs: Annotated[
         int | None,
-        Option(help="Epochs; the last one is kept.", min=1, show_default="5760 / photos, 12 to 60"),
+        Option(
+            help="Epochs; the last one is kept.", min=1, show_default="12 from 480 photos on, 60 up to 214"
+        ),
     ] = None
     ends: Annotated[
         bool,

@@ -14,6 +14,7 @@ from fishcli.basics.files import read_json, write_json
 from fishcli.commands import compare, leaderboard, locate
 from fishcli.commands import features as features_command
 from fishcli.dataset.detections import read_detections
+from fishcli.dataset.layout import images
 from fishcli.dataset.layout.images import load_tests, load_train
 from fishcli.features.photos.crops import parse_regions
 from fishcli.features.store.lists import list_stores
@@ -155,6 +156,15 @@ def test_crops_become_a_store_of_their_own_heads_on_it_and_a_submission(root):
     fit(root, **LINEAR, folds=2, name="crops")
     assert pick_run(root / "models", "crops").store == store.recipe.name
     assert len(submit(root, run="crops")) == 6
+
+
+def test_features_of_crops_reads_each_photos_header_once(root, monkeypatch):
+    read, original = [], images.read_header
+    monkeypatch.setattr(
+        images, "read_header", lambda path, reading: (read.append(path), original(path, reading))[1]
+    )
+    crop(root)
+    assert len(read) == len(set(read)) == 30
 
 
 def test_detections_that_were_edited_are_refused_and_written_again(root):

@@ -57,7 +57,7 @@ def test_a_network_without_ends_is_the_one_it_was_and_one_with_them_learns_them(
     inputs = LocaliserInputs(maps, [[box] * 4], [pointing])
     model, _ = fit_localiser(inputs, np.arange(4), 30, 0, lambda: None)
     moments, start = (np.zeros(2), np.ones(2)), (0.1, np.full(4, 0.2))
-    plain = build_localiser(2, moments, start)
+    plain = build_localiser(2, moments, start, looks_far=True)
     names = [weight.path for weight in plain.trainable_weights]
     assert names == [weight.path for weight in model.trainable_weights if not weight.path.startswith("ends")]
     assert [output.name for output in plain.outputs] != [output.name for output in model.outputs]

@@ -21,13 +21,22 @@ from fishcli.features.store.store import FeatureStore
 from fishcli.options.locate import AUTO, LocateConfig
 from fishcli.runs.listing import LOCATE
 
-USUAL_PIXELS = 448 * 640
+LEAST_PIXELS, MOST_PIXELS = 224 * 224, 448 * 640
+WANTED_SIDE = 128
+"""Pixels across (the root of the area) that three of four things are to have: eight cells of a map."""
 STEP = 32
 """The side of a backbone's input is a multiple of what its maps are smaller by."""
 
 
-def store_of_maps(config: LocateConfig, train: pd.DataFrame) -> tuple[FeatureStore, Backbone | None]:
+def store_of_maps(
+    config: LocateConfig, train: pd.DataFrame, boxes: pd.DataFrame
+) -> tuple[FeatureStore, Backbone | None]:
     """The store of maps that `config` asks for, made where it is missing; its backbone where it was loaded.
+
+    Args:
+        config: names it, or what it is made of.
+        train: the training photos.
+        boxes: theirs, one at least, as `read_boxes` returns them.
 
     Raises:
         FishError: a store of pooled features; no such backbone, layer or weights.
@@ -41,7 +50,7 @@ def store_of_maps(config: LocateConfig, train: pd.DataFrame) -> tuple[FeatureSto
             )
         return store, None
     name, weights = _backbone(config)
-    size = fitting_size(train) if config.image_size == AUTO else parse_image_size(config.image_size)
+    size = fitting_size(train, boxes) if config.image_size == AUTO else parse_image_size(config.image_size)
     path = weights_file(name, weights)
     weights = str(path.resolve()) if path else weights
     choice = BackboneChoice(
@@ -61,16 +70,23 @@ def _backbone(config: LocateConfig) -> tuple[str, str]:
     return name, config.weights or default_weights(name)
 
 
-def fitting_size(images: pd.DataFrame) -> tuple[int, int]:
-    """An input (height, width) in the shape of most photos: USUAL_PIXELS, sides multiples of STEP.
+def fitting_size(images: pd.DataFrame, boxes: pd.DataFrame) -> tuple[int, int]:
+    """An input (height, width) in the shape of most photos, of the size that their things need.
+
+    Large things are boxed worse, and slower, in a large input: a map's cell then sees a part of them.
 
     Args:
         images: `height`, `width`, pixels; 0 where unknown.
+        boxes: the things, one at least, as `read_boxes` returns them.
+
+    Returns:
+        Multiples of STEP, of LEAST_PIXELS to MOST_PIXELS, in which three of four things are WANTED_SIDE
+        pixels across, or as many as MOST_PIXELS allow.
     """
+    areas = (boxes["x_max"] - boxes["x_min"]) * (boxes["y_max"] - boxes["y_min"])
+    pixels = float(np.clip(WANTED_SIDE**2 / np.quantile(areas, 0.25), LEAST_PIXELS, MOST_PIXELS))
     known = images[(images["height"] > 0) & (images["width"] > 0)]
-    if known.empty:
-        return 448, 640
     # Half of all photos are wider: extreme ones would be squashed most in any case.
-    shape = float(np.clip(np.median(known["width"] / known["height"]), 0.5, 2.0))
-    height = round((USUAL_PIXELS / shape) ** 0.5 / STEP) * STEP
-    return height, round(USUAL_PIXELS / height / STEP) * STEP
+    shape = float(np.clip(np.median(known["width"] / known["height"]), 0.5, 2.0)) if len(known) else 4 / 3
+    height = round((pixels / shape) ** 0.5 / STEP) * STEP
+    return height, round(pixels / height / STEP) * STEP
