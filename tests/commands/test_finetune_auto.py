@@ -9,9 +9,10 @@ import pytest
 from conftest import write_competition
 from pipeline import compute, submit
 
-from fishcli.commands import finetune
+from fishcli.commands import finetune, report
 from fishcli.features.store.picking import pick_store
 from fishcli.options.finetune import FinetuneConfig
+from fishcli.options.seeing import ReportConfig
 from fishcli.runs.run import Run
 from fishcli.runs.training import cuts
 
@@ -78,6 +79,13 @@ def test_the_run_is_predicted_with_and_is_known_again_by_any_of_its_stores(root,
     tune(root, features=run.store)
     assert run.model_path(0, 0).stat().st_mtime_ns == before
     assert f"{TRIED[0]} is taken" not in capsys.readouterr().err
+
+
+def test_the_report_says_what_was_tried(root):
+    config = ReportConfig(data_dir=root / "data", models_dir=root / "models", run="auto")
+    page = Path(report.run(config).splitlines()[-1]).read_text()
+    assert f"Networks are trained above {TRIED[0]}." in page
+    assert f"{TRIED[0]} 0.100, {TRIED[1]} 0.300, {TRIED[2]} 0.200" in page
 
 
 def test_a_fold_that_was_lost_is_trained_above_the_chosen_cut(root):

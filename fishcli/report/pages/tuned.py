@@ -1,5 +1,7 @@
 """What fine-tuning brought, in words and as rows of dots."""
 
+from typing import Any
+
 from fishcli.report.pages.words import FOLDS_SAID
 from fishcli.report.plots.panels import signed
 from fishcli.report.plots.run import Rows
@@ -20,7 +22,20 @@ def tuned_said(facts: RunFacts, tuned: Tuned) -> str:
     if tuned.blended is not None:
         best, difference, low, high = tuned.blended
         said += f" The blend of all recipes against {best}: {_difference(difference, low, high)}"
+    if "cut" in facts.scores:
+        said += f" {_choice_said(facts.scores['cut'])}"
     return said
+
+
+def _choice_said(choice: dict[str, Any]) -> str:
+    """By which figures `--cut auto` chose."""
+    losses = ", ".join(f"{cut} {number(loss)}" for cut, loss in choice["log_loss"].items())
+    folds, prior = " and ".join(str(k) for k in choice["folds"]), number(choice["prior_log_loss"])
+    return (
+        f"Networks are trained above {choice['chosen']}. Cuts tried on the {choice['n_images']:,} images of "
+        f"folds {folds}, log loss, each calibrated in hindsight (class prior {prior}): {losses}. No fold is "
+        "predicted with a cut that its own images chose."
+    )
 
 
 def _difference(difference: float, low: float | None, high: float | None) -> str:
