@@ -46,7 +46,7 @@ class FeaturesConfig(StoreConfig):
         str | None,
         Option(
             help="Cut at its output; stage1 to stage5: the last whose map has 1/2 to 1/32 of the sides, "
-            "before the next stage widens it.",
+            "before the next stage widens it; input keeps the pixels.",
             show_default="the last",
         ),
     ] = None

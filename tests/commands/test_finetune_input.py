@@ -11,6 +11,7 @@ from fishcli.basics.errors import FishError
 from fishcli.commands import finetune, heatmap
 from fishcli.features.backbones.stored import reload_backbone, reload_tail
 from fishcli.features.store.picking import pick_store
+from fishcli.features.store.store import FeatureStore
 from fishcli.options.finetune import FinetuneConfig
 from fishcli.options.seeing import HeatmapConfig
 from fishcli.runs.run import Run
@@ -46,6 +47,15 @@ def test_pixels_are_kept_a_little_larger_than_the_input_and_no_copies_of_them(ro
     assert complete_arrays(store, "train") == ["hflip", "identity"]
     same = reload_backbone(store).recipe
     assert same == store.recipe and same.name.startswith("fishnet-74x74-")
+
+
+def test_features_keep_pixels_of_just_the_size_that_is_asked_for(root):
+    own = root / "data" / "own"
+    store = FeatureStore(compute(root, layer="input", image_size="40x60", features_dir=own))
+    pixels = store.read("train", "identity")
+    assert pixels.shape == (12, 40, 60, 3) and pixels.dtype == np.uint8 and np.ptp(pixels) > 100
+    with pytest.raises(FishError, match="pixels are not pooled"):
+        compute(root, layer="input", pool="avg", features_dir=own)
 
 
 def test_the_network_makes_of_pixels_what_the_frozen_one_makes_of_the_photo(root):

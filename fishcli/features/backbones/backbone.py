@@ -95,6 +95,8 @@ def load_backbone(choice: BackboneChoice) -> Backbone:
     keras = load_keras()
     model, preprocess, preprocessing = _build(keras, choice)
     if choice.layer == INPUT:  # pixels are kept for all that follows, whose weights thus count
+        if choice.pool != "none":
+            raise FishError(f"--pool {choice.pool}: pixels are not pooled. Leave it out, or name a --layer.")
         layer, cut = INPUT, model
     else:
         layer = layer_of(keras, model, choice.layer, choice.image_size)
