@@ -85,10 +85,14 @@ def _store_of(config: FinetuneConfig, choice: BackboneChoice, source: FeatureSto
     """The store of a cut's maps; `source`: the one whose backbone and crop it takes."""
     backbone = load_backbone(choice)
     height, width = choice.image_size
-    say(
-        f"trains what follows {backbone.recipe.layer} of {choice.backbone} at {height}x{width}, whose maps "
-        f"are {backbone.feature_shape}"
-    )
+    if choice.layer == INPUT:
+        own = "{}x{}".format(*network_size(choice.image_size))
+        say(f"trains all of {choice.backbone} at {own}, from pixels of {height}x{width}")
+    else:
+        say(
+            f"trains what follows {backbone.recipe.layer} of {choice.backbone} at {height}x{width}, whose "
+            f"maps are {backbone.feature_shape}"
+        )
     sources = {} if source is None or choice.crop is None else {"detections": source.detections}
     store = FeatureStore.create(
         config.stores_dir, backbone.recipe, choice.weights, made_for=FINETUNE, **sources
