@@ -103,6 +103,13 @@ def test_several_training_folders_are_joined_but_for_copies_of_their_photos(tmp_
     assert "train_512: left out" in capsys.readouterr().err
 
 
+def test_class_folders_unpacked_twice_count_once_and_may_share_names(tmp_path):
+    for home in (tmp_path / "cells", tmp_path / "cells" / "cells"):
+        photos(home, "sick/1.png", "sick/2.png", "well/1.png", "well/2.png")
+    assert set(read(tmp_path)[0]) == {f"cells/{kind}/{n}.png" for kind in ("sick", "well") for n in "12"}
+    assert sorted(read(tmp_path)[0].values()) == ["sick", "sick", "well", "well"]
+
+
 NAMES = ("a.jpg", "b.jpg", "c.jpg", "d.jpg")
 
 

@@ -149,3 +149,9 @@ def test_without_a_sample_names_of_several_folders_carry_them(tmp_path):
     (sample,) = load(tmp_path, SHARED)
     assert sample.names == ("test_stg1/a.jpg", "test_stg1/b.jpg", "test_stg2/a.jpg", "test_stg2/c.jpg")
     assert sample.keys[2] == ("test_stg2", "a.jpg")
+
+
+def test_without_a_sample_another_form_can_be_asked_for(tmp_path):
+    tables = {"test": pd.DataFrame({"image": ["a.jpg"]})}
+    (sample,) = load_samples(tmp_path, tables, CLASSES, LayoutOptions(answer="label"))
+    assert sample.columns == ("image", "label") and sample.answer.form == "label"

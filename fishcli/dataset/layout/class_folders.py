@@ -7,6 +7,7 @@ from pathlib import Path
 from fishcli.basics.errors import FishError, examples
 from fishcli.basics.files import tidy
 from fishcli.basics.progress import warn
+from fishcli.dataset.layout.folders import holds_photos
 from fishcli.dataset.layout.listing import Listing, is_left_by_a_system
 from fishcli.dataset.layout.misplaced import check_classes
 from fishcli.dataset.layout.words import TRAIN, has_word
@@ -82,7 +83,7 @@ def check_folders(train_dir: Path, listing: Listing, labelled: Sequence[str]) ->
     home = train_dir.joinpath(*labelled[0].split("/")[:depth])
     there = {tidy(each.name): each.name for each in home.iterdir() if each.is_dir()}
     for name in sorted(there.keys() - {tidy(each) for each in classes}):
-        if not is_left_by_a_system(name):
+        if not is_left_by_a_system(name) and not holds_photos(home / there[name]):
             raise FishError(
                 f"class {name!r} is empty: {home / there[name]} holds no image"
                 f"{listing.others_said(f'{there[name]}/')}. Add some or remove the folder."

@@ -88,27 +88,33 @@ def _pool(data_dir: Path, folders: Folders) -> tuple[Path, Listing]:
         return folders.train[0], list_photos(folders.train[0])
     if folders.train:
         root = folders.train[0].parent
-        return root, list_photos(root, _without_copies(folders.train))
+        return root, list_photos(root, _without_copies(folders.train, of_names=True))
     if len(folders.others) == 1 and folders.others[0] != data_dir:
         return folders.others[0], list_photos(folders.others[0])
     inner = [each for each in folders.others if each != data_dir]
-    root = data_dir if data_dir in folders.others or not inner else Path(os.path.commonpath(inner))
     tops = [
         each for each in inner if not any(each != other and each.is_relative_to(other) for other in inner)
     ]
+    tops = _without_copies(sorted(tops, key=lambda each: (len(each.parts), each)), of_names=False)
+    root = data_dir if data_dir in folders.others or not tops else Path(os.path.commonpath(tops))
     return root, list_photos(root, tops)
 
 
-def _without_copies(folders: Sequence[Path]) -> list[Path]:
-    """Folders without those whose photos, by name, lie in another before: at another size, mostly."""
+def _without_copies(folders: Sequence[Path], *, of_names: bool) -> list[Path]:
+    """Folders without those most of whose photos lie in one before: at another size, or unpacked twice.
+
+    Args:
+        folders: in their order.
+        of_names: whether photos are the same by their names alone, or by their folder's name, too: class
+            folders each have a 1.jpg.
+    """
     seen: set[str] = set()
     kept: list[Path] = []
     for folder in folders:
-        names = {name.rpartition("/")[2].partition(".")[0] for name in files_below(folder) if is_photo(name)}
+        stems = {name.rpartition("/")[2].partition(".")[0] for name in files_below(folder) if is_photo(name)}
+        names = stems if of_names else {f"{folder.name}/{stem}" for stem in stems}
         if len(names & seen) > 0.5 * len(names):
-            note(
-                f"{folder}: left out, as most of its photos lie in {kept[0]}, too (--train-dir takes others)"
-            )
+            note(f"{folder}: left out, as its photos lie in a folder before, too (--train-dir takes others)")
             continue
         seen |= names
         kept.append(folder)

@@ -68,7 +68,7 @@ def load_samples(
     paths = sample_paths(data_dir, options, folders)
     labels = _labels(data_dir, options)
     if not paths:
-        return [_made_up(data_dir, tests, class_names, labels)]
+        return [_made_up(data_dir, tests, class_names, labels, options)]
     known = _Known(tests, table_paths(folders.beside))
     label = labels.columns[0] if labels is not None and len(labels.columns) == 1 else ""
     samples = []
@@ -131,7 +131,11 @@ def _check_columns(path: Path, columns: Sequence[str]) -> None:
 
 
 def _made_up(
-    data_dir: Path, tests: dict[str, pd.DataFrame], class_names: list[str], labels: Labels | None
+    data_dir: Path,
+    tests: dict[str, pd.DataFrame],
+    class_names: list[str],
+    labels: Labels | None,
+    options: LayoutOptions,
 ) -> Sample:
     keys = [(split, image) for split, table in tests.items() for image in table["image"]]
     names = [image if len(tests) == 1 else f"{split}/{image}" for split, image in keys]
@@ -148,6 +152,10 @@ def _made_up(
                 break
     columns = (*class_names, *(name for name in unseen if name not in class_names))
     answer = Answer("probabilities", columns, tuple(class_names))
+    if options.answer not in (None, "probabilities"):
+        columns = labels.columns if labels is not None and len(labels.columns) == 1 else ("label",)
+        cells = pd.DataFrame(columns=pd.Index(columns), dtype=str)
+        answer = find_answer("the made-up sample", cells, class_names, options)
     return Sample(path, "", (id_name, *columns), 0, tuple(names), tuple(keys), answer)
 
 

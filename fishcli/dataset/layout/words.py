@@ -15,8 +15,20 @@ TAGS = frozenset({"labels", "tags", "attributes", "categories", "classes", "ids"
 
 LABELS = (
     *("label", "class", "classname", "target", "category", "categoryname", "species", "breed", "variety"),
-    *("diagnosis", "dx", "disease", "level", "grade", "severity", "type", "kind", "tag", "tags", "labels"),
-    *("attributes", "categoryid", "classid", "labelid", "labelname", "y"),
+    *(
+        "diagnosis",
+        "diagnostic",
+        "dx",
+        "disease",
+        "level",
+        "grade",
+        "severity",
+        "type",
+        "kind",
+        "tag",
+        "tags",
+    ),
+    *("labels", "attributes", "categoryid", "classid", "labelid", "labelname", "y"),
 )
 """Names of label columns, the most certain first."""
 GROUPS = (
