@@ -9,19 +9,21 @@ from typing import Annotated, Any, get_args, get_type_hints
 
 import typer
 from typer.core import TyperGroup
+from typer.models import OptionInfo
 
 from fishcli import __version__
 from fishcli.basics.errors import FishError, LimitError, nearest
 from fishcli.basics.memory import keep_freed_memory
 from fishcli.basics.once import one_command
-from fishcli.basics.progress import complain, each_once, set_quiet
+from fishcli.basics.progress import complain, each_once, say, set_quiet
 from fishcli.basics.quiet import drop_advice
 from fishcli.basics.remote import parse_path, reaching
 from fishcli.basics.streams import make_printable, show
 from fishcli.basics.unwritable import CANNOT_BE_WRITTEN, NO_ROOM
-from fishcli.options import audit, data, features, finetune, locate, predict, seeing, train
+from fishcli.options import audit, data, features, finetune, locate, predict, seeing, setup, train
 from fishcli.options.command_lines import asked_for
 from fishcli.options.places import Config, options_for
+from fishcli.options.project import find_project, read_project
 
 INTERRUPTED = 130
 
@@ -91,6 +93,7 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def main(
+    ctx: typer.Context,
     version: Annotated[
         bool,
         typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit."),
@@ -99,8 +102,18 @@ def main(
 ) -> None:
     """From a folder of photos to a submission CSV, honest about unseen groups."""
     set_quiet(quiet)
+    _take_project(ctx)
     drop_advice()
     keep_freed_memory()  # before there are threads, whose heaps are then made
+
+
+def _take_project(ctx: typer.Context) -> None:
+    """Let the project file's defaults stand for those of the options, which the command line goes before."""
+    path = find_project(Path.cwd())
+    if path is None or ctx.invoked_subcommand in WITHOUT_PROJECT or {"--help", "-h"} & set(sys.argv):
+        return
+    ctx.default_map = read_project(path, {name: config for name, (config, _) in COMMANDS.items()})
+    say(f"defaults from {path}")
 
 
 def _command(config_class: type, module: str) -> Callable[..., None]:
@@ -130,7 +143,9 @@ def _command(config_class: type, module: str) -> Callable[..., None]:
     quiet = inspect.Parameter("quiet", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=kind)
     command.__signature__ = inspect.Signature([*fields, quiet])  # type: ignore[attr-defined]
     hints = get_type_hints(config_class, include_extras=True)
-    for hint in hints.values():
+    for name, hint in hints.items():
+        if isinstance(hint.__metadata__[0], OptionInfo):
+            hint.__metadata__[0].envvar, hint.__metadata__[0].show_envvar = f"FISHCLI_{name.upper()}", False
         if Path in (hint.__origin__, *get_args(hint.__origin__)):
             option = hint.__metadata__[0]
             option.parser, option.metavar = parse_path, option.metavar or "PATH"
@@ -157,7 +172,11 @@ COMMANDS = {
     "runs rm": (seeing.RemoveConfig, "remove_runs"),
     "summary": (seeing.SummaryConfig, "summary"),
     "data": (data.PictureConfig, "data"),
+    "init": (setup.InitConfig, "init"),
+    "doctor": (setup.DoctorConfig, "doctor"),
 }
+WITHOUT_PROJECT = ("init", "doctor", "demo")
+"""Commands that no project file speaks to: they make one, or look at what there is."""
 
 for _name, (_config_class, _module) in COMMANDS.items():
     app.command(_name)(_command(_config_class, _module))

@@ -22,6 +22,12 @@ class SubmissionConfig(RunConfig):
         float, Option(help="Lift probabilities to at least EPS, then renormalise.", min=0.0, max=0.1)
     ] = 0.0
     workers: Annotated[int | None, Option(help="Decoding threads.", min=1, show_default="cores")] = None
+    slug: Annotated[
+        str | None,
+        Option(
+            help="The competition's name in its URL at Kaggle, to hand submissions in.", show_default="none"
+        ),
+    ] = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,12 +1,13 @@
 """From a run's predictions to the submissions that the competition asks for."""
 
+import shlex
 from pathlib import Path
 
 import pandas as pd
 
 from fishcli.basics.errors import FishError
 from fishcli.basics.locks import alone
-from fishcli.basics.progress import warn
+from fishcli.basics.progress import say, warn
 from fishcli.dataset.classes import proba_columns
 from fishcli.dataset.layout.images import load_tests, load_train
 from fishcli.dataset.layout.samples import Sample, load_samples
@@ -70,4 +71,12 @@ def write_submissions(
             path = config.submissions_dir / f"{name}{sample.suffix}.csv"
             write_submission(path, make_submission(sample, clipped, labels, n_train), sample)
             paths.append(path)
+    if config.slug is not None:
+        for path in paths:
+            say(f"hand it in: {submit_line(config.slug, path, name)}")
     return "\n".join(map(str, paths))
+
+
+def submit_line(slug: str, path: Path, message: str) -> str:
+    """The command of Kaggle's own command line that hands a submission in."""
+    return shlex.join(["kaggle", "competitions", "submit", "-c", slug, "-f", str(path), "-m", message])
