@@ -88,7 +88,8 @@ def read_features(
     if n_gib <= budget:
         features = np.empty(kept, dtype)
     else:
-        say(f"{n_gib:.2g} GiB of features, more than --memory-budget {budget:g}: read from a file")
+        why = f", more than --memory-budget {budget:g}" if budget else ""
+        say(f"{n_gib:.2g} GiB of features{why}: read from a file")
         local = Path(tempfile.gettempdir()) if is_remote(store.store_dir) else store.store_dir
         features = FileFeatures(kept, dtype, local)
     for v, view in enumerate(track(views, f"reading {', '.join(sources)}", "view")):
