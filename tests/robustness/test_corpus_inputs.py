@@ -26,6 +26,7 @@ from fishcli.dataset.photos.file_facts import FACT_NAMES, read_facts
 from fishcli.dataset.photos.thumbnails import read_thumbnails
 from fishcli.features.backbones import fishnet
 from fishcli.features.photos.decode import UnreadableImageError, decode
+from fishcli.options.layout import LayoutOptions
 
 pytestmark = pytest.mark.tensorflow
 
@@ -89,7 +90,7 @@ def test_a_bad_groups_csv_is_named(bad, tmp_path):
 def test_a_bad_sample_is_named(bad, tmp_path):
     bad.make(start(tmp_path))
     with pytest.raises(FishError, match=bad.message) as raised:
-        load_samples(tmp_path, load_tests(tmp_path), ["ALB", "BET"])
+        load_samples(tmp_path, load_tests(tmp_path), ["ALB", "BET"], LayoutOptions())
     assert str(tmp_path / "sample_submission.csv") in str(raised.value)
 
 

@@ -18,7 +18,8 @@ from fishcli.basics.quiet import load_keras
 from fishcli.commands import score
 from fishcli.dataset.annotations import read_boxes, read_points
 from fishcli.dataset.groups import read_groups
-from fishcli.dataset.layout.images import _labels_from_csv
+from fishcli.dataset.layout.listing import Listing
+from fishcli.dataset.layout.own_table import read_own
 from fishcli.dataset.layout.samples import load_samples
 from fishcli.dataset.photos.file_facts import FACT_NAMES, read_facts
 from fishcli.dataset.photos.photo import read_header
@@ -26,6 +27,7 @@ from fishcli.features.backbones import fishnet
 from fishcli.features.photos.decode import UnreadableImageError, decode
 from fishcli.features.store.lists import read_images, read_unreadable
 from fishcli.features.store.recipe import Recipe
+from fishcli.options.layout import LayoutOptions
 from fishcli.options.predict import ScoreConfig
 from fishcli.options.train import TrainConfig
 from fishcli.runs.run import Run
@@ -79,14 +81,18 @@ def test_groups_csv(content):
 
 @given(csvs(["image", "label"]) | csvs(["image", "label", "group"]))
 def test_train_csv(content):
-    labels = read_or_refused("train.csv", content, lambda folder: _labels_from_csv(folder, PATHS))
+    labels = read_or_refused(
+        "train.csv", content, lambda folder: read_own(folder / "train.csv", folder, Listing(PATHS, []))
+    )
     assert labels is None or (set(labels["image"]) <= set(PATHS) and (labels["class_name"] != "").all())
 
 
 @given(csvs(["image", "ALB", "BET"]))
 def test_sample_submission(content):
     name = "sample_submission.csv"
-    samples = read_or_refused(name, content, lambda folder: load_samples(folder, TESTS, ["ALB", "BET"]))
+    samples = read_or_refused(
+        name, content, lambda folder: load_samples(folder, TESTS, ["ALB", "BET"], LayoutOptions())
+    )
     for sample in samples or []:
         assert len(set(sample.keys)) == len(sample.names) > 0
 

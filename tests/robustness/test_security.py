@@ -21,6 +21,7 @@ from fishcli.dataset.names import FORMULA, check_names, harmless
 from fishcli.dataset.photos.file_facts import read_facts
 from fishcli.features.backbones import fishnet
 from fishcli.heads.fit import load_fold
+from fishcli.options.layout import LayoutOptions
 
 pytestmark = pytest.mark.tensorflow
 
@@ -246,6 +247,6 @@ def test_names_with_dots_and_roots_stay_names(tmp_path):
     names = ["../../t.jpg", "/etc/t.jpg", "C:\\x\\t.jpg"]
     for name in names:
         (tmp_path / "sample_submission.csv").write_text(f"image,ALB,BET\n{name},1,0\n")
-        (sample,) = load_samples(tmp_path, load_tests(tmp_path), ["ALB", "BET"])
+        (sample,) = load_samples(tmp_path, load_tests(tmp_path), ["ALB", "BET"], LayoutOptions())
         assert sample.names == (name,)
         assert sample.keys == (("test", "t.jpg"),)

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 import struct
 import zipfile
 import zlib
@@ -37,6 +38,11 @@ def start(data_dir: Path) -> Path:
     for name in ("train/ALB/a.jpg", "train/BET/b.jpg", "test/t.jpg"):
         make_image(data_dir / name)
     return data_dir
+
+
+def remove(name: str) -> Callable[[Path], Any]:
+    """Remove a folder of the competition."""
+    return lambda data_dir: shutil.rmtree(data_dir / name)
 
 
 def put(name: str, content: bytes | str) -> Callable[[Path], Any]:
@@ -169,8 +175,14 @@ PHOTOS = [
 # --- folders
 
 FOLDERS = [
-    Bad("no train folder", rename("train", "Train"), "no training images: there is no folder .*train"),
-    Bad("a file for train/", lambda d: (rename("train", "x")(d), put("train", "")(d)), "there is no folder"),
+    Bad(
+        "no train folder",
+        lambda d: shutil.rmtree(d / "train"),
+        "no training images: there is no folder .*train",
+    ),
+    Bad(
+        "a file for train/", lambda d: (shutil.rmtree(d / "train"), put("train", "")(d)), "there is no folder"
+    ),
     Bad("an empty class", lambda d: (d / "train/SHARK").mkdir(), "class 'SHARK' is empty"),
     Bad("no class folders", lambda d: _flatten(d), "lie in no class folder and .*train.csv is missing"),
     Bad("a pipe", pipe(PHOTO), r"a\.jpg is a pipe, a socket or a device"),
@@ -191,7 +203,7 @@ def _flatten(data_dir: Path) -> None:
 
 
 TEST_FOLDERS = [
-    Bad("no test folder", rename("test", "Test"), "no test images: expected a folder"),
+    Bad("no test folder", remove("test"), "no test images: expected a folder"),
     Bad("an empty test folder", lambda d: (d / "test_stg2").mkdir(), "test_stg2 holds no image"),
     Bad("a formula in test/", rename("test/t.jpg", "test/=cmd|' C'!A0.jpg"), "is a formula to a spreadsheet"),
     Bad("a pipe in test/", pipe("test/t.jpg"), r"t\.jpg is a pipe, a socket or a device"),
@@ -203,8 +215,8 @@ TEST_FOLDERS = [
 TRAIN_CSV = [
     Bad("an empty train.csv", put("train.csv", ""), r"train\.csv, line 1: the file is empty"),
     Bad("a header only", put("train.csv", "image,label\n"), "no line after its header"),
-    Bad("another column", put("train.csv", "image,class\na,b\n"), "line 1: no column 'label'"),
-    Bad("semicolons", put("train.csv", "image;class\na;b\n"), "no column 'label'; found 'image', 'class'"),
+    Bad("no label column", put("train.csv", "image,x,z\na,b,c\n"), "which column .* is the label.* x, z"),
+    Bad("semicolons", put("train.csv", "image;x;z\na;b;c\n"), "which column .* is the label.* x, z"),
     Bad("an unknown image", put("train.csv", "image,label\nz.jpg,ALB\n"), r"names 1 images that .* z\.jpg"),
     Bad(
         "a path out", put("train.csv", "image,label\n../../etc/passwd,ALB\n"), r"lacks: \.\./\.\./etc/passwd"
@@ -246,7 +258,7 @@ SAMPLES = [
     Bad(
         "other classes", put("sample_submission.csv", "image,ALB,YFT\nt.jpg,1,0\n"), "missing BET, extra YFT"
     ),
-    Bad("no image column", put("sample_submission.csv", "id,ALB,BET\nt.jpg,1,0\n"), "no column 'image'"),
+    Bad("no column of images", put("sample_submission.csv", "ALB,BET\n1,0\n"), "no test folder holds .*: 1"),
     Bad("a header only", put("sample_submission.csv", SAMPLE_HEADER), "no line after its header"),
     Bad(
         "an unknown image",

@@ -94,7 +94,8 @@ def find_answer(
 def _form(where: str, cells: pd.DataFrame, classes: tuple[str, ...], label: str) -> AnswerForm:
     columns = [str(name) for name in cells.columns]
     of_classes = set(columns) & set(classes)
-    if len(of_classes) > 1 or (len(columns) > 1 and len(of_classes) == len(classes)):
+    are_numbers = cells.map(lambda cell: cell == "" or _is_number(cell)).all(axis=None)
+    if len(columns) > 1 and (len(of_classes) > 1 or (of_classes and are_numbers)):
         return "probabilities"
     if len(columns) > 1:
         return _form_of_several(where, cells, classes)

@@ -83,8 +83,9 @@ def check_folders(train_dir: Path, listing: Listing, labelled: Sequence[str]) ->
     home = train_dir.joinpath(*labelled[0].split("/")[:depth])
     there = {tidy(each.name): each.name for each in home.iterdir() if each.is_dir()}
     for name in sorted(there.keys() - {tidy(each) for each in classes}):
-        if not is_left_by_a_system(name) and not holds_photos(home / there[name]):
+        folder = home / there[name]
+        if not is_left_by_a_system(name) and (folder.is_symlink() or not holds_photos(folder)):
             raise FishError(
-                f"class {name!r} is empty: {home / there[name]} holds no image"
+                f"class {name!r} is empty: {folder} holds no image"
                 f"{listing.others_said(f'{there[name]}/')}. Add some or remove the folder."
             )
