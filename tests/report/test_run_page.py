@@ -22,7 +22,8 @@ from fishcli.report.run_facts import Part
 
 @pytest.fixture(scope="module")
 def html():
-    return run_page(rich_run())
+    """The page of as many classes and groups as there may be."""
+    return run_page(rich_run(n_classes=120, n_groups=3000))
 
 
 @pytest.fixture(scope="module")
@@ -139,10 +140,9 @@ def test_what_a_run_of_one_class_can_not_have_is_left_out(bare_html):
     )
 
 
-def test_it_stays_small():
-    made = run_page(rich_run(n_classes=120, n_groups=3000))
-    assert len(made.encode("utf-8")) < MAX_BYTES
-    assert "The first 200 of 3,000; oof.csv has all." in Page(made).said("p")
+def test_it_stays_small(html, page):
+    assert len(html.encode("utf-8")) < MAX_BYTES
+    assert "The first 200 of 3,000; oof.csv has all." in page.said("p")
 
 
 def test_characters_that_no_page_may_hold_are_replaced():

@@ -17,6 +17,7 @@ def rich_run(n_classes=8, n_groups=60, seed=0, **changes):
     rng = np.random.default_rng(seed)
     names = [NASTY, LONG, "OTHER $x_1$ & more", *(f"class {k}" for k in range(3, n_classes))]
     counts = rng.integers(5, 200, n_classes)
+    counts[:3] = 250, 240, 230  # what has a name to be careful with is drawn, however many there are
     confusion = np.array([rng.multinomial(n, rng.dirichlet(np.ones(n_classes))) for n in counts])
     facts = RunFacts(
         name="run <b>7</b>",
