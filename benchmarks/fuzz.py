@@ -23,7 +23,8 @@ with atheris.instrument_imports(include=["fishcli", "PIL", "xml"]):
     from fishcli.dataset.annotations import read_boxes, read_points
     from fishcli.dataset.detections import read_detections
     from fishcli.dataset.groups import read_groups
-    from fishcli.dataset.layout.images import _labels_from_csv
+    from fishcli.dataset.layout.listing import Listing
+    from fishcli.dataset.layout.own_table import read_own
     from fishcli.dataset.layout.samples import load_samples
     from fishcli.dataset.photos.file_facts import FACT_NAMES as FACTS
     from fishcli.dataset.photos.file_facts import read_facts
@@ -31,10 +32,12 @@ with atheris.instrument_imports(include=["fishcli", "PIL", "xml"]):
     from fishcli.features.photos.decode import UnreadableImageError, decode
     from fishcli.features.store.lists import read_images, read_unreadable
     from fishcli.features.store.recipe import Recipe
+    from fishcli.options.layout import LayoutOptions
     from fishcli.runs.run import Run
 
 IMAGES = pd.DataFrame({"image": ["ALB/a.jpg", "BET/b.jpg"], "height": [48, 48], "width": [64, 64]})
 TESTS = {"test": IMAGES[["image"]]}
+PHOTOS = Listing({image: Path(image) for image in IMAGES["image"]}, [])
 
 
 def read_image(path: Path) -> None:
@@ -106,12 +109,12 @@ READERS: dict[str, tuple[str, bytes, Callable[[Path], object]]] = {
     "train": (
         "train.csv",
         b"image,label,group\na.jpg,ALB,1\n",
-        lambda path: _labels_from_csv(path.parent, {image: Path(image) for image in IMAGES["image"]}),
+        lambda path: read_own(path, path.parent, PHOTOS),
     ),
     "sample": (
         "sample_submission.csv",
         b"image,ALB,BET\na.jpg,0,1\n",
-        lambda path: load_samples(path.parent, TESTS, ["ALB", "BET"]),
+        lambda path: load_samples(path.parent, TESTS, ["ALB", "BET"], LayoutOptions()),
     ),
     "recipe": (
         "recipe.json",
