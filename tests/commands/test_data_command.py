@@ -150,12 +150,11 @@ def test_groups_of_one_class_are_noticed(tiny_competition):
     assert any("12 of 12 groups have one class only" in note for note in _facts(data_dir)["notes"])
 
 
-def test_the_same_files_give_the_same_page(tiny_competition, tmp_path):
-    data_dir = tiny_competition(n_per_class=4)
-    for name in ("one", "two"):
-        _picture(data_dir, tmp_path / name)
+def test_the_same_files_give_the_same_page(nasty, tmp_path):
+    folder, _, _ = nasty
+    _picture(folder / "data", tmp_path)
     for name in ("data.html", "images.csv"):
-        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+        assert (tmp_path / name).read_bytes() == (folder / "out" / name).read_bytes()
 
 
 def test_many_classes_keep_the_page_small(tmp_path):

@@ -553,7 +553,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(
     JSON
     | st.lists(st.fixed_dictionaries({"filename": LEAVES}, optional={"annotations": JSON}), max_size=2)
@@ -575,7 +575,7 @@ def test_any_json_is_read_or_refused(value):
         assert "a.json" in str(error)
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(
     st.sampled_from(["a.json", "a.xml", "a.csv"]),
     st.sampled_from(["", HEADER, "<annotation>", "[{"]),
