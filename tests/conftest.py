@@ -111,6 +111,12 @@ def short_messages(
     assert not too_long, too_long[0]
 
 
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages of runs without their plots, each a tenth of a second: for tests of what stands beside."""
+    monkeypatch.setattr("fishcli.report.pages.run.twice_drawn", lambda *content: "")
+
+
 def noise(size: tuple[int, int], seed: int = 0) -> np.ndarray:
     """Random pixels, (height, width, 3) uint8, of `size` (height, width)."""
     return np.random.default_rng(seed).integers(0, 256, (*size, 3), np.uint8)

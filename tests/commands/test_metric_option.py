@@ -262,6 +262,7 @@ def test_a_comparison_has_the_metric_beside_log_loss(root):
     assert not [name for name in table if "balanced" in name]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_report_has_the_metric_in_its_cards_and_its_table_of_views(root):
     fitted(root, metric="balanced-accuracy")
     places = {"data_dir": root / "data", "models_dir": root / "models"}

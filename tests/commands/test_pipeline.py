@@ -145,21 +145,21 @@ def test_a_temperature_that_does_not_pay_is_not_used(root, monkeypatch, capsys):
 
 
 def test_without_calibration_predictions_stay_as_the_heads_made_them(root):
-    metrics = json.loads((fit(root, name="plain", calibrate="none") / "metrics.json").read_text())
+    metrics = json.loads((fit(root, name="plain", calibrate="none", epochs=1) / "metrics.json").read_text())
     assert metrics["temperature"] == 1
     assert metrics["log_loss"] == metrics["raw_log_loss"]
 
 
 def test_names_count_up_and_an_interrupted_run_goes_on(root, monkeypatch):
-    first = fit(root, name=None)
+    first = fit(root, name=None, epochs=1)
     assert first.name == "fishnet-gap-1"
-    second = fit(root, name=None)
+    second = fit(root, name=None, epochs=1)
     assert second.name == "fishnet-gap-2"
     assert (first / "oof.csv").read_bytes() == (second / "oof.csv").read_bytes()
     (second / "metrics.json").unlink()
     (second / "fold_2.json").unlink()
     kept = (second / "fold_0.keras").stat().st_mtime_ns
-    assert fit(root, name=None) == second
+    assert fit(root, name=None, epochs=1) == second
     assert (second / "fold_0.keras").stat().st_mtime_ns == kept
     assert (first / "oof.csv").read_bytes() == (second / "oof.csv").read_bytes()
 
@@ -431,7 +431,7 @@ def test_an_ensemble_mixes_the_runs(root, blend):
 
 
 def test_runs_on_other_folds_are_not_blended(root):
-    fit(root, name="moved", seed=5, groups="none", views=2)
+    fit(root, name="moved", seed=5, groups="none", views=2, epochs=1)
     with pytest.raises(FishError, match="the runs run and moved have different folds"):
         ensemble.run(ensemble_config(root, "run", "moved"))
 
@@ -455,7 +455,7 @@ def test_a_submission_can_be_scored(root):
 
 def test_without_groups_folds_are_random_and_that_is_said(root, capsys):
     (root / "data" / "groups.csv").unlink()
-    shown = train.run(train_config(root, name="random"))
+    shown = train.run(train_config(root, name="random", epochs=1))
     assert "(random folds; class prior " in shown
     assert "may be far worse" in shown
     assert "folds are RANDOM" in capsys.readouterr().err
@@ -499,7 +499,7 @@ def test_features_are_picked_by_name(root):
         fit(root, features="vgg16", name="x")
     name = the_store(root).recipe.name
     compute(root, pool="avg")
-    run_dir = fit(root, features=name, name="picked")
+    run_dir = fit(root, features=name, name="picked", epochs=1)
     assert json.loads((run_dir / "config.json").read_text())["store"] == name
 
 
@@ -509,7 +509,7 @@ def test_copies_that_lost_a_chunk_are_completed_not_dropped(root):
     before = chunk.read_bytes(), boxes.read_bytes()
     chunk.unlink()
     boxes.unlink()
-    run_dir = fit(root, name="again")
+    run_dir = fit(root, name="again", epochs=1)
     assert json.loads((run_dir / "config.json").read_text())["settings"]["copies"] == 1
     assert (chunk.read_bytes(), boxes.read_bytes()) == before
 
@@ -528,9 +528,9 @@ def test_a_damaged_fold_is_named_with_what_mends_it(root, suffix):
 
 
 def test_a_run_that_cannot_be_read_does_not_block_the_next_name(root):
-    first = fit(root, name=None)
+    first = fit(root, name=None, epochs=1)
     (first / "config.json").write_text("{}")
-    assert fit(root, name=None).name == "fishnet-gap-2"
+    assert fit(root, name=None, epochs=1).name == "fishnet-gap-2"
 
 
 def test_a_damaged_run_does_not_block_the_others(root):

@@ -217,6 +217,7 @@ def test_every_option_of_train_comes_back():
         assert parse(command_lines.command_line("train", config)) == config, field.name
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_without_the_competition_the_numbers_of_the_run_are_left(trained, tmp_path, capsys):
     shutil.copytree(trained[0] / "models", tmp_path / "models")
     page = Page(Path(report.run(report_config(tmp_path))).read_text(encoding="utf-8"))
@@ -257,6 +258,7 @@ def test_a_run_of_one_class_has_boxes_and_no_loss(tmp_path):
     assert len(page.all("img")) >= 8
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_head_without_epochs_has_no_curves(trained, tmp_path):
     shutil.copytree(trained[0], tmp_path, dirs_exist_ok=True)
     for path in (tmp_path / "models" / "run").glob("fold_?.json"):

@@ -47,7 +47,7 @@ def test_a_head_learns_classes_and_boxes_and_survives_saving(head, tmp_path):
 def test_training_is_reproducible_and_sees_training_rows_only():
     inputs = some_inputs(n_views=2)
     rows = np.arange(36)
-    config = dataclasses.replace(CONFIG, epochs=3, views=2)
+    config = dataclasses.replace(CONFIG, epochs=2, views=2)
     first, _ = fit_fold(config, inputs, rows, seed=3)
     changed = some_inputs(n_views=2)
     changed.features[:, 36:] = 100
@@ -109,7 +109,7 @@ def test_one_class_only_learns_boxes():
 @pytest.mark.usefixtures("step_by_step")
 def test_unseen_sizes_do_not_move_the_prediction():
     inputs = some_inputs()
-    trained, _ = fit_fold(dataclasses.replace(CONFIG, epochs=5), inputs, np.arange(36), seed=0)
+    trained, _ = fit_fold(dataclasses.replace(CONFIG, epochs=2), inputs, np.arange(36), seed=0)
     assert trained.encoder.vocabulary == ("64x48", "80x48")
     images = inputs.images.iloc[:4]
     one = trained.predict(inputs.features[0, :4], images.assign(width=1111))[0]

@@ -82,6 +82,7 @@ def test_a_read_only_run_predicts(root, read_only, capsys):
     assert tree_hash(root / "models") == before
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(
     ("words", "made"),
     [
@@ -102,6 +103,7 @@ def test_every_writer_can_be_told_where(root, read_only, words, made):
     assert (root / made).exists()
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(
     ("words", "option"),
     [
