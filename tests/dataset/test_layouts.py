@@ -103,6 +103,13 @@ def test_several_training_folders_are_joined_but_for_copies_of_their_photos(tmp_
     assert "train_512: left out" in capsys.readouterr().err
 
 
+def test_a_list_of_test_photos_that_is_not_read_is_said(tmp_path, capsys):
+    photos(tmp_path / "birds" / "images", "001.Gull/a.jpg", "002.Tern/b.jpg")
+    write(tmp_path / "birds" / "train_test_split.txt", "1 0\n2 1\n")
+    assert sorted(read(tmp_path)[0].values()) == ["001.Gull", "002.Tern"]
+    assert "train_test_split.txt may say which are test photos, and is not" in capsys.readouterr().err
+
+
 def test_class_folders_unpacked_twice_count_once_and_may_share_names(tmp_path):
     for home in (tmp_path / "cells", tmp_path / "cells" / "cells"):
         photos(home, "sick/1.png", "sick/2.png", "well/1.png", "well/2.png")

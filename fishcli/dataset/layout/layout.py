@@ -18,7 +18,7 @@ from fishcli.dataset.layout.group_columns import find_groups, named_groups
 from fishcli.dataset.layout.label_columns import Evidence, LabelColumn
 from fishcli.dataset.layout.labels import FOLDERS, Labels, find_labels, labels_of_table, named_labels
 from fishcli.dataset.layout.listing import Listing
-from fishcli.dataset.layout.misplaced import warn_of_validation
+from fishcli.dataset.layout.misplaced import warn_of_lists, warn_of_validation
 from fishcli.dataset.layout.pools import EXPECTED, sample_paths, training_photos, training_tables
 from fishcli.dataset.layout.tables import Table, id_place, read_table, tables_naming
 from fishcli.dataset.names import NameIndex, warn_of_lookalikes
@@ -65,6 +65,8 @@ def _read_training(data_dir: Path, options: LayoutOptions) -> Training:
     train_dir, listing = training_photos(data_dir, folders, options)
     own = data_dir / own_table.NAME
     warn_of_validation(folders.validation, train_dir)
+    if not folders.test:
+        warn_of_lists(folders.beside)
     if options.labels is None and options.label_column is None and own_table.is_own(own):
         known = own_table.read_own(own, train_dir, listing)
         warn_of_lookalikes(known["class_name"].unique(), str(own))
