@@ -80,8 +80,7 @@ def find_answer(
                 f"{where}: its columns are not the classes of the training images: missing "
                 f"{examples(lacking)}, "
                 f"extra {examples([name for name in columns if name not in known]) or 'none'}. Where it "
-                "wants "
-                "something else than a column a class, say so: --answer label."
+                "wants something else than a column a class, say so: --answer label."
             )
         return Answer(form, columns, known)
     if form == "probability":
@@ -110,17 +109,14 @@ def _form(where: str, cells: pd.DataFrame, classes: tuple[str, ...], label: str)
     is_number = column.map(_is_number)
     if is_number.all():
         return _form_of_numbers(where, column, classes)
-    if all(len(each) == 2 and _is_number(each[1]) for each in tokens) and _known(
-        [t[:1] for t in tokens], classes
-    ):
+    if _have_confidence(tokens) and _known([each[:1] for each in tokens], classes):
         return "label+confidence"
     if columns[0] == label:
         return "label"
     raise FishError(
         f"{where}: what does column {columns[0]!r} want? It holds {column.iloc[0]!r}, and the classes are "
         f"{examples(list(classes))}. Say so with --answer label, probability, top-k or label+confidence; "
-        "where "
-        "another column of the labels' table is meant, with --label-column."
+        "where another column of the labels' table is meant, with --label-column."
     )
 
 
@@ -134,8 +130,7 @@ def _form_of_several(where: str, cells: pd.DataFrame, classes: tuple[str, ...]) 
     raise FishError(
         f"{where}: its columns are not the classes of the training images: missing "
         f"{examples(list(classes))}, extra {examples([str(name) for name in cells.columns])}. Where labels "
-        "of "
-        "another column are meant: --label-column; where labels are wanted in columns: --answer top-k."
+        "of another column are meant: --label-column; where labels are wanted in columns: --answer top-k."
     )
 
 
@@ -179,7 +174,12 @@ def _known(tokens: Sequence[Sequence[str]], classes: Sequence[str]) -> bool:
 
 def _are_ranked(tokens: Sequence[Sequence[str]], classes: Sequence[str]) -> bool:
     """Whether cells hold several classes each; a number behind one says how sure it is."""
-    return _known(tokens, classes) and not all(len(each) == 2 and _is_number(each[1]) for each in tokens)
+    return _known(tokens, classes) and not _have_confidence(tokens)
+
+
+def _have_confidence(tokens: Sequence[Sequence[str]]) -> bool:
+    """Whether each cell is a word and a number."""
+    return all(len(each) == 2 and _is_number(each[1]) for each in tokens)
 
 
 def _is_number(text: str) -> bool:

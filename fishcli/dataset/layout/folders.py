@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from fishcli.basics.errors import FishError
+from fishcli.basics.once import once
 from fishcli.basics.progress import note
 from fishcli.basics.remote import is_remote, list_folder
 from fishcli.dataset.layout.listing import files_below, is_left_by_a_system, is_photo
@@ -50,6 +51,10 @@ def find_folders(data_dir: Path, options: LayoutOptions) -> Folders:
     Raises:
         FishError: --train-dir or --test-dir names no folder.
     """
+    return once(("folders", str(data_dir), options), lambda: _find_folders(data_dir, options))
+
+
+def _find_folders(data_dir: Path, options: LayoutOptions) -> Folders:
     found = Folders()
     if not data_dir.is_dir():
         return found

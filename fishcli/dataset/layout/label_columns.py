@@ -128,8 +128,7 @@ def read_label_column(table: Table, column: LabelColumn) -> pd.Series:
 
 _ONE_LABEL = (
     "fishcli tells images apart that have one label each. Name a column of single labels with "
-    "--label-column, or "
-    "a table of them with --labels."
+    "--label-column, or a table of them with --labels."
 )
 
 
@@ -157,8 +156,7 @@ def check_labels(name: str, cells: pd.Series, where: str) -> None:
                 f"{where}: a number to predict (such as {labels.iloc[0]}), not a class. fishcli tells "
                 "classes "
                 "apart: name another column with --label-column, or cut the numbers into grades in a table "
-                "of "
-                "your own (image,label) and pass it with --labels."
+                "of your own (image,label) and pass it with --labels."
             )
     n_classes = labels.nunique()
     if len(labels) * n_classes > N_PLACES:

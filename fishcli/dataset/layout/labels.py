@@ -103,8 +103,7 @@ def named_labels(photos: Sequence[str], path: Path, options: LayoutOptions, evid
         raise FishError(
             f"--labels {options.labels}: no column of {path} names nine in ten of its rows' photos; it has "
             f"{examples(list(cells.columns), 12)}, the photos are called {examples(list(photos)[:3])}. "
-            "Name it "
-            "with --id-column, or the photos' folder with --train-dir."
+            "Name it with --id-column, or the photos' folder with --train-dir."
         )
     if options.label_column is not None:
         return labels_of_table(table, LabelColumn((options.label_column,), 0))
@@ -134,16 +133,14 @@ def labels_of_table(table: Table, column: LabelColumn) -> Labels:
         names = list(known["class_name"][known["image"] == image])
         raise FishError(
             f"{table.path}: {image} has several labels ({examples(names)}). fishcli tells images apart "
-            "that have "
-            "one label each. Pass a table with one line an image: --labels."
+            "that have one label each. Pass a table with one line an image: --labels."
         )
     check_names(known["class_name"].unique(), str(table.path))
     what = f"{len(column.names)} columns of 0 and 1" if column.is_one_hot else column.names[0]
     n_classes = known["class_name"].nunique()
     said = (
         f"labels from {table.path.name}: {table.id_column} names {int(is_named.sum()):,} of {n_rows:,} "
-        "images, "
-        f"{what} {'are' if column.is_one_hot else 'is'} the class ({n_classes:,})"
+        f"images, {what} {'are' if column.is_one_hot else 'is'} the class ({n_classes:,})"
     )
     unseen = (
         [name for name in column.names if name not in set(known["class_name"])] if column.is_one_hot else []

@@ -165,11 +165,9 @@ def _no_labels(data_dir: Path, train_dir: Path, folders: Folders, tables: Sequen
         columns = [str(name) for name in table.cells.columns if name != table.id_column]
         return (
             f"which column of {table.path} is the label? {table.id_column} names the photos. Pass "
-            "--label-column "
-            f"with one of {examples(columns, 12) or 'none: it has no other'}."
+            f"--label-column with one of {examples(columns, 12) or 'none: it has no other'}."
         )
     return (
         f"the images in {train_dir} lie in no class folder and {data_dir / own_table.NAME} is missing. "
-        "Expected "
-        f"{EXPECTED}, or a table that names them: --labels FILE."
+        f"Expected {EXPECTED}, or a table that names them: --labels FILE."
     )

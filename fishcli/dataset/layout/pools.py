@@ -190,8 +190,7 @@ def _no_photos(data_dir: Path) -> str:
             f"no training images: {data_dir} holds TFRecords ({records[0].relative_to(data_dir)}) and no "
             "photos. "
             "fishcli reads image files: write each record's image field into a file of its name, and its "
-            "label "
-            f"into {data_dir / 'train.csv'} (image,label)."
+            f"label into {data_dir / 'train.csv'} (image,label)."
         )
     if train_dir.is_dir():
         return (
