@@ -20,8 +20,8 @@ from fishcli.basics.quiet import drop_advice
 from fishcli.basics.remote import parse_path, reaching
 from fishcli.basics.streams import make_printable, show
 from fishcli.basics.unwritable import CANNOT_BE_WRITTEN, NO_ROOM
-from fishcli.options import audit, data, features, finetune, locate, predict, seeing, setup, train
 from fishcli.options.command_lines import asked_for
+from fishcli.options.commands import COMMANDS, WITHOUT_PROJECT
 from fishcli.options.places import Config, options_for
 from fishcli.options.project import find_project, read_project
 
@@ -153,30 +153,6 @@ def _command(config_class: type, module: str) -> Callable[..., None]:
     command.__doc__ = config_class.__doc__
     return command
 
-
-COMMANDS = {
-    "demo": (data.DemoConfig, "demo"),
-    "features": (features.FeaturesConfig, "features"),
-    "locate": (locate.LocateConfig, "locate"),
-    "train": (train.TrainConfig, "train"),
-    "finetune": (finetune.FinetuneConfig, "finetune"),
-    "compare": (train.CompareConfig, "compare"),
-    "predict": (predict.PredictConfig, "predict"),
-    "ensemble": (predict.EnsembleConfig, "ensemble"),
-    "score": (predict.ScoreConfig, "score"),
-    "audit-leakage": (audit.AuditConfig, "audit"),
-    "groups": (data.GroupsConfig, "groups"),
-    "heatmap": (seeing.HeatmapConfig, "heatmap"),
-    "report": (seeing.ReportConfig, "report"),
-    "runs": (seeing.RunsConfig, "leaderboard"),
-    "runs rm": (seeing.RemoveConfig, "remove_runs"),
-    "summary": (seeing.SummaryConfig, "summary"),
-    "data": (data.PictureConfig, "data"),
-    "init": (setup.InitConfig, "init"),
-    "doctor": (setup.DoctorConfig, "doctor"),
-}
-WITHOUT_PROJECT = ("init", "doctor", "demo")
-"""Commands that no project file speaks to: they make one, or look at what there is."""
 
 for _name, (_config_class, _module) in COMMANDS.items():
     app.command(_name)(_command(_config_class, _module))

@@ -15,10 +15,11 @@ from typer.testing import CliRunner
 from fishcli import __version__
 from fishcli.basics.progress import say, warn
 from fishcli.basics.remote import is_remote
-from fishcli.cli import COMMANDS, app
+from fishcli.cli import app
 from fishcli.dataset.groups import load_groups
 from fishcli.features.backbones.backbone import weights_file
 from fishcli.options import features, predict
+from fishcli.options.commands import COMMANDS
 
 runner = CliRunner()
 
@@ -42,7 +43,7 @@ def test_help_lists_the_commands_and_imports_nothing_heavy():
 def test_no_command_imports_keras_before_it_knows_what_to_compute():
     code = (
         "import importlib, sys\n"
-        "from fishcli.cli import COMMANDS\n"
+        "from fishcli.options.commands import COMMANDS\n"
         "for _, module in COMMANDS.values(): importlib.import_module(f'fishcli.commands.{module}')\n"
         "heavy = {'tensorflow', 'keras', 'sklearn', 'scipy', 'openvino', 'matplotlib'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"

@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 from fishcli.basics import progress
 from fishcli.basics.progress import Lines, bar, say, track, warn
 from fishcli.basics.tables import table_text, table_width
-from fishcli.cli import COMMANDS, app
+from fishcli.cli import app
+from fishcli.options.commands import COMMANDS
 
 runner = CliRunner()
 

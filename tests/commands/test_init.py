@@ -8,8 +8,9 @@ from typer.testing import CliRunner
 
 from fishcli import __version__
 from fishcli.basics.errors import FishError
-from fishcli.cli import COMMANDS, app
+from fishcli.cli import app
 from fishcli.commands import doctor, init
+from fishcli.options.commands import COMMANDS
 from fishcli.options.project import read_project
 from fishcli.options.setup import DoctorConfig, InitConfig
 

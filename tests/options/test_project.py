@@ -4,7 +4,8 @@ import pytest
 from typer.testing import CliRunner
 
 from fishcli.basics.errors import FishError
-from fishcli.cli import COMMANDS, app
+from fishcli.cli import app
+from fishcli.options.commands import COMMANDS
 from fishcli.options.project import find_project, read_project
 
 CONFIGS = {name: config for name, (config, _) in COMMANDS.items()}
