@@ -1,6 +1,5 @@
 """The command line: parse, call one workflow, print what it returns."""
 
-import importlib
 import inspect
 import sys
 from collections.abc import Callable
@@ -12,18 +11,14 @@ from typer.core import TyperGroup
 from typer.models import OptionInfo
 
 from fishcli import __version__
-from fishcli.basics.errors import FishError, LimitError, nearest
-from fishcli.basics.memory import keep_freed_memory
-from fishcli.basics.once import one_command
-from fishcli.basics.progress import complain, each_once, say, set_quiet
-from fishcli.basics.quiet import drop_advice
-from fishcli.basics.remote import parse_path, reaching
+from fishcli.basics.errors import FishError, LimitError, nearest, of_system
+from fishcli.basics.progress import complain, say, set_quiet
+from fishcli.basics.remote import parse_path
 from fishcli.basics.streams import make_printable, show
-from fishcli.basics.unwritable import CANNOT_BE_WRITTEN, NO_ROOM
-from fishcli.options.command_lines import asked_for
+from fishcli.commands import run_command
 from fishcli.options.commands import COMMANDS, WITHOUT_PROJECT
-from fishcli.options.places import Config, options_for
 from fishcli.options.project import find_project, read_project
+from fishcli.options.values import variable_of
 
 INTERRUPTED = 130
 
@@ -56,7 +51,7 @@ class FishGroup(TyperGroup):
             complain(str(error))
             sys.exit(error.exit_code)
         except OSError as error:
-            complain(_said(error))
+            complain(of_system(error))
             sys.exit(1)
         except KeyboardInterrupt:
             typer.echo("Interrupted. What is finished is kept; run the command again to go on.", err=True)
@@ -70,19 +65,6 @@ app = typer.Typer(
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-
-def _said(error: OSError) -> str:
-    return f"{error.strerror or error}: {error.filename or 'while writing'}."
-
-
-def _advice(config: Config, error: OSError) -> str:
-    """What to do where a command could not write."""
-    options = options_for(config, Path(error.filename or ""))
-    return (
-        " What is finished is kept; free space, or name another folder"
-        f"{' with ' if options else ''}{' or '.join(options)}, then run the command again."
-    )
 
 
 def _show_version(wanted: bool) -> None:
@@ -103,8 +85,6 @@ def main(
     """From a folder of photos to a submission CSV, honest about unseen groups."""
     set_quiet(quiet)
     _take_project(ctx)
-    drop_advice()
-    keep_freed_memory()  # before there are threads, whose heaps are then made
 
 
 def _take_project(ctx: typer.Context) -> None:
@@ -116,24 +96,13 @@ def _take_project(ctx: typer.Context) -> None:
     say(f"defaults from {path}")
 
 
-def _command(config_class: type, module: str) -> Callable[..., None]:
-    """A Typer command whose options are the fields of `config_class`; it calls fishcli.commands.<module>.run.
-
-    The workflow is imported only when the command runs, so that --help stays light.
-    """
+def _command(name: str, config_class: type) -> Callable[..., None]:
+    """A Typer command whose options are the fields of `config_class`."""
 
     def command(quiet: bool, **options: Any) -> None:
         if quiet:
             set_quiet(True)
-        config = config_class(**options)
-        with reaching(*options.values()), asked_for(config), each_once(), one_command():
-            try:
-                result = importlib.import_module(f"fishcli.commands.{module}").run(config)
-            except OSError as error:
-                if error.errno not in CANNOT_BE_WRITTEN | NO_ROOM:
-                    raise
-                raise FishError(_said(error) + _advice(config, error)) from None
-        show(result)
+        show(run_command(name, config_class(**options)))
 
     own = vars(config_class).get("__annotations__", {})
     fields = sorted(
@@ -143,9 +112,9 @@ def _command(config_class: type, module: str) -> Callable[..., None]:
     quiet = inspect.Parameter("quiet", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=kind)
     command.__signature__ = inspect.Signature([*fields, quiet])  # type: ignore[attr-defined]
     hints = get_type_hints(config_class, include_extras=True)
-    for name, hint in hints.items():
+    for field, hint in hints.items():
         if isinstance(hint.__metadata__[0], OptionInfo):
-            hint.__metadata__[0].envvar, hint.__metadata__[0].show_envvar = f"FISHCLI_{name.upper()}", False
+            hint.__metadata__[0].envvar, hint.__metadata__[0].show_envvar = variable_of(field), False
         if Path in (hint.__origin__, *get_args(hint.__origin__)):
             option = hint.__metadata__[0]
             option.parser, option.metavar = parse_path, option.metavar or "PATH"
@@ -154,5 +123,5 @@ def _command(config_class: type, module: str) -> Callable[..., None]:
     return command
 
 
-for _name, (_config_class, _module) in COMMANDS.items():
-    app.command(_name)(_command(_config_class, _module))
+for _name, (_config_class, _) in COMMANDS.items():
+    app.command(_name)(_command(_name, _config_class))

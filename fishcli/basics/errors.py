@@ -33,6 +33,11 @@ class LimitError(FishError):
         self.result = result
 
 
+def of_system(error: OSError) -> str:
+    """What the operating system refused, in a sentence."""
+    return f"{error.strerror or error}: {error.filename or 'while writing'}."
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The one of `known` that `name` may mean: whatever the case, by how it begins, or by most letters.
 

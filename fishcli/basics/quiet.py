@@ -26,7 +26,7 @@ Each is here for one reason; all others show.
 
 
 def drop_advice() -> None:
-    """Leave ADVICE out for the rest of this process, unless Python was told which warnings to show."""
+    """Leave ADVICE out from now on, unless Python was told which warnings to show."""
     for message in [] if sys.warnoptions else ADVICE:
         warnings.filterwarnings("ignore", message)
 

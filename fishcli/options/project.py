@@ -4,10 +4,11 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, get_type_hints
 
-from fishcli.basics.errors import FishError, nearest
+from fishcli.basics.errors import FishError
 from fishcli.options.places import Config
+from fishcli.options.values import fitting, kinds_of, unknown
 
 NAME = "fishcli.toml"
 
@@ -49,12 +50,12 @@ def read_project(path: Path, commands: Commands) -> dict[str, dict[str, Any]]:
         option = _option(path, text, key, everywhere)
         for name, hints in known.items():
             if option in hints:
-                found[name][option] = _value(path, (text, key), value, hints[option])
+                found[name][option] = _value(path, (text, key), option, value, hints[option])
     for command, table in content.items():
         if isinstance(table, dict):
             for key, value in table.items():
                 option = _option(path, text, key, known[command])
-                found[command][option] = _value(path, (text, key), value, known[command][option])
+                found[command][option] = _value(path, (text, key), option, value, known[command][option])
     return found
 
 
@@ -73,9 +74,7 @@ def _option(path: Path, text: str, key: str, known: Mapping[str, Any]) -> str:
 
 
 def _unknown(path: Path, text: str, shown: str, name: str, known: Mapping[str, Any], what: str) -> FishError:
-    near = nearest(name, known)
-    meant = f" Did you mean {near!r}?" if near else ""
-    return FishError(f"{path}, line {_line_of(text, shown)}: {shown} is not {what}.{meant}")
+    return unknown(f"{path}, line {_line_of(text, shown)}: {shown}", name, known, what)
 
 
 def _line_of(text: str, key: str) -> int:
@@ -84,39 +83,24 @@ def _line_of(text: str, key: str) -> int:
     return next((number for number, line in enumerate(text.splitlines(), 1) if start.match(line)), 1)
 
 
-def _value(path: Path, place: tuple[str, str], value: Any, hint: Any) -> Any:
+def _value(path: Path, place: tuple[str, str], option: str, value: Any, hint: Any) -> Any:
     """A value as the command line would have it; FishError where the option does not take its kind.
 
     Args:
         path: the file.
         place: its text, and the key.
+        option: what the key means.
         value: of the key.
         hint: the option's type.
     """
-    kinds = _kinds(hint)
     where = f"{path}, line {_line_of(*place)}: {place[1]} = {value!r}"
-    choices = [choice for kind in kinds if get_origin(kind) is Literal for choice in get_args(kind)]
-    if choices:
-        if value not in choices:
-            raise FishError(f"{where}: expected one of {', '.join(map(str, choices))}.")
-        return value
-    if Path in kinds and isinstance(value, str):
-        is_place = "://" in value or value.startswith("~") or Path(value).is_absolute()
-        return value if is_place else str(path.parent / value)
-    if float in kinds and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    plain = tuple(kind for kind in kinds if isinstance(kind, type) and kind is not type(None))
-    if not isinstance(value, plain) or (isinstance(value, bool) and bool not in plain):
-        words = {str: "text in quotes", int: "a whole number", float: "a number", bool: "true or false"}
-        expected = " or ".join(words.get(kind, "text in quotes") for kind in plain)
-        raise FishError(f"{where}: expected {expected}.")
-    return value
+    taken = fitting(option, value, hint, where)
+    if Path in kinds_of(hint):
+        return _from_its_folder(path.parent, taken)
+    return [_from_its_folder(path.parent, each) for each in taken] if list[Path] in kinds_of(hint) else taken
 
 
-def _kinds(hint: Any) -> list[Any]:
-    """The types that an option takes, without what Typer adds to them."""
-    inner = get_args(hint)[0] if get_origin(hint) is Annotated else hint
-    parts = (
-        [] if get_origin(inner) is Literal else [part for part in get_args(inner) if part is not type(None)]
-    )
-    return parts or [inner]
+def _from_its_folder(folder: Path, value: str) -> str:
+    """A path as it is meant in a file of that folder."""
+    is_place = "://" in value or value.startswith("~") or Path(value).is_absolute()
+    return value if is_place else str(folder / value)

@@ -48,6 +48,8 @@ def test_paths_are_relative_to_the_files_folder(tmp_path):
         ('folds = "five"\n', "line 1: folds = 'five': expected a whole number"),
         ("folds = true\n", "line 1: folds = True: expected a whole number"),
         ("[train]\nbalance = 3\n", "line 2: balance = 3: expected one of "),
+        ("folds = 5\n[train]\nlr = 2.0\n", "line 3: lr = 2.0: expected a number from 1e-07 to 1.0"),
+        ('view_set = "sqare"\n', "line 1: .*expected one of upright, square. Did you mean 'square'"),
         ('truncated = "yes"\n', "line 1: truncated = 'yes': expected true or false"),
         ("data_dir = 3\n", "line 1: data_dir = 3: expected text in quotes"),
         ("folds = \n", "malformed TOML .*line 1"),
@@ -56,6 +58,14 @@ def test_paths_are_relative_to_the_files_folder(tmp_path):
 def test_what_no_command_can_take_is_named_with_its_line(tmp_path, text, message):
     with pytest.raises(FishError, match=message):
         read(tmp_path, text)
+
+
+def test_a_list_stands_where_an_option_takes_several(tmp_path):
+    found = read(
+        tmp_path, '[score]\nsubmissions = ["a.csv", "/b.csv"]\n[compare]\nheads = ["gap", "linear"]\n'
+    )
+    assert found["score"]["submissions"] == [str(tmp_path / "a.csv"), "/b.csv"]
+    assert found["compare"]["heads"] == "gap,linear"
 
 
 def test_it_is_found_in_the_folder_or_the_nearest_above(tmp_path):
