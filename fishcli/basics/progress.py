@@ -1,16 +1,17 @@
-"""What a command says while it works: lines and bars on stderr.
+"""What a command says while it works: lines and bars on stderr, in a notebook in the cell's output.
 
-In a terminal bars move. In a log file, a pipe or a notebook cell a long task leaves a few lines and a short
+In a terminal and in a notebook bars move. In a log file or a pipe a long task leaves a few lines and a short
 one none.
 """
 
 import sys
 import time
+import warnings
 from collections.abc import Iterable, Iterator, Sized
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from fishcli.basics.streams import RED, YELLOW, leave_closed, marked
+from fishcli.basics.streams import RED, YELLOW, in_notebook, leave_closed, marked, spoken_on
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -31,8 +32,19 @@ def set_quiet(is_quiet: bool) -> None:
     _is_quiet = is_quiet
 
 
+@contextmanager
+def quietly(is_quiet: bool) -> Iterator[None]:
+    """Leave lines and bars out in this block, or not, and do as before behind it."""
+    before = _is_quiet
+    set_quiet(is_quiet)
+    try:
+        yield
+    finally:
+        set_quiet(before)
+
+
 def say(message: str) -> None:
-    """Print a line on stderr without breaking a progress bar."""
+    """Print a line without breaking a progress bar."""
     if not _is_quiet:
         _write(message)
 
@@ -56,13 +68,13 @@ def each_once() -> Iterator[None]:
 
 
 def note(message: str) -> None:
-    """Print a line on stderr that says what was decided, once a command."""
+    """Print a line that says what was decided, once a command."""
     if _is_new(message):
         say(message)
 
 
 def warn(message: str) -> None:
-    """Print a line that the user should not overlook on stderr, once a command."""
+    """Print a line that the user should not overlook, once a command."""
     if _is_new(message):
         _write(f"{marked('Warning:', YELLOW)} {message}")
 
@@ -82,7 +94,9 @@ def complain(message: str) -> None:
 
 
 def bar(total: int, what: str, unit: str = "it") -> "tqdm | Lines":
-    """A progress bar on stderr, to be used as a context manager and moved with ``update(n)``."""
+    """A progress bar, to be used as a context manager and moved with ``update(n)``."""
+    if not _is_quiet and in_notebook():
+        return _notebook_bar(total, what, unit)
     if _is_quiet or not sys.stderr.isatty():
         return Lines(total, what, unit)
     from tqdm import tqdm
@@ -92,8 +106,19 @@ def bar(total: int, what: str, unit: str = "it") -> "tqdm | Lines":
     )
 
 
+def _notebook_bar(total: int, what: str, unit: str) -> "tqdm":
+    """A widget, or text where there are none; it is gone once done, and never there where that is soon."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that there are no widgets
+        from tqdm.auto import tqdm
+
+    return tqdm(
+        total=total or None, desc=what, unit=unit, file=sys.stdout, leave=False, mininterval=0.5, delay=1
+    )
+
+
 def track(items: Iterable[Item], what: str, unit: str = "it", total: int | None = None) -> Iterator[Item]:
-    """Iterate over `items` with a progress bar on stderr."""
+    """Iterate over `items` with a progress bar."""
     with bar(_length(items) if total is None else total, what, unit) as progress:
         for item in items:
             yield item
@@ -144,12 +169,13 @@ def _length(items: Iterable[object]) -> int:
 
 
 def _write(message: str) -> None:
+    stream = spoken_on()
     try:
         if "tqdm" not in sys.modules:  # then no bar moves, and importing it takes a while
-            print(message, file=sys.stderr, flush=True)
+            print(message, file=stream, flush=True)
             return
         from tqdm import tqdm
 
-        tqdm.write(message, file=sys.stderr)
+        tqdm.write(message, file=stream)
     except BrokenPipeError:
-        leave_closed(sys.stderr)
+        leave_closed(stream)

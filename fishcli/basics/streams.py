@@ -4,9 +4,21 @@ import io
 import os
 import sys
 from contextlib import suppress
-from typing import TextIO
+from typing import Any, TextIO
 
 RED, YELLOW = 31, 33
+
+
+def in_notebook() -> bool:
+    """Whether this process is a notebook's kernel: its cells paint red what comes on stderr."""
+    ipython: Any = sys.modules.get("IPython")
+    shell = None if ipython is None else ipython.get_ipython()
+    return shell is not None and "IPKernelApp" in shell.config
+
+
+def spoken_on() -> TextIO:
+    """Where lines and bars go: stderr, in a notebook its cell's output."""
+    return sys.stdout if in_notebook() else sys.stderr
 
 
 def make_printable() -> None:

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 
 from fishcli.basics import progress
 from fishcli.basics.progress import Lines, bar, say, track, warn
+from fishcli.basics.streams import in_notebook
 from fishcli.basics.tables import table_text, table_width
 from fishcli.cli import app
 from fishcli.options.commands import COMMANDS
@@ -149,6 +151,41 @@ def test_a_bar_moves_in_a_terminal(monkeypatch):
     assert not isinstance(found, Lines)
     assert "\r" in screen.getvalue()
     assert "3/3" in screen.getvalue()
+
+
+@pytest.fixture
+def notebook(monkeypatch):
+    """A process that looks like a notebook's kernel, without widgets."""
+    shell = SimpleNamespace(config={"IPKernelApp": {}})
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
+
+
+def test_a_notebooks_cell_gets_lines_and_bars_on_stdout_and_nothing_on_stderr(notebook, monkeypatch, capsys):
+    monkeypatch.setattr("tqdm.std.TMonitor", None)  # no thread that looks at the clock
+    say("a line")
+    warn("look")
+    assert list(track(range(3), "short")) == [0, 1, 2]
+    assert capsys.readouterr() == ("a line\nWarning: look\n", "")
+    with bar(3, "long", "img") as moving:
+        moving.delay = 0
+        moving.update(2)
+        moving.refresh()
+    out, err = capsys.readouterr()
+    assert "2/3" in out and not out.rpartition("\r")[0].rpartition("\r")[2].strip()  # it is wiped, once done
+    assert not err
+
+
+def test_python_alone_is_no_notebook(monkeypatch):
+    assert not in_notebook()
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: None))
+    assert not in_notebook()
+
+
+def test_quietly_does_as_before_behind_it(capsys):
+    with progress.quietly(True):
+        say("not shown")
+    say("shown")
+    assert capsys.readouterr().err == "shown\n"
 
 
 def test_a_command_warns_of_the_same_thing_once(capsys):
