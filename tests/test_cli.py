@@ -216,11 +216,11 @@ def test_a_tilde_is_the_home_folder_in_every_path(monkeypatch, tmp_path, name, f
     seen = []
     monkeypatch.setattr(f"fishcli.commands.{module}.run", lambda config: seen.append(config) or "")
     needed = {"score": {"submissions": "a.csv", "solution": "b.csv"}, "ensemble": {"runs": "a"}}
-    needed |= {"runs rm": {"runs": "a"}, "demo": {"directory": "demo"}}
+    needed |= {"runs rm": {"runs": "a"}, "runs note": {"run": "a"}, "demo": {"directory": "demo"}}
     values = {**needed.get(name, {}), field: "~/x"}
+    bare = ("submissions", "runs", "run", "directory")
     arguments = [
-        value if each in ("submissions", "runs", "directory") else f"--{each.replace('_', '-')}={value}"
-        for each, value in values.items()
+        value if each in bare else f"--{each.replace('_', '-')}={value}" for each, value in values.items()
     ]
     result = runner.invoke(app, [*name.split(), *arguments])
     assert result.exit_code == 0, result.stderr

@@ -29,6 +29,8 @@ OPTIONAL = (
 BASELINES = tuple(f"{what} ({kind})" for what in ("prior", "mean box's") for kind in ("grouped", "random"))
 SAME = ("backbone", "head", "metadata", "boxes", "views", *BASELINES)
 """Columns that are said once, below the table, where all rows that have them have the same in them."""
+BOARDS = ("public", "private")
+"""What `runs note` keeps of the competition's leaderboards."""
 N_DIGEST = 6
 
 Entry = dict[str, RunLine]
@@ -162,6 +164,7 @@ def _row(entry: Entry, kinds: list[str], metrics: dict[str, str]) -> dict[str, o
     for kind in kinds:
         line = entry.get(kind)
         row[kind] = None if line is None else line.log_loss
+        row |= {f"{board} ({kind})": None if line is None else getattr(line, board) for board in BOARDS}
         row[f"prior ({kind})"] = None if line is None else line.prior_log_loss
     for (name, of), kind in itertools.product(metrics.items(), kinds):
         line = entry.get(kind)

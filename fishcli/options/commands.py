@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[type[Config], str]] = {
     "report": (seeing.ReportConfig, "report"),
     "runs": (seeing.RunsConfig, "leaderboard"),
     "runs rm": (seeing.RemoveConfig, "remove_runs"),
+    "runs note": (seeing.NoteConfig, "note_run"),
     "summary": (seeing.SummaryConfig, "summary"),
     "data": (data.PictureConfig, "data"),
     "init": (setup.InitConfig, "init"),

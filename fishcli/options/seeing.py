@@ -42,7 +42,7 @@ class ReportConfig(RunConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class RunsConfig(Config):
-    """List the runs, best first; `runs rm RUN` removes one."""
+    """List the runs, best first; `runs rm` removes one, `runs note` keeps what a leaderboard said of it."""
 
     models_dir: Annotated[Path, Option(help="The runs' folder.")] = Path("models")
     sort: Annotated[
@@ -60,6 +60,21 @@ class RemoveConfig(Config):
     runs: Annotated[list[str], Argument(metavar="RUN ...", help="Names of runs, or of comparisons.")]
     models_dir: Annotated[Path, Option(help="The runs' folder.")] = Path("models")
     yes: Annotated[bool, Option("--yes", help="Don't ask.")] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoteConfig(Config):
+    """Keep beside a run what the competition's leaderboard said of it; `runs` shows it."""
+
+    run: Annotated[str, Argument(metavar="RUN", help="The run's name.")]
+    models_dir: Annotated[Path, Option(help="The runs' folder.")] = Path("models")
+    public: Annotated[
+        float | None, Option(help="The score on the public leaderboard.", show_default="as it was")
+    ] = None
+    private: Annotated[
+        float | None, Option(help="The score on the private leaderboard.", show_default="as it was")
+    ] = None
+    text: Annotated[str | None, Option(help="What else to remember.", show_default="as it was")] = None
 
 
 @dataclass(frozen=True, kw_only=True)

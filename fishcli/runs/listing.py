@@ -1,5 +1,6 @@
 """What the files of run folders tell without a heavy import: the lines of the leaderboard."""
 
+import dataclasses
 import math
 import os
 import re
@@ -12,6 +13,7 @@ from typing import Any
 from fishcli.basics.errors import FishError
 from fishcli.basics.files import read_json
 from fishcli.basics.remote import is_remote, list_folder, names_in
+from fishcli.runs.notes import read_notes
 from fishcli.runs.settings import with_later
 from fishcli.runs.train_lines import locate_line, train_line
 
@@ -55,6 +57,9 @@ class RunLine:
         seconds: of training, all folds.
         parameters: of a fold's head.
         finished: when, local time to the second, ISO 8601; of an incomplete run, when it was begun.
+        public: its score on the competition's public leaderboard, as `runs note` keeps it.
+        private: likewise on the private one.
+        note: what else the user wrote of it.
         dataset: the digest of the training images.
         same_but_folds: what runs that differ only by their folds have in common.
         go_on: of an incomplete run, the command line that goes on with it.
@@ -86,6 +91,9 @@ class RunLine:
     seconds: float | None = None
     parameters: int | None = None
     finished: str | None = None
+    public: float | None = None
+    private: float | None = None
+    note: str | None = None
     dataset: str | None = None
     same_but_folds: tuple[str, ...] = field(default=(), repr=False)
     go_on: str = field(default="", repr=False)
@@ -117,7 +125,7 @@ def read_run(models_dir: Path, name: str) -> RunLine:
     """Read a run's files; one that can't be read says why."""
     run_dir = models_dir / name
     try:
-        return _read(run_dir, name)
+        return dataclasses.replace(_read(run_dir, name), **read_notes(run_dir))
     except FishError as error:
         return RunLine(name, "unreadable", str(error))
     except OSError as error:

@@ -261,3 +261,53 @@ def test_runs_of_a_comparison_are_picked_by_their_path(tmp_path):
         pick_run(tmp_path, "compare/c")
     with pytest.raises(FishError, match="Did you mean 'c'"):
         pick_run(tmp_path, "compare/cc")
+
+
+def _note(models_dir, *arguments):
+    return runner.invoke(app, ["runs", "note", "--models-dir", str(models_dir), *arguments])
+
+
+def test_what_the_leaderboard_said_stands_beside_what_was_promised(tmp_path):
+    write_run(tmp_path / "one", "grouped", 1.25)
+    write_run(tmp_path / "two", "grouped", 1.5, lr=0.1)
+    assert _note(tmp_path, "one", "--public", "1.31", "--text", "first try").exit_code == 0
+    said = _note(tmp_path, "one", "--private", "1.4").stdout
+    assert said == "one: public 1.31, private 1.4, note first try\n"
+    header, first, second = (line.split() for line in _runs(tmp_path).stdout.splitlines()[:3])
+    place = header.index("grouped")
+    assert first[place : place + 3] == ["1.2500", "1.3100", "1.4000"]
+    assert second[place : place + 3] == ["1.5000", "-", "-"]
+    row = _listed(tmp_path)[0]
+    assert (row["public"], row["private"], row["note"]) == (1.31, 1.4, "first try")
+    rows = list(csv.DictReader(io.StringIO(_runs(tmp_path, "--csv").stdout)))
+    assert [each["public"] for each in rows] == ["1.31", ""]
+    assert not list((tmp_path / "one").glob(".*"))
+
+
+def test_without_notes_the_table_is_what_it_was(tmp_path):
+    write_run(tmp_path / "one", "grouped", 1.25)
+    assert "public" not in _runs(tmp_path).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["one"], "nothing to note: fishcli runs note one --public"),
+        (["onne", "--public", "1"], "Did you mean 'one'?"),
+        (["one", "--public", "nan"], "--public nan: expected a number"),
+        (["../one", "--public", "1"], "unknown run '../one'"),
+    ],
+)
+def test_notes_that_mean_nothing_are_refused(tmp_path, arguments, said):
+    write_run(tmp_path / "one")
+    done = _note(tmp_path, *arguments)
+    assert done.exit_code == 1
+    assert said in done.stderr
+    assert not (tmp_path / "one" / "notes.json").exists()
+
+
+def test_damaged_notes_are_named_where_runs_are_listed(tmp_path):
+    run_dir = write_run(tmp_path / "one")
+    (run_dir / "notes.json").write_text('{"public": "1.3"}')
+    assert "unreadable: one:" in _runs(tmp_path).stdout
+    assert "notes.json holds no notes" in _runs(tmp_path).stdout
