@@ -54,7 +54,7 @@ def run(config: FeaturesConfig) -> str:
     store = FeatureStore.create(config.stores_dir, backbone.recipe, weights, **sources)
     if found is not None:
         keep_crops(store, found)
-        tables = regions_in(store, found.table, tables)
+        tables = regions_in(found.crop, found.table, tables)
     copies = copies_of(FIRST, config.augment)
     wanted = {
         split: (images, [*views, *copies] if split == "train" else views) for split, images in tables.items()

@@ -44,7 +44,21 @@ def read_detections(path: Path, images: pd.DataFrame, categories: str | None = N
         FishError: the file is malformed or of another format, a base name belongs to several photos, or no
             detection is of one of `categories`.
     """
-    content = read_json(path)
+    return _detections_in(read_json(path), path, images, categories)
+
+
+def as_read_again(detections: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
+    """What `read_detections` would read of detections that `write_detections` wrote: rounded and sorted.
+
+    Args:
+        detections: as `write_detections` takes them.
+        images: as `read_detections` takes them.
+    """
+    return _detections_in(_content(detections, {}, {}), Path("detections"), images, None)
+
+
+def _detections_in(content: Any, path: Path, images: pd.DataFrame, categories: str | None) -> pd.DataFrame:
+    """What `read_detections` returns, from a file's content."""
     if not isinstance(content, dict) or not is_megadetector(content):
         raise FishError(
             f"{path}: no object with 'images' and 'detection_categories'; expected "
@@ -114,7 +128,13 @@ def write_detections(
         info: what "info" says beside the format's version, such as {"detector": ...}.
         contents: what `read_contents` reads; photos that are here alone have no detection.
     """
-    contents = contents or {}
+    write_json(path, _content(detections, info, contents or {}))
+
+
+def _content(
+    detections: pd.DataFrame, info: dict[str, Any], contents: dict[tuple[str, str], str]
+) -> dict[str, Any]:
+    """What `write_detections` writes."""
     detections = detections.reindex(columns=["split", "image", "confidence", *BOX_COLUMNS, *POINT_COLUMNS])
     photos: dict[str, list[dict[str, Any]]] = {}
     for split, image, confidence, *places in detections.itertuples(index=False, name=None):
@@ -128,12 +148,11 @@ def write_detections(
         split, _, image = name.partition("/")
         known = contents.get((split, image))
         images.append({"file": name, **({CONTENT: known} if known else {}), "detections": listed})
-    content = {
+    return {
         "info": {"format_version": FORMAT_VERSION, **info},
         "detection_categories": {"1": "animal"},
         "images": images,
     }
-    write_json(path, content)
 
 
 def _entry(confidence: float, places: list[float]) -> dict[str, Any]:

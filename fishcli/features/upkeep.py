@@ -17,7 +17,7 @@ from fishcli.basics.progress import say, warn
 from fishcli.basics.remote import is_remote
 from fishcli.dataset.annotations import read_boxes
 from fishcli.dataset.boxes import BOX_RULES, target_boxes
-from fishcli.dataset.photos.photo import UnreadableImageError, read_photo
+from fishcli.dataset.photos.photo import is_readable
 from fishcli.features.backbones.backbone import Backbone
 from fishcli.features.backbones.engines import N_CHECKED, EngineChoice, checked, load_engine
 from fishcli.features.backbones.stored import reload_backbone
@@ -43,6 +43,7 @@ class Upkeep:
         batch_size: images a chunk of a new store.
         workers: decoding threads; None for one a core.
         skip_unreadable: go on without images that can't be read; None for what was chosen before.
+        passes_unreadable: go on without them this once: nothing is chosen, and the caller says so.
         engine: what computes.
         scheduler: the address of a Dask scheduler whose workers compute; None for this process.
         box_categories: of which the boxes of augmented copies are; None for all.
@@ -53,6 +54,7 @@ class Upkeep:
     batch_size: int = 32
     workers: int | None = None
     skip_unreadable: bool | None = None
+    passes_unreadable: bool = False
     engine: EngineChoice = BEST_ENGINE
     scheduler: str | None = None
     box_categories: str | None = None
@@ -144,7 +146,8 @@ def _bring_up_to_date(
                 )
     for split, (images, _) in wanted.items():
         store.set_unreadable(split, store.unreadable(split), upkeep.skip_unreadable)
-        store.check_readable(split, set(images["image"]))
+        if not upkeep.passes_unreadable:
+            store.check_readable(split, set(images["image"]))
         if upkeep.skip_unreadable and (reasons := store.unreadable(split)):
             listed = examples([f"{image} ({reason})" for image, reason in reasons.items()])
             path = store.store_dir / split / "unreadable.json"
@@ -177,7 +180,7 @@ def _plan(
     paths = dict(zip(images["image"], images["path"], strict=True))
     unreadable = store.unreadable(split)
     reading = store.recipe.reading(upkeep.reading.max_pixels)
-    mended = {image for image in unreadable if image in paths and _is_readable(paths[image], reading)}
+    mended = {image for image in unreadable if image in paths and is_readable(paths[image], reading)}
     with_contents, checked_ns = add_contents(images, store.list_path(split))
     if REGION in images:
         with_contents[REGION] = list(images[REGION])
@@ -221,14 +224,6 @@ def _is_complete(store: FeatureStore, plan: SplitPlan) -> bool:
             return False
         if plan.boxes is not None and not store.is_complete(plan.split, boxes_name(view)):
             return False
-    return True
-
-
-def _is_readable(path: Path, reading: Reading) -> bool:
-    try:
-        read_photo(path, reading)
-    except UnreadableImageError:
-        return False
     return True
 
 

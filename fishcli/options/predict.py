@@ -21,6 +21,10 @@ class SubmissionConfig(RunConfig):
     clip: Annotated[
         float, Option(help="Lift probabilities to at least EPS, then renormalise.", min=0.0, max=0.1)
     ] = 0.0
+    strict: Annotated[
+        bool,
+        Option("--strict", help="Fail where a test photo can't be read; else the prior answers it."),
+    ] = False
     workers: Annotated[int | None, Option(help="Decoding threads.", min=1, show_default="cores")] = None
     slug: Annotated[
         str | None,

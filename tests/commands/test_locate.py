@@ -90,14 +90,14 @@ def test_each_training_photos_boxes_are_of_the_fold_that_had_not_seen_it(root, m
         seen[id(model)] = set(rows)
         return model, losses
 
-    def checked(store, models, maps, images):
+    def checked(recipe, models, maps, images):
         for model in models if len(models) == 1 else []:
             assert not seen[id(model)] & set(images.index)
-        return find(store, models, maps, images)
+        return find(recipe, models, maps, images)
 
-    find = locating._found
+    find = locating.find_boxes
     monkeypatch.setattr(locating, "fit_localiser", noted)
-    monkeypatch.setattr(locating, "_found", checked)
+    monkeypatch.setattr(locating, "find_boxes", checked)
     locate.run(locate_config(root, name="other", epochs=1))
     assert len(seen) == 2
 
@@ -272,6 +272,19 @@ def test_a_test_photo_that_was_replaced_is_looked_at_again(root, command):
     np.testing.assert_allclose(box_of(root, "test_000.jpg"), other, atol=2e-4)
     regions = store.images("test").set_index("image")["region"]
     assert regions["test_000.jpg"] == regions["test_003.jpg"]
+
+
+def test_a_test_photo_that_cant_be_read_has_no_detection_and_the_prior(root):
+    crop(root)
+    fit(root, **LINEAR, folds=2, name="crops")
+    before = submit(root, run="crops").set_index("image")
+    (root / "data/test/test_000.jpg").write_bytes(b"no photo")
+    found = submit(root, run="crops").set_index("image")
+    np.testing.assert_allclose(found.loc["test_000.jpg"], 1 / 3)
+    np.testing.assert_allclose(found.drop("test_000.jpg"), before.drop("test_000.jpg"), atol=1e-6)
+    assert not len(box_of(root, "test_000.jpg"))
+    with pytest.raises(FishError, match="1 images of test can't be read"):
+        crop(root)
 
 
 def test_new_and_replaced_training_photos_take_a_new_run(root):

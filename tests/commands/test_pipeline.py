@@ -307,15 +307,35 @@ def test_small_batches_change_nothing_and_read_the_image_list_no_more_often(root
     pd.testing.assert_frame_equal(one_by_one, at_once, check_exact=False, rtol=1e-5)
 
 
-def test_an_unreadable_test_image_gets_the_prior(root, capsys):
+def test_an_unreadable_test_image_is_named_and_gets_the_prior_until_it_is_mended(root, capsys):
+    before = submit(root).set_index("image")
     path = root / "data" / "test" / "test_002.jpg"
-    path.write_bytes(path.read_bytes()[:300])
-    with pytest.raises(FishError, match=r"1 images of test can't be read:\n  test_002\.jpg"):
-        submit(root)
-    compute(root, views=2, augment=1, skip_unreadable=True)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:300])
     submission = submit(root).set_index("image")
     np.testing.assert_allclose(submission.loc["test_002.jpg", CLASSES].astype(float), 1 / 3)
-    assert "1 unreadable images of test get the class prior: test_002.jpg" in capsys.readouterr().err
+    others = (submission.drop("test_002.jpg"), before.drop("test_002.jpg"))
+    pd.testing.assert_frame_equal(*others, check_exact=False, rtol=1e-5)
+    assert "1 images of test can't be read: test_002.jpg (" in capsys.readouterr().err
+    assert np.isnan(the_store(root).read("test", "identity")).any(axis=(1, 2, 3)).sum() == 1
+    with pytest.raises(FishError, match=r"1 images of test can't be read:\n  test_002\.jpg"):
+        compute(root, views=2, augment=1)  # nobody chose to go on without it
+    path.write_bytes(whole)
+    assert submit(root).set_index("image").equals(before)
+
+
+def test_strict_fails_where_a_test_image_is_unreadable(root):
+    path = root / "data" / "test" / "test_002.jpg"
+    path.write_bytes(b"no photo")
+    with pytest.raises(
+        FishError, match=r"1 images of test can't be read: test_002.jpg .* leave --strict out"
+    ):
+        submit(root, strict=True)
+    with pytest.raises(FishError, match="leave --strict out"):
+        ensemble.run(ensemble_config(root, "run", "dense", strict=True))
+    ensemble.run(ensemble_config(root, "run", "dense"))
+    submission = pd.read_csv(root / "submissions" / "run+dense.csv").set_index("image")
+    np.testing.assert_allclose(submission.loc["test_002.jpg", CLASSES].astype(float), 1 / 3)
 
 
 def test_an_unreadable_training_image_is_left_out(root, capsys):

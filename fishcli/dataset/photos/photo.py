@@ -162,6 +162,15 @@ def read_photo(
         raise UnreadableImageError(_why(path, error, reading)) from None
 
 
+def is_readable(path: Path, reading: Reading = USUAL) -> bool:
+    """Whether a photo can be decoded."""
+    try:
+        read_photo(path, reading)
+    except UnreadableImageError:
+        return False
+    return True
+
+
 def _decoded(file: Any, reading: Reading, size: tuple[int, int] | None) -> Image.Image:
     with open_photo(file, reading) as image:
         if size is not None:

@@ -1,7 +1,7 @@
 """Frozen backbones, cut at a layer, with their own preprocessing."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from fishcli.features.backbones import efficientnet_lite, fishnet
 from fishcli.features.backbones.applications import APPLICATIONS, build_application
 from fishcli.features.backbones.cutting import cut_at, layer_of, network_size, trainable_layers
 from fishcli.features.backbones.efficientnet_lite import LITE
+from fishcli.features.backbones.npz import load_npz
 from fishcli.features.backbones.random_weights import SEED, calibrate
 from fishcli.features.photos.crops import Crop
 from fishcli.features.photos.decode import DECODER
@@ -23,6 +24,8 @@ from fishcli.options.reading import Transparency
 
 FISHNET = "fishnet"
 BACKBONES = (FISHNET, *LITE, *APPLICATIONS)
+UNFILLED = "unfilled"
+"""What stands for weights that are given once the network is built."""
 
 
 @dataclass(frozen=True)
@@ -82,18 +85,23 @@ def default_weights(backbone: str) -> str:
 
 def weights_file(backbone: str, weights: str) -> Path | None:
     """The file that `weights` means, or None where it is a word."""
-    return None if weights in (default_weights(backbone), "random") else with_home(weights)
+    return None if weights in (default_weights(backbone), "random", UNFILLED) else with_home(weights)
 
 
-def load_backbone(choice: BackboneChoice) -> Backbone:
+def load_backbone(choice: BackboneChoice, packed: Path | None = None) -> Backbone:
     """Build a backbone with its weights.
+
+    Args:
+        choice: which.
+        packed: an .npz that `save_npz` wrote of it: its weights up to the layer, wherever those came from.
 
     Raises:
         FishError: an unknown name or layer, a cut inside a branch, an image too small, weights that are
             missing, can't be downloaded or don't fit.
     """
     keras = load_keras()
-    model, preprocess, preprocessing = _build(keras, choice)
+    of_file = replace(choice, weights=UNFILLED)
+    model, preprocess, preprocessing = _build(keras, choice if packed is None else of_file)
     if choice.layer == INPUT:  # pixels are kept for all that follows, whose weights thus count
         if choice.pool != "none":
             raise FishError(f"--pool {choice.pool}: pixels are not pooled. Leave it out, or name a --layer.")
@@ -101,6 +109,8 @@ def load_backbone(choice: BackboneChoice) -> Backbone:
     else:
         layer = layer_of(keras, model, choice.layer, choice.image_size)
         cut = cut_at(keras, model, layer)
+    if packed is not None:
+        load_npz(cut, packed.read_bytes(), f"the weights {packed}")
     # What random weights are calibrated to differs in its last digits with the number of cores.
     weights = cut.trainable_weights if choice.weights == "random" else cut.weights
     weights_sha256 = digest(*(np.ascontiguousarray(weight).tobytes() for weight in weights))
@@ -119,9 +129,15 @@ def load_backbone(choice: BackboneChoice) -> Backbone:
         crop=choice.crop,
     )
     if layer == INPUT:
-        pixels = keras.Input((*choice.image_size, 3))
-        return Backbone(recipe, keras.Model(pixels, pixels), lambda images: images)
+        return pixels_alone(recipe)
     return Backbone(recipe, _pool(keras, cut, choice.pool), preprocess, layer == model.layers[-1].name)
+
+
+def pixels_alone(recipe: Recipe) -> Backbone:
+    """What makes features of a recipe that keeps pixels: nothing is computed, and no weights are needed."""
+    keras = load_keras()
+    pixels = keras.Input((*recipe.image_size, 3))
+    return Backbone(recipe, keras.Model(pixels, pixels), lambda images: images)
 
 
 def load_tail(choice: BackboneChoice) -> Any:
@@ -175,15 +191,15 @@ def _build(keras: Any, choice: BackboneChoice) -> tuple[Any, Callable[[Any], Any
         if name == FISHNET:
             model = fishnet.build_fishnet(keras, (*size, 3))
             preprocess, preprocessing = fishnet.preprocess, "fishnet"
-            if weights != "random":
+            if weights not in ("random", UNFILLED):
                 fishnet.load_weights(model, path)
         elif name in LITE:
             model = efficientnet_lite.build_lite(keras, name, (*size, 3))
             preprocess, preprocessing = efficientnet_lite.preprocess, "efficientnet_lite"
-            if weights != "random":
+            if weights not in ("random", UNFILLED):
                 efficientnet_lite.load_weights(model, path)
         else:
-            model = build_application(keras, name, weights, size)
+            model = build_application(keras, name, "random" if weights == UNFILLED else weights, size)
             module = APPLICATIONS[name].module
             preprocess = getattr(keras.applications, module).preprocess_input
             preprocessing = f"keras.applications.{module}"

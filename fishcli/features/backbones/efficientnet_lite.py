@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from fishcli.basics.errors import FishError
-from fishcli.basics.files import cache_dir, whole_file
+from fishcli.basics.files import cache_dir
 from fishcli.basics.progress import say, warn
-from fishcli.features.backbones.npz import load_npz
+from fishcli.features.backbones.npz import load_npz, save_npz
 from fishcli.features.backbones.torch_pickle import read_checkpoint
 
 INSTALL = "pip install 'fishcli[lite]'"
@@ -192,8 +192,7 @@ def load_weights(model: Any, path: Path | None = None) -> None:
 
 def _keep(model: Any, path: Path) -> None:
     try:
-        with whole_file(path) as partial:
-            np.savez(partial, allow_pickle=False, **{each.path: np.asarray(each) for each in model.variables})
+        save_npz(model, path)
     except OSError as error:
         say(f"the converted weights can't be kept in {path.parent} ({error.strerror})")
 

@@ -2,13 +2,21 @@
 
 import io
 import zipfile
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from fishcli.basics.errors import FishError
+from fishcli.basics.files import whole_file
 
 HEADER_BYTES = 1024  # of an array in an .npz file, at most
+
+
+def save_npz(model: Any, path: Path) -> None:
+    """Write a Keras model's weights as they are, an array a variable; whole or not at all."""
+    with whole_file(path) as partial:
+        np.savez(partial, allow_pickle=False, **{each.path: np.asarray(each) for each in model.weights})
 
 
 def load_npz(model: Any, content: bytes, source: str) -> None:
@@ -22,7 +30,7 @@ def load_npz(model: Any, content: bytes, source: str) -> None:
     Raises:
         FishError: the file is damaged, holds anything but arrays, or not just this model's weights.
     """
-    wanted = {variable.path: variable for variable in model.variables}
+    wanted = {variable.path: variable for variable in model.weights}
     n_bytes = HEADER_BYTES * len(wanted) + 8 * model.count_params()
     try:
         with np.lib.npyio.NpzFile(io.BytesIO(content), allow_pickle=False) as arrays:

@@ -1,17 +1,22 @@
 """The backbone that made a store, loaded again."""
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 from fishcli.basics.errors import FishError
 from fishcli.features.backbones.backbone import (
+    UNFILLED,
     Backbone,
     BackboneChoice,
     load_backbone,
     load_tail,
+    pixels_alone,
     weights_file,
 )
+from fishcli.features.backbones.npz import save_npz
 from fishcli.features.store.again import features_line
+from fishcli.features.store.recipe import INPUT, Recipe
 from fishcli.features.store.store import FeatureStore
 
 
@@ -38,6 +43,38 @@ def reload_backbone(store: FeatureStore) -> Backbone:
     return backbone
 
 
+def pack_backbone(store: FeatureStore, path: Path) -> None:
+    """Write the weights of the backbone that made a store, up to its layer, for `unpack_backbone`.
+
+    Raises:
+        FishError: see `reload_backbone`.
+    """
+    save_npz(reload_backbone(store).model, path)
+
+
+def unpack_backbone(recipe: Recipe, path: Path | None, *, is_random: bool) -> Backbone:
+    """The backbone of a recipe, its weights from a file of `pack_backbone`.
+
+    Args:
+        recipe: what the weights must make of photos.
+        path: the file; None where the recipe keeps pixels, which takes none.
+        is_random: whether they were drawn: then the recipe's digest is of the trainable ones alone.
+
+    Raises:
+        FishError: the file is damaged, or holds weights of another recipe.
+    """
+    if recipe.layer == INPUT:
+        return pixels_alone(recipe)
+    choice = _choice(recipe, "random" if is_random else UNFILLED)
+    backbone = load_backbone(choice, packed=path)
+    if backbone.recipe != recipe:
+        raise FishError(
+            f"the weights {path} are not those of {recipe.name}, or this version of Keras builds "
+            f"{recipe.backbone} otherwise."
+        )
+    return backbone
+
+
 def reload_tail(store: FeatureStore) -> Any:
     """The pre-trained layers that remain after the layer that a store was cut at: a Keras model.
 
@@ -50,5 +87,9 @@ def reload_tail(store: FeatureStore) -> Any:
 
 def choice_of(store: FeatureStore) -> BackboneChoice:
     """What a user asked for who made a store."""
+    return _choice(store.recipe, store.weights)
+
+
+def _choice(recipe: Recipe, weights: str) -> BackboneChoice:
     fields = {field.name for field in dataclasses.fields(BackboneChoice)} - {"weights"}
-    return BackboneChoice(weights=store.weights, **{name: getattr(store.recipe, name) for name in fields})
+    return BackboneChoice(weights=weights, **{name: getattr(recipe, name) for name in fields})

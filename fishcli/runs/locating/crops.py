@@ -9,7 +9,7 @@ from fishcli.basics.remote import parse_path
 from fishcli.dataset.annotations import BOX_COLUMNS, POINT_COLUMNS
 from fishcli.dataset.detections import CONTENT
 from fishcli.dataset.metadata import SURENESS
-from fishcli.features.photos.crops import REGION, region_along, region_around
+from fishcli.features.photos.crops import REGION, Crop, region_along, region_around
 from fishcli.features.store.again import features_line
 from fishcli.features.store.contents import is_other
 from fishcli.features.store.store import FeatureStore
@@ -63,15 +63,11 @@ def with_regions(
     if any(key not in contents or is_other(contents[key], content) for key, content in now.items()):
         known = surest_found(config, parse_path(store.detections), all_photos(config), contents)
         write_csv(store.store_dir / CROPS, known)
-    return regions_in(store, known, tables)
+    return regions_in(store.recipe.crop, known, tables)
 
 
-def regions_in(
-    store: FeatureStore, known: pd.DataFrame, tables: dict[str, pd.DataFrame]
-) -> dict[str, pd.DataFrame]:
+def regions_in(crop: Crop, known: pd.DataFrame, tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     """What `with_regions` returns, from each photo's surest box as `FoundCrops.table` has it."""
-    crop = store.recipe.crop
-    assert crop is not None
     surest = known.set_index(["split", "image"]).reindex(columns=["confidence", *BOX_COLUMNS, *POINT_COLUMNS])
     found = {}
     for split, images in tables.items():

@@ -12,6 +12,7 @@ from fishcli.dataset.annotations import BOX_COLUMNS
 from fishcli.features.photos.resizing import boxes_to_input, boxes_to_photo, ends_to_input, ends_to_photo
 from fishcli.features.photos.views import view_of
 from fishcli.features.store.picking import pick_store
+from fishcli.features.store.recipe import Recipe
 from fishcli.features.store.store import FeatureStore
 from fishcli.features.upkeep import Upkeep, bring_up_to_date
 from fishcli.heads.inputs import in_parts, store_rows
@@ -70,7 +71,8 @@ def train_localisers(
             found = []
             for part in in_parts(validated):
                 maps = [features[view, part] for view in range(len(views))]
-                found += _found(store, [model], list(zip(views, maps, strict=True)), images.iloc[part])
+                seen = list(zip(views, maps, strict=True))
+                found += find_boxes(store.recipe, [model], seen, images.iloc[part])
             seconds = round(time.perf_counter() - started, 3)
             kept = {"losses": losses, "seconds": seconds, "n_parameters": int(model.count_params())}
             this_run.save_fold(k, model, found, kept)
@@ -97,7 +99,8 @@ def look_again(this_run: LocaliserRun, config: StoreConfig, tables: dict[str, pd
     store = pick_store(config.stores_dir, this_run.store)
     tests = {split: table for split, table in tables.items() if split != "train"}
     wanted = {split: (table, this_run.view_names) for split, table in tests.items()}
-    bring_up_to_date(store, wanted, Upkeep(config.data_dir, config.reading))
+    # Nothing is found in what can't be read; whether that will do the crops' own store says.
+    bring_up_to_date(store, wanted, Upkeep(config.data_dir, config.reading, passes_unreadable=True))
     photos = pd.concat([table.assign(split=split) for split, table in tables.items()])
     with alone(this_run.run_dir):
         renew_found(this_run, photos, find_in_tests(this_run, store, tests), contents_seen(store, tests))
@@ -126,15 +129,22 @@ def _find_in(
     with bar(len(images), f"locating in {split}", "img") as progress:
         for part in in_parts(np.arange(len(images))):
             maps = [(view, store.read(split, view, rows[part])) for view in this_run.view_names]
-            yield from _found(store, models, maps, images.iloc[part])
+            yield from find_boxes(store.recipe, models, maps, images.iloc[part])
             progress.update(len(part))
 
 
-def _found(
-    store: FeatureStore, models: list[object], maps: list[tuple[str, np.ndarray]], images: pd.DataFrame
+def find_boxes(
+    recipe: Recipe, models: list[object], maps: list[tuple[str, np.ndarray]], images: pd.DataFrame
 ) -> list[CellBoxes]:
-    """What models find in photos under several views: each photo's boxes, merged."""
-    recipe, sizes = store.recipe, images[["height", "width"]].to_numpy()
+    """What models find in photos under several views: each photo's boxes, merged; scores are raw.
+
+    Args:
+        recipe: of the maps.
+        models: the localisers that look together.
+        maps: each view's name and its maps (n, h, w, channels).
+        images: `height`, `width` of the n photos, pixels.
+    """
+    sizes = images[["height", "width"]].to_numpy()
     seen: list[list[CellBoxes]] = [[] for _ in range(len(images))]
     for view, features in maps:
         for model in models:

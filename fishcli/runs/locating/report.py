@@ -1,7 +1,7 @@
 """What a localiser is worth out of fold, and the files that say what it found."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -98,18 +98,22 @@ def _write(
     contents: dict[tuple[str, str], str],
 ) -> None:
     """Write detections.json, then metrics.json with its digest."""
-    sureness = Sureness.from_json(metrics["sureness"])
-    parts = [
-        _rows(split, image, Detected(found.boxes, sureness.of(found.scores), found.ends))
-        for split, image, found in found_in_tests
-    ]
-    in_tests = pd.DataFrame([row for part in parts for row in part], columns=COLUMNS)
+    in_tests = in_table(found_in_tests, Sureness.from_json(metrics["sureness"]))
     path = detections_path(this_run.run_dir)
     info = {"detector": f"fishcli locate {this_run.name}", "folds": this_run.settings["folds"]}
     in_all = pd.concat([in_train, in_tests]) if len(in_tests) else in_train
     write_detections(path, in_all, info, contents)
     files = digests_of([path, this_run.run_dir / "folds.csv"])
     write_json(this_run.run_dir / METRICS, {**metrics, "files": files}, sealed=True)
+
+
+def in_table(found: Iterable[tuple[str, str, CellBoxes]], sureness: Sureness) -> pd.DataFrame:
+    """What all folds found in photos as a table, COLUMNS: split, image id and what was found there."""
+    parts = [
+        _rows(split, image, Detected(each.boxes, sureness.of(each.scores), each.ends))
+        for split, image, each in found
+    ]
+    return pd.DataFrame([row for part in parts for row in part], columns=COLUMNS)
 
 
 def _rows(split: str, image: str, detected: Detected) -> list[tuple[object, ...]]:
