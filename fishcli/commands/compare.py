@@ -62,7 +62,7 @@ def run(config: CompareConfig) -> str:
         say(f"{number + 1} of {len(cells)}: {cell.configs[0].name}")
         runs.append([_train(each, known, held) for each in cell.configs])
     _say_where_folds_repeat(runs)
-    table = compare_cells([cell.kind for cell in cells], runs, groups)
+    table = compare_cells([cell.kind for cell in cells], runs, groups, first.test_groups)
     folder = config.models_dir / config.name
     labels = labels_of(list(stores.values()))
     labelled = table.assign(features=table["features"].map(labels))

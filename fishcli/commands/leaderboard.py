@@ -7,7 +7,6 @@ import itertools
 import json
 import re
 import textwrap
-from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -17,12 +16,16 @@ from fishcli.options.command_lines import advised
 from fishcli.options.seeing import RunsConfig
 from fishcli.options.train import TrainConfig
 from fishcli.runs.listing import RunLine, find_runs, read_run
+from fishcli.runs.pairing import Entry, first_of, name_of, pair_runs
 
 NOT_WRITTEN = {"same_but_folds", "go_on"}
 OF_METRIC = {"metric", "metric_value", "metric_baseline", "metric_baseline_of"}
 """Written where a run was made for another metric than log loss."""
+UNSEEN = "unseen groups"
+"""The column of what to expect of groups to come."""
 OPTIONAL = (
     *("seconds", "views", "date", "boxes", "metadata", "mean box's (random)", "mean box's (grouped)"),
+    UNSEEN,
     *("box IoU (random)", "box IoU (grouped)", "backbone", "prior (random)", "prior (grouped)", "head"),
 )
 """Columns in the order in which they are left out where a terminal is too narrow."""
@@ -32,9 +35,6 @@ SAME = ("backbone", "head", "metadata", "boxes", "views", *BASELINES)
 BOARDS = ("public", "private")
 """What `runs note` keeps of the competition's leaderboards."""
 N_DIGEST = 6
-
-Entry = dict[str, RunLine]
-"""A line of the leaderboard: a run, or two that differ only by their folds, by kind of folds."""
 
 
 def run(config: RunsConfig) -> str:
@@ -65,23 +65,6 @@ def run(config: RunsConfig) -> str:
     return "\n\n".join([*parts, *([_others_text(others)] if others else [])])
 
 
-def pair_runs(lines: list[RunLine]) -> list[Entry]:
-    """Put a run on grouped and one on random folds of a folder together where all else is the same.
-
-    Where there are several of a kind nobody knows which belong together: then each stands alone.
-    """
-    alike: dict[Any, list[RunLine]] = defaultdict(list)
-    for line in lines:
-        alike[line.name.rpartition("/")[0], line.same_but_folds].append(line)
-    entries = []
-    for members in alike.values():
-        by_kind = {line.folds or "": line for line in members}
-        entries += (
-            [by_kind] if len(by_kind) == len(members) else [{line.folds or "": line} for line in members]
-        )
-    return entries
-
-
 def _sort_key(sort: str) -> Callable[[Entry], Any]:
     """What entries are sorted by: those that lack it come last, by name."""
 
@@ -91,13 +74,13 @@ def _sort_key(sort: str) -> Callable[[Entry], Any]:
             kinds = (sort, "random" if sort == "grouped" else "grouped")
             found = [entry[kind].log_loss if kind in entry else None for kind in kinds]
         elif sort == "seconds":
-            found = [_first(entry).seconds]
+            found = [first_of(entry).seconds]
         elif sort == "iou":
-            iou = _first(entry).box_iou
+            iou = first_of(entry).box_iou
             found = [None if iou is None else -iou]
         newest = max(line.finished or "" for line in entry.values())
         dates = [-ord(letter) for letter in newest] if sort == "date" else []
-        natural = [int(part) if part.isdecimal() else part for part in re.split("([0-9]+)", _name(entry))]
+        natural = [int(part) if part.isdecimal() else part for part in re.split("([0-9]+)", name_of(entry))]
         return [(value is None, value or 0.0) for value in found], dates, natural
 
     return key
@@ -137,6 +120,10 @@ def _table(entries: list[Entry]) -> str:
         f"log loss and IoU out of fold, on {' and '.join(kinds)} folds, of the plain photo; prior: the class "
         "prior's loss"
     )
+    if UNSEEN in shown:
+        found = {line.expected_groups or 0 for entry in entries for line in entry.values()} - {0}
+        n_new = " or ".join(map(str, sorted(found)))
+        notes.append(f"{UNSEEN}: where the log loss on {n_new} groups to come lies, 95% of times")
     if metrics:
         notes.append(f"{', '.join(metrics)}: out of fold, higher is better, beside one answer to all images")
     if any(len(entry) > 1 for entry in entries):
@@ -159,13 +146,14 @@ def _baseline(metric: str, of: str, kind: str) -> str:
 
 def _row(entry: Entry, kinds: list[str], metrics: dict[str, str]) -> dict[str, object]:
     """A line's cells; `metrics` are those of all lines, and whose figure is to be beaten by each."""
-    first = _first(entry)
-    row: dict[str, object] = {"run": _name(entry)}
+    first = first_of(entry)
+    row: dict[str, object] = {"run": name_of(entry)}
     for kind in kinds:
         line = entry.get(kind)
         row[kind] = None if line is None else line.log_loss
         row |= {f"{board} ({kind})": None if line is None else getattr(line, board) for board in BOARDS}
         row[f"prior ({kind})"] = None if line is None else line.prior_log_loss
+    row[UNSEEN] = _expected(entry.get("grouped"))
     for (name, of), kind in itertools.product(metrics.items(), kinds):
         line = entry.get(kind)
         if line is not None and line.metric != name:
@@ -185,32 +173,16 @@ def _row(entry: Entry, kinds: list[str], metrics: dict[str, str]) -> dict[str, o
     }
 
 
-def _first(entry: Entry) -> RunLine:
-    """The run on grouped folds, where there is one."""
-    return entry["grouped"] if "grouped" in entry else entry["random"]
+def _expected(line: RunLine | None) -> str | None:
+    """What to expect of groups to come, in words, of a run on grouped folds."""
+    if line is None or line.expected_low is None or line.expected_high is None:
+        return None
+    return f"{line.expected_low:.2f} to {line.expected_high:.2f}"
 
 
 def _is_useless(line: RunLine) -> bool:
     loss, prior = line.log_loss, line.prior_log_loss
     return loss is not None and prior is not None and loss >= prior
-
-
-def _name(entry: Entry) -> str:
-    """A run's name; those of two as a shell expands them, the grouped one first: gap-{grouped,random}-0."""
-    names = [entry[kind].name for kind in ("grouped", "random") if kind in entry]
-    if len(names) == 1:
-        return names[0]
-    one, other = names
-    shorter = min(len(one), len(other))
-    head = next((k for k in range(shorter) if one[k] != other[k]), shorter)
-    tail = next((k for k in range(shorter - head) if one[-1 - k] != other[-1 - k]), shorter - head)
-    # Whole words are easier to read than what is left of them.
-    while head and one[head - 1].isalnum():
-        head -= 1
-    while tail and one[len(one) - tail].isalnum():
-        tail -= 1
-    middles = ",".join(name[head : len(name) - tail] for name in names)
-    return f"{one[:head]}{{{middles}}}{one[len(one) - tail :]}"
 
 
 def _as_row(line: RunLine, entry: Entry, left_out: set[str]) -> dict[str, Any]:

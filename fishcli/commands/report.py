@@ -1,6 +1,7 @@
 """`fishcli report`: one HTML page about a run, of heads or of a localiser."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from fishcli.options.views import as_options
 from fishcli.report.pages.localiser import localiser_page
 from fishcli.report.pages.run import run_page
 from fishcli.report.run_facts import Gap, RunFacts
+from fishcli.runs.expecting import EXPECTED, expected_of, expected_said
 from fishcli.runs.picking import pick_localiser, pick_run
 from fishcli.runs.run import Run
 from fishcli.runs.seeing import measures as measures
@@ -71,8 +73,11 @@ def gather(this_run: Run, config: ReportConfig) -> RunFacts:
         groups_from=answers.groups_from,
         class_counts=list(zip(this_run.class_names, counts, strict=True)),
         scores={
-            name: value for name, value in metrics.items() if name not in ("by_fold", "by_views", "files")
+            name: value
+            for name, value in metrics.items()
+            if name not in ("by_fold", "by_views", "files", EXPECTED)
         },
+        expected=_expected_said(this_run, metrics),
         lead=measures.lead_over_prior(answers),
         by_class=measures.class_parts(answers),
         by_group=measures.group_parts(answers),
@@ -119,6 +124,12 @@ def _gap(
         note = "No groups are known. Write groups.csv (fishcli groups finds cameras), then train on them:"
         return None, note, sibling_command(this_run, config)[1]
     return None, *sibling_command(this_run, config)
+
+
+def _expected_said(this_run: Run, metrics: dict[str, Any]) -> str:
+    """What to expect of groups to come; runs of before it was written down are measured now."""
+    found = metrics.get(EXPECTED) or expected_of(this_run, None)
+    return "" if found is None else expected_said(found)
 
 
 def _reproduce(this_run: Run, config: ReportConfig) -> tuple[dict[str, str], list[str], str]:

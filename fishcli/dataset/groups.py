@@ -8,8 +8,13 @@ from fishcli.basics.errors import FishError, examples
 from fishcli.basics.files import line_of, read_csv
 from fishcli.basics.progress import say, warn
 from fishcli.basics.remote import parse_path
+from fishcli.dataset.layout.pools import has_tests, read_tests
 from fishcli.dataset.metadata import size_keys
 from fishcli.dataset.names import NameIndex, check_names, warn_of_lookalikes
+from fishcli.dataset.sizes import tell_classes
+from fishcli.options.audit import AuditConfig
+from fishcli.options.command_lines import advised
+from fishcli.options.layout import LayoutOptions
 
 
 def load_groups(option: str, data_dir: Path, train: pd.DataFrame) -> pd.Series | None:
@@ -29,6 +34,7 @@ def load_groups(option: str, data_dir: Path, train: pd.DataFrame) -> pd.Series |
     """
     ids = pd.Index(train["image"], name="image")
     if option == "none":
+        _warn_of_random(data_dir, train)
         return None
     if option == "size":
         return _checked(pd.Series(size_keys(train), index=ids, name="group"), "image sizes")
@@ -48,7 +54,21 @@ def load_groups(option: str, data_dir: Path, train: pd.DataFrame) -> pd.Series |
         "no groups, so folds are RANDOM and say nothing of unseen boats, cameras or videos: write "
         f"{data_dir / 'groups.csv'} (image,group), or try fishcli groups or --groups size"
     )
+    _warn_of_random(data_dir, train)
     return None
+
+
+def _warn_of_random(data_dir: Path, train: pd.DataFrame) -> None:
+    """Warn of random folds where the data themselves say that photos come in groups."""
+    known = data_dir / "groups.csv"
+    if known.exists() or "group" in train:
+        source = str(known) if known.exists() else f"the tables in {data_dir}"
+        warn(f"folds are RANDOM, though {source} tells groups: on others it may be far worse")
+    elif "class_name" in train and tell_classes(train):
+        warn(
+            "image size goes with class here, as where boats have their own cameras: random folds may "
+            f"promise far too much. How much: {advised('audit-leakage', AuditConfig)}"
+        )
 
 
 def _checked(groups: pd.Series, source: str) -> pd.Series:
@@ -59,6 +79,33 @@ def _checked(groups: pd.Series, source: str) -> pd.Series:
             "a group is what photos share, such as a boat, a camera or a video"
         )
     return groups
+
+
+def count_new_groups(option: str, data_dir: Path, train: pd.DataFrame, layout: LayoutOptions) -> int | None:
+    """How many groups of test photos are none of the training images', where the groups' CSV has them.
+
+    Args:
+        option: as in `load_groups`.
+        data_dir: the competition's folder.
+        train: the table of `load_train`.
+        layout: where in it the test photos are.
+
+    Returns:
+        The number; None where the CSV names no test photo of a group of its own, or there is none.
+    """
+    path = data_dir / "groups.csv" if option == "auto" else parse_path(option)
+    if option in ("none", "size") or not path.is_file() or not has_tests(data_dir, layout):
+        return None
+    table = read_csv(path, required=["image", "group"], text=["image", "group"])
+    found, others = NameIndex(train["image"]).find_all(table["image"], str(path))
+    if not others:
+        return None
+    tests = NameIndex(
+        image for _, listing in read_tests(data_dir, layout).values() for image in listing.photos
+    )
+    asked, _ = tests.find_all(table["image"][~table["image"].isin(found)], str(path))
+    known = {*table["group"][table["image"].isin(found)], ""}
+    return len(set(table["group"][table["image"].isin(asked)]) - known) or None
 
 
 def read_groups(path: Path, train: pd.DataFrame) -> pd.Series:

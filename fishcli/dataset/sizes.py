@@ -5,7 +5,10 @@ from typing import Any
 
 import pandas as pd
 
-from fishcli.dataset.metadata import size_keys
+from fishcli.dataset.metadata import MIN_COUNT, size_keys
+
+SURELY = 1e-4
+"""Below such a p-value sizes are said to tell classes."""
 
 
 def class_by_size(images: pd.DataFrame, n_sizes: int = 12) -> dict[str, Any]:
@@ -31,3 +34,19 @@ def class_by(keys: Iterable[str], class_names: pd.Series, noun: str, n_rows: int
     rows = [*frequent, *([others] if n_others else [])]
     counts = table.loc[rows].to_numpy().tolist()
     return {"sizes": rows, "classes": list(table.columns), "counts": counts}
+
+
+def tell_classes(images: pd.DataFrame) -> bool:
+    """Whether image sizes and classes go together more than by chance, by Pearson's chi-squared test.
+
+    Sizes of fewer than MIN_COUNT images count as one. What sizes are worth, `audit-leakage` measures.
+
+    Args:
+        images: `class_name`, `height`, `width`.
+    """
+    from scipy.stats import chi2_contingency
+
+    keys = pd.Series(size_keys(images))
+    common = keys.map(keys.value_counts()) >= MIN_COUNT
+    table = pd.crosstab(keys.where(common, "others").to_numpy(), images["class_name"].to_numpy())
+    return min(table.shape) > 1 and bool(chi2_contingency(table).pvalue < SURELY)

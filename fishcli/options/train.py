@@ -53,6 +53,14 @@ class FoldsConfig(RunConfig):
     groups: Annotated[
         str, Option(help="What must not straddle a fold: auto (groups.csv), none, size, or a CSV.")
     ] = "auto"
+    test_groups: Annotated[
+        int | None,
+        Option(
+            help="How many groups the test photos are of, for what to expect of them.",
+            min=1,
+            show_default="as --groups says, else 10",
+        ),
+    ] = None
     calibrate: Annotated[
         Literal["temperature", "none"],
         Option(help="Make predictions as sure as they are right out of fold."),

@@ -180,6 +180,7 @@ class RunFacts:
         groups_from: what said which image is of which group, "" where nothing did.
         class_counts: (name, images) in the run's class order.
         scores: as in metrics.json for the plain photo.
+        expected: what to expect of groups to come, a sentence; "" where nobody knows.
         lead: the 95% interval of the prior's loss less the run's; (None, None) where unknown.
         by_class, by_group, by_fold: parts of the images.
         by_views: number of test-time views -> scores as in metrics.json.
@@ -207,6 +208,7 @@ class RunFacts:
     groups_from: str
     class_counts: list[tuple[str, int]]
     scores: dict[str, Any]
+    expected: str
     lead: tuple[float | None, float | None]
     by_class: list[Part]
     by_group: list[Part]

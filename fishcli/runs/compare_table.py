@@ -14,31 +14,44 @@ from fishcli.dataset.classes import labels_of, proba_columns
 from fishcli.options.train import CompareConfig
 from fishcli.options.views import view_prefixes
 from fishcli.runs.deciding import METRIC, asked_metric, beside_loss
+from fishcli.runs.expecting import expect, expected_said, interval_said
 from fishcli.runs.run import Run
 from fishcli.scoring.metrics import Metric, log_losses
 
+EXPECTED = {
+    "expected_low": "low",
+    "expected_high": "high",
+    "expected_groups": "new_groups",
+    "groups": "groups",
+}
+"""Columns of what to expect of groups to come, and what `expect` calls them."""
 CELL = ["features", "head", "metadata", "boxes"]
 
 
-def compare_cells(kinds: list[str], runs: list[list[Run]], groups: pd.Series | None) -> pd.DataFrame:
+def compare_cells(
+    kinds: list[str], runs: list[list[Run]], groups: pd.Series | None, n_test: int | None
+) -> pd.DataFrame:
     """One row a cell: its loss beside the prior's, and its difference to the best cell on the same folds.
 
     Args:
         kinds: of each cell, "grouped" or "random" folds.
         runs: the runs of each cell, one a fold seed; their losses are averaged image by image.
         groups: the group of each image, by image id; differences are resampled by group. None: by image.
+        n_test: of how many groups the test set is; None where nobody knows.
 
     Returns:
         `features`, `head`, `metadata`, `boxes`, `folds`, `log_loss`, `prior_log_loss`, `difference`, `low`,
         `high`, `within_noise`, `box_iou` and the constant mean box's `mean_box_iou`, `seconds_a_fold`,
-        `parameters`, and, made for another metric than log loss, that and what there is to beat; each kind of
-        folds from best to worst.
+        `parameters`; on grouped folds what to expect of groups to come (`EXPECTED`); made for another metric
+        than log loss, that and what there is to beat; each kind of folds from best to worst.
     """
     rows, losses = [], []
     for kind, members in zip(kinds, runs, strict=True):
         losses.append(pd.concat([_losses(each) for each in members], axis=1).mean(axis=1))
         rows.append(_describe(kind, members, losses[-1]))
     table = pd.DataFrame(rows)
+    if groups is not None and "grouped" in kinds:
+        table = table.assign(**dict.fromkeys(EXPECTED, math.nan))
     if groups is not None and groups.nunique() < FEW_GROUPS:
         warn(f"{groups.nunique()} groups are few: the intervals of the differences are too narrow")
     joined = pd.concat(losses, axis=1)
@@ -48,6 +61,8 @@ def compare_cells(kinds: list[str], runs: list[list[Run]], groups: pd.Series | N
         here = np.flatnonzero(table["folds"] == kind)
         best = here[np.argmin(by_image[here].mean(axis=1))]
         for row in here:
+            if kind == "grouped" and resampled is not None:
+                table.loc[row, list(EXPECTED)] = _expected(by_image[row], resampled, n_test)
             difference = by_image[row] - by_image[best]
             interval = paired_interval(difference, resampled)
             table.loc[row, ["difference", "low", "high"]] = (
@@ -56,6 +71,11 @@ def compare_cells(kinds: list[str], runs: list[list[Run]], groups: pd.Series | N
             table.loc[row, "within_noise"] = bool(row == best or interval.is_noise)
     table["within_noise"] = table["within_noise"].astype(bool)
     return table.sort_values(["folds", "log_loss"], kind="stable", ignore_index=True)
+
+
+def _expected(losses: np.ndarray, groups: np.ndarray, n_test: int | None) -> list[float]:
+    found = expect(losses, groups, n_test)
+    return [math.nan if found[name] is None else found[name] for name in EXPECTED.values()]
 
 
 def _losses(this_run: Run) -> pd.Series:
@@ -108,6 +128,8 @@ def screen_table(table: pd.DataFrame, config: CompareConfig) -> str:
         for found, value in zip(part.itertuples(index=False), _column(part, metric), strict=True):
             row[str(found.folds)] = found.log_loss
             row[f"{found.folds} - best"] = _against_best(found)
+            if unseen := _unseen(found):
+                row["unseen groups"] = unseen
             if metric is not None:
                 row[f"{metric.name} ({found.folds})"] = value
         first = part.iloc[0]
@@ -126,6 +148,7 @@ def screen_table(table: pd.DataFrame, config: CompareConfig) -> str:
             ]
             direction = "higher" if metric.higher_is_better else "lower"
             lines.append(f"{kind} folds: out-of-fold {metric.name}, {direction} is better; {against[0]}")
+    lines += _expected_said(table, shown)
     views = view_prefixes(config.views)[-1]
     lines.append(
         f"{config.folds} folds, {_count(config.repeats, 'fold seed')}, {_count(config.seeds, 'head')} a "
@@ -141,6 +164,23 @@ def screen_table(table: pd.DataFrame, config: CompareConfig) -> str:
         else f"{kinds[0]} folds: nothing here is better than the class prior"
     )
     return "\n".join([*lines, ""])
+
+
+def _unseen(found: Any) -> str:
+    """The interval on groups to come of a row of the table; "" where it is unknown."""
+    low = getattr(found, "expected_low", math.nan)
+    return "" if math.isnan(low) else interval_said(low, found.expected_high)
+
+
+def _expected_said(table: pd.DataFrame, shown: list[str]) -> list[str]:
+    """A sentence on what to expect of the best on grouped folds, where that is known."""
+    known = table[table["expected_low"].notna()] if "expected_low" in table else table[:0]
+    if known.empty:
+        return []
+    best = known.iloc[0]
+    found = {"log_loss": best["log_loss"], **{what: best[name] for name, what in EXPECTED.items()}}
+    said = expected_said({**found, "of_test": False})
+    return [f"{' '.join(str(best[name]) for name in shown)}: {said}"]
 
 
 def _column(part: pd.DataFrame, metric: Metric | None) -> list[float]:

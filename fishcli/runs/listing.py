@@ -37,6 +37,9 @@ class RunLine:
         folds: "grouped" or "random".
         log_loss: out of fold, of the plain photo; None where there is one class only.
         prior_log_loss: the class prior's on the same folds.
+        expected_low, expected_high: the 95% interval of the log loss on groups to come; None on random folds,
+            of one class or group, and of early runs.
+        expected_groups: how many groups that is for.
         accuracy: out of fold.
         metric: the name of the metric that it was made for; None where that is log loss.
         metric_value: out of fold; None where it is undefined.
@@ -71,6 +74,9 @@ class RunLine:
     folds: str | None = None
     log_loss: float | None = None
     prior_log_loss: float | None = None
+    expected_low: float | None = None
+    expected_high: float | None = None
+    expected_groups: int | None = None
     accuracy: float | None = None
     metric: str | None = None
     metric_value: float | None = None
@@ -171,6 +177,9 @@ def _read(run_dir: Path, name: str) -> RunLine:
     kept = [read_json(run_dir / f"fold_{k}.json") for k in range(known["n_folds"])]
     names = ("log_loss", "prior_log_loss", "accuracy", "box_iou", "mean_box_iou")
     numbers: dict[str, Any] = {each: _number(metrics, each) for each in names}
+    if (expected := metrics.get("expected")) is not None:
+        numbers |= {f"expected_{end}": _number(expected, end) for end in ("low", "high")}
+        known["expected_groups"] = int(expected["new_groups"])
     if "metric" in metrics:
         found = metrics["metric"]
         numbers |= {f"metric_{each}": _number(found, each) for each in ("value", "baseline")}

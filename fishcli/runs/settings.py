@@ -11,6 +11,7 @@ from fishcli.options.views import SETS, first_views, is_view
 
 NOT_COMPARED = (
     *("data_dir", "features_dir", "models_dir", "name", "features", "memory_budget", "scheduler"),
+    "test_groups",
     *("backbone", "weights", "image_size", "skip_unreadable"),
     *(field.name for field in dataclasses.fields(Reading)),
 )

@@ -8,7 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from fishcli.basics.intervals import MANY_IMAGES, MOST_PARTS, Interval, paired_interval, score_interval
+from fishcli.basics.intervals import (
+    MANY_IMAGES,
+    MOST_PARTS,
+    Interval,
+    paired_interval,
+    prediction_interval,
+    score_interval,
+)
 
 
 def grouped(seed, n_groups=30, spread=0.2, mean=0.05):
@@ -183,3 +190,73 @@ def test_an_interval_of_one_group_or_of_an_undefined_score_is_unknown():
     ):
         assert np.isnan([found.low, found.high]).all()
         assert found.is_noise
+
+
+def new_groups(seed, n_groups, n_new, skewed):
+    """Losses (n,) of images of old groups, those groups (n,), and the mean loss of `n_new` others."""
+    rng = np.random.default_rng(seed)
+    sizes = rng.integers(2, 41, n_groups + n_new)
+    level = (
+        rng.lognormal(-0.2, 0.7, len(sizes)) if skewed else np.maximum(rng.normal(1.3, 0.4, len(sizes)), 0.1)
+    )
+    group = np.repeat(np.arange(len(sizes)), sizes)
+    losses = level[group] * rng.exponential(size=len(group))
+    is_old = group < n_groups
+    return losses[is_old], group[is_old], losses[~is_old].mean()
+
+
+@pytest.mark.parametrize("skewed", [False, True])
+@pytest.mark.parametrize(("n_groups", "n_new"), [(8, 10), (32, 10), (78, 26)])
+def test_what_comes_lies_in_the_prediction_interval_about_as_often_as_it_says(n_groups, n_new, skewed):
+    held = []
+    for seed in range(120):
+        losses, groups, came = new_groups(seed, n_groups, n_new, skewed)
+        interval = prediction_interval(losses, groups, n_new)
+        held.append(interval.low <= came <= interval.high)
+    assert 0.89 <= np.mean(held) <= 0.995
+
+
+def test_an_interval_of_the_old_groups_mean_holds_what_comes_far_less_often():
+    held = []
+    for seed in range(60):
+        losses, groups, came = new_groups(seed, 78, 10, skewed=True)
+        interval = paired_interval(losses, groups)
+        held.append(interval.low <= came <= interval.high)
+    assert np.mean(held) < 0.75
+
+
+def test_fewer_groups_to_come_are_less_sure_and_many_are_still_no_certainty():
+    losses, groups, _ = new_groups(0, 40, 1, skewed=False)
+    widths = [width(prediction_interval(losses, groups, n)) for n in (1, 5, 40, 2000)]
+    assert widths == sorted(widths, reverse=True)
+    assert widths[-1] > 0.8 * width(paired_interval(losses, groups))
+
+
+def test_the_order_of_images_and_the_names_of_groups_change_no_prediction_interval():
+    losses, groups, _ = new_groups(1, 20, 1, skewed=True)
+    order = np.random.default_rng(0).permutation(len(losses))
+    named = np.array([f"boat {99 - group}" for group in groups])
+    again = prediction_interval(losses[order], named[order], 5)
+    assert prediction_interval(losses, groups, 5) == again
+
+
+@pytest.mark.parametrize(
+    ("losses", "groups", "expected"),
+    [
+        ([0.3, 0.5], ["a", "a"], (math.nan, math.nan)),
+        ([0.4, 0.4, 0.4], ["a", "b", "b"], (0.4, 0.4)),
+        ([0.0, 0.0], ["a", "b"], (0.0, 0.0)),
+    ],
+)
+def test_prediction_intervals_of_one_group_and_of_groups_that_are_all_alike(losses, groups, expected):
+    interval = prediction_interval(np.array(losses), np.array(groups), 3)
+    assert (interval.low, interval.high) == pytest.approx(expected, nan_ok=True)
+
+
+@given(seed=st.integers(0, 10_000), n_groups=st.integers(2, 30), n_new=st.integers(1, 40))
+@settings(max_examples=25)
+def test_a_prediction_interval_holds_the_mean_so_far_and_scales_with_the_losses(seed, n_groups, n_new):
+    losses, groups, _ = new_groups(seed, n_groups, 1, skewed=True)
+    one, tenfold = (prediction_interval(factor * losses, groups, n_new) for factor in (1, 10))
+    assert 0 <= one.low <= losses.mean() <= one.high
+    assert (tenfold.low, tenfold.high) == pytest.approx((10 * one.low, 10 * one.high))

@@ -107,6 +107,23 @@ def test_sorting_puts_what_is_unknown_last(tmp_path, sort, names):
     assert [row["name"] for row in _listed(tmp_path, "--sort", sort)] == names
 
 
+def test_what_to_expect_of_groups_to_come_has_a_column_where_a_run_tells_it(tmp_path):
+    write_run(tmp_path / "before", loss=1.5, lr=0.1)
+    assert "unseen groups" not in _runs(tmp_path).stdout
+    run_dir = write_run(tmp_path / "now", loss=1.25)
+    metrics = json.loads((run_dir / "metrics.json").read_text())
+    metrics["expected"] = {"log_loss": 1.25, "low": 0.98, "high": 1.612, "groups": 78, "new_groups": 26}
+    (run_dir / "metrics.json").write_text(json.dumps(metrics))
+    lines = _runs(tmp_path).stdout.splitlines()
+    assert "unseen groups" in lines[0]
+    assert "0.98 to 1.61" in lines[1]
+    assert "log loss on 26 groups to come lies, 95% of times" in " ".join(lines)
+    rows = {row["name"]: row for row in _listed(tmp_path)}
+    named = ("expected_low", "expected_high", "expected_groups")
+    assert [rows["now"][name] for name in named] == [0.98, 1.612, 26]
+    assert [rows["before"][name] for name in named] == [None, None, None]
+
+
 def test_numbers_in_names_count_as_numbers(tmp_path):
     for k in (10, 9, 1):
         write_run(tmp_path / f"gap-{k}", lr=k)

@@ -44,6 +44,7 @@ def run_page(facts: RunFacts) -> str:
         max_rows=run_tables.MAX_ROWS,
         spans={
             "lead": ends(*facts.lead),
+            "expected": f"{facts.expected[0].upper()}{facts.expected[1:]}." if facts.expected else "",
             "gap": ends(facts.gap.low, facts.gap.high) if facts.gap else "",
             "looked": _in_points(*facts.looked_lead),
             "metric": _metric_said(facts.scores["metric"]) if "metric" in facts.scores else "",

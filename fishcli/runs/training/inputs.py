@@ -10,7 +10,7 @@ from fishcli.basics.progress import say, warn
 from fishcli.dataset.annotations import read_boxes
 from fishcli.dataset.boxes import target_boxes
 from fishcli.dataset.classes import labels_of
-from fishcli.dataset.groups import load_groups
+from fishcli.dataset.groups import count_new_groups, load_groups
 from fishcli.dataset.layout.images import class_names_of, load_train
 from fishcli.dataset.metadata import check_metadata, is_hardly_shared
 from fishcli.features.upkeep import Upkeep
@@ -37,6 +37,7 @@ class TrainData:
         views: the names of the views and augmented copies to draw from.
         other_stores: the names of stores that a run may end up with as well: those of other cuts, of which
             one is chosen.
+        test_groups: how many groups not among `groups` the test photos are of; None where nobody says.
     """
 
     train: pd.DataFrame
@@ -47,6 +48,7 @@ class TrainData:
     store: HeadStore
     views: list[str]
     other_stores: tuple[str, ...] = ()
+    test_groups: int | None = None
 
     @property
     def has_boxes(self) -> bool:
@@ -88,14 +90,16 @@ def join_train_data(
     train = bring_up(config, store, {"train": (train, wanted)}, upkeep)["train"]
     check_same_images(parts_of(store), train)
     images = _readable(store, train)
+    groups = load_groups(config.groups, config.data_dir, images)
     data = TrainData(
         train=train,
         images=images,
-        groups=load_groups(config.groups, config.data_dir, images),
+        groups=groups,
         boxes=_load_boxes(config, images),
         class_names=class_names_of(images),
         store=store,
         views=wanted,
+        test_groups=None if groups is None else _test_groups(config, train),
     )
     if len(data.class_names) == 1:
         if len(parts_of(store)) > 1:
@@ -135,6 +139,12 @@ def read_inputs(config: RunMaker, data: TrainData, features: Features | None = N
         features=features,
         boxes=view_boxes(parts_of(data.store)[0], data.images, data.views, data.boxes, rule),
     )
+
+
+def _test_groups(config: RunMaker, train: pd.DataFrame) -> int | None:
+    if config.test_groups is not None:
+        return config.test_groups
+    return count_new_groups(config.groups, config.data_dir, train, config.layout)
 
 
 def _copies(store: HeadStore) -> list[str]:

@@ -25,10 +25,11 @@ from fishcli.runs.deciding import (
     metric_of_run,
     undefined_said,
 )
+from fishcli.runs.expecting import EXPECTED, expect, expected_said
 from fishcli.runs.run import METRICS, OOF_COLUMNS, Run, oof_name
 from fishcli.runs.training.inputs import TrainData
 from fishcli.scoring.calibration import find_temperature, nested_calibration
-from fishcli.scoring.metrics import accuracy, box_scores, explained, fold_mean_boxes, log_loss
+from fishcli.scoring.metrics import accuracy, box_scores, explained, fold_mean_boxes, log_loss, log_losses
 
 
 def write_report(
@@ -92,18 +93,22 @@ def write_report(
         if measured:
             by_fold[-1][METRIC] = measured[1].figures(here)
     kind = "random" if data.groups is None else "grouped"
+    expected = {}
+    if groups is not None and n_classes > 1:
+        expected = {EXPECTED: expect(log_losses(labels, calibrated[1]), groups, data.test_groups)}
     metrics = {
         "folds": kind,
         "groups": this_run.settings["groups"],
         **(more or {}),
         **by_views[1],
+        **expected,
         "by_fold": by_fold,
         "by_views": by_views,
     }
     names = ["folds.csv", *(oof_name(n) for n in by_views), *(["oof_boxes.csv"] if has_boxes else [])]
     metrics["files"] = digests_of(this_run.run_dir / name for name in names)
     write_json(this_run.run_dir / METRICS, metrics, sealed=True)
-    return _tables(this_run, kind, by_fold, by_views)
+    return _tables(this_run, metrics)
 
 
 @dataclass(frozen=True)
@@ -148,10 +153,9 @@ def _boxes_in_photo(data: TrainData, boxes: np.ndarray) -> np.ndarray:
     return np.stack([boxes_out_of_regions(each, data.images) for each in found])
 
 
-def _tables(
-    this_run: Run, kind: str, by_fold: list[dict[str, Any]], by_views: dict[int, dict[str, Any]]
-) -> str:
-    """The tables for the screen: a row a fold, a row a number of views, a sentence, the run's folder."""
+def _tables(this_run: Run, metrics: dict[str, Any]) -> str:
+    """The tables for the screen: a row a fold, a row a number of views, sentences, the run's folder."""
+    kind, by_fold, by_views = metrics["folds"], metrics["by_fold"], metrics["by_views"]
     whole = by_views[1]
     rows = pd.DataFrame([_flat(each) for each in [*by_fold, {"fold": "all", **whole}]])
     lines = [table_text(_with_headings(rows)), ""]
@@ -175,6 +179,8 @@ def _tables(
     if METRIC in whole:
         lines.append(figures_said(whole[METRIC], kind))
         lines += undefined_said([each[METRIC] for each in by_fold])
+    if EXPECTED in metrics:
+        lines.append(expected_said(metrics[EXPECTED]))
     if kind == "random":
         lines.append("random folds: on boats, cameras or videos not seen in training it may be far worse")
     best = min(by_views, key=lambda n: by_views[n]["log_loss"])
