@@ -1,6 +1,5 @@
 """`fishcli compare`: a grid of heads on the same folds, and which differences are more than noise."""
 
-from contextlib import ExitStack
 from dataclasses import replace
 
 import pandas as pd
@@ -8,25 +7,21 @@ import pandas as pd
 from fishcli.basics.errors import FishError
 from fishcli.basics.files import write_csv
 from fishcli.basics.locks import alone
-from fishcli.basics.progress import say, warn
+from fishcli.basics.progress import say
 from fishcli.dataset.layout.images import class_names_of
 from fishcli.dataset.layout.layout import read_training
-from fishcli.heads.choices import needs_maps
-from fishcli.heads.inputs import Features
-from fishcli.heads.joined import HeadStore, name_of, parts_of
+from fishcli.heads.joined import HeadStore, parts_of
 from fishcli.options.command_lines import advised
 from fishcli.options.train import CompareConfig, TrainConfig
 from fishcli.report.plots.comparison import write_comparison_plot
 from fishcli.runs.compare_grid import cell_of, grid_entries, kinds_of_crops, on_stores
 from fishcli.runs.compare_table import compare_cells, screen_table
 from fishcli.runs.deciding import asked_metric, for_the_answer
-from fishcli.runs.opening import claimed_run, open_run
-from fishcli.runs.run import Run, check_name
+from fishcli.runs.opening import open_run
+from fishcli.runs.run import check_name
 from fishcli.runs.stores import check_same_images, labels_of
-from fishcli.runs.training.fold_fits import missing_folds, train_folds
-from fishcli.runs.training.fold_tasks import FitSource, train_on
-from fishcli.runs.training.inputs import TrainData, load_train_data, read_inputs
-from fishcli.runs.training.report import write_report
+from fishcli.runs.training.inputs import TrainData, load_train_data
+from fishcli.runs.training.several import Held, say_where_folds_repeat, train_all_on, train_one
 
 
 def run(config: CompareConfig) -> str:
@@ -55,13 +50,14 @@ def run(config: CompareConfig) -> str:
     ]
     _check_same_folds([(each, known) for cell, known in grid for each in cell.configs])
     if config.scheduler is not None:
-        _train_all_on(config.scheduler, [(each, known) for cell, known in grid for each in cell.configs])
-    held: dict[tuple[str, bool], Features] = {}
+        train_all_on(config.scheduler, [(each, known) for cell, known in grid for each in cell.configs])
+    held: Held = {}
     runs = []
     for number, (cell, known) in enumerate(grid):
         say(f"{number + 1} of {len(cells)}: {cell.configs[0].name}")
-        runs.append([_train(each, known, held) for each in cell.configs])
-    _say_where_folds_repeat(runs)
+        runs.append([train_one(each, known, held) for each in cell.configs])
+    for members in runs:
+        say_where_folds_repeat(members)
     table = compare_cells([cell.kind for cell in cells], runs, groups, first.test_groups)
     folder = config.models_dir / config.name
     labels = labels_of(list(stores.values()))
@@ -77,17 +73,6 @@ def run(config: CompareConfig) -> str:
 def _data_of(entry: TrainConfig) -> tuple[str, str]:
     """What entries have in common that are trained on the same data."""
     return str(entry.features), entry.boxes
-
-
-def _say_where_folds_repeat(runs: list[list[Run]]) -> None:
-    """Few or unequal groups leave little choice of folds; then other seeds are no other folds."""
-    for members in runs:
-        if len({(each.run_dir / "folds.csv").read_text(encoding="utf-8") for each in members}) < len(members):
-            warn(
-                "some of the --repeats have the same grouped folds, the groups being few or unequal: "
-                "they repeat the training, not the split"
-            )
-            return
 
 
 def _check_same_folds(entries: list[tuple[TrainConfig, TrainData]]) -> None:
@@ -111,31 +96,3 @@ def _check_all(entries: list[TrainConfig], stores: dict[str, HeadStore], data: T
             "its table."
         )
     check_same_images([part for store in stores.values() for part in parts_of(store)], data.train)
-
-
-def _train_all_on(address: str, entries: list[tuple[TrainConfig, TrainData]]) -> None:
-    """Train all folds of all runs on a cluster; their reports are written as if they were trained here."""
-    with ExitStack() as claims:
-        sources = []
-        # In one order for all processes: two that wait for each other's runs would wait for ever.
-        for config, data in sorted(entries, key=lambda each: str(each[0].name)):
-            this_run, folds = claims.enter_context(claimed_run(config, data))
-            sources.append(FitSource(config, this_run, data, folds))
-        train_on(address, sources)
-
-
-def _train(config: TrainConfig, data: TrainData, held: dict[tuple[str, bool], Features]) -> Run:
-    """Train a run unless it is complete. Features are read once for all heads that take them alike.
-
-    The grid goes through stores one by one: only those of the present one are held.
-    """
-    with claimed_run(config, data) as (this_run, folds):
-        if missing_folds(this_run):
-            key = (name_of(data.store), needs_maps(config, data.has_boxes))
-            for other in [each for each in held if each[0] != key[0]]:
-                del held[other]
-            inputs = read_inputs(config, data, held.get(key))
-            held[key] = inputs.features
-            train_folds(config, this_run, inputs, folds)
-        write_report(this_run, data, folds)
-        return this_run

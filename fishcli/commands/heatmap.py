@@ -20,7 +20,7 @@ from fishcli.features.upkeep import Upkeep, bring_up_to_date
 from fishcli.options.seeing import HeatmapConfig
 from fishcli.report.contact_sheets import MAX_PHOTOS, Shot, pair_sheet, write_sheet
 from fishcli.runs.locating.crops import with_regions
-from fishcli.runs.picking import pick_run
+from fishcli.runs.picking import pick_one_seed
 from fishcli.runs.seeing.class_map_mass import MEANS, mass_of, summarise
 from fishcli.runs.seeing.map_drawings import draw_images, prediction_said
 from fishcli.runs.seeing.map_inputs import VIEW, MapInputs, load_map_inputs
@@ -33,7 +33,7 @@ def run(config: HeatmapConfig) -> str:
     """Draw images and measure all boxed ones; returns the tables, a sentence and the pictures' folder."""
     if config.images and (config.worst is not None or config.class_name is not None):
         raise FishError("IMAGES are drawn whatever they are: leave out --worst and --class, or the images.")
-    this_run = pick_run(config.models_dir, config.run)
+    this_run = pick_one_seed(config.models_dir, config.run)
     inputs = load_map_inputs(this_run, config)
     train = load_train(config.data_dir, config.reading)
     bring_up_to_date(

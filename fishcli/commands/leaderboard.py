@@ -15,7 +15,8 @@ from fishcli.basics.tables import table_text, table_width, terminal_width
 from fishcli.options.command_lines import advised
 from fishcli.options.seeing import RunsConfig
 from fishcli.options.train import TrainConfig
-from fishcli.runs.listing import RunLine, find_runs, read_run
+from fishcli.runs.finding import find_runs
+from fishcli.runs.listing import RunLine, read_run
 from fishcli.runs.pairing import Entry, first_of, name_of, pair_runs
 
 NOT_WRITTEN = {"same_but_folds", "go_on"}

@@ -3,7 +3,7 @@
 from fishcli.basics.errors import FishError, choose
 from fishcli.basics.locks import alone
 from fishcli.options.seeing import NoteConfig
-from fishcli.runs.listing import find_runs
+from fishcli.runs.finding import find_runs
 from fishcli.runs.notes import write_notes
 
 

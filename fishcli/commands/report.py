@@ -58,12 +58,16 @@ def gather(this_run: Run, config: ReportConfig) -> RunFacts:
     gap, gap_note, gap_command = _gap(this_run, config, sibling, answers)
     bins, raw_bins = measures.reliability_bins(this_run, answers, metrics.get("temperature", 1.0))
     rows = surest_mistakes(answers)
-    heatmaps = small_heatmaps(this_run, config, answers.images[rows].tolist())
-    looked, looked_lead = measures.where_it_looks(this_run, config, answers)
+    heatmaps = small_heatmaps(this_run.by_seed()[0], config, answers.images[rows].tolist())
+    looked, looked_lead = measures.where_it_looks(this_run.by_seed()[0], config, answers)
     has_iou = ~np.isnan(answers.ious)
     facts, commands, commands_note = _reproduce(this_run, config)
     usual = usual_settings(this_run.settings["head"])
-    kept = [read_json(this_run.fold_path(k, ".json")) for k in range(this_run.settings["folds"])]
+    kept = [
+        read_json(each.fold_path(k, ".json"))
+        for each in this_run.by_seed()
+        for k in range(this_run.settings["folds"])
+    ]
     counts = np.bincount(answers.labels, minlength=len(this_run.class_names)).tolist()
     return RunFacts(
         name=this_run.name,

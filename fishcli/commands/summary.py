@@ -11,7 +11,7 @@ from fishcli.basics.tables import table_text
 from fishcli.heads.classical.fits import ClassicalHead, count_numbers
 from fishcli.heads.trained import FoldHead, KerasHead
 from fishcli.options.seeing import SummaryConfig
-from fishcli.runs.picking import pick_run
+from fishcli.runs.picking import pick_one_seed
 from fishcli.runs.run import Run
 
 PLOTS = (".png", ".svg", ".pdf")
@@ -27,7 +27,7 @@ def run(config: SummaryConfig) -> str:
     """
     if config.plot is not None and config.plot.suffix.lower() not in PLOTS:
         raise FishError(f"--plot {config.plot}: expected a file name that ends in {', '.join(PLOTS)}.")
-    this_run = pick_run(config.models_dir, config.run)
+    this_run = pick_one_seed(config.models_dir, config.run)
     head = this_run.load_fold(0)[0]
     if isinstance(head, KerasHead):
         table, end = _layers(head.model), _counts(head.model)

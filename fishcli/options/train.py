@@ -145,6 +145,10 @@ class TrainConfig(FitConfig):
     pseudo_confidence: Annotated[
         float, Option(help="Least probability of a --pseudo row.", min=0.0, max=1.0)
     ] = 0.9
+    repeats: Annotated[
+        int,
+        Option(help="Fold seeds, counted up from --seed: a run each in NAME, their average.", min=1),
+    ] = 1
     name: Annotated[str | None, Option(help="The run's name.", show_default="BACKBONE-HEAD-COUNTER")] = None
 
     @property

@@ -25,3 +25,8 @@ class RunFolder:
     def is_complete(self) -> bool:
         """Whether all folds are trained and what they are worth is written."""
         return (self.run_dir / METRICS).exists()
+
+
+def oof_name(n_views: int) -> str:
+    """The file of out-of-fold predictions: oof.csv for the plain photo, oof_tta<N>.csv for N views."""
+    return "oof.csv" if n_views == 1 else f"oof_tta{n_views}.csv"

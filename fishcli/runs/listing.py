@@ -2,9 +2,6 @@
 
 import dataclasses
 import math
-import os
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -12,16 +9,13 @@ from typing import Any
 
 from fishcli.basics.errors import FishError
 from fishcli.basics.files import read_json
-from fishcli.basics.remote import is_remote, list_folder, names_in
+from fishcli.runs.finding import seeds_in
 from fishcli.runs.notes import read_notes
 from fishcli.runs.settings import with_later
 from fishcli.runs.train_lines import locate_line, train_line
 
 CONFIG, METRICS = "config.json", "metrics.json"
 """The first and the last file that a run gets: one that has both is complete."""
-RUN_FILE = re.compile(r"(config|metrics|fold_\d+)\.json|(folds|oof)\.csv|fold_\d+(_\d+)?\.(npz|keras|skops)")
-"""A folder that holds one of these is a run, perhaps a damaged one."""
-
 LOCATE = "locate"
 """The `kind` in the config.json of a localiser's run; runs that classify have none."""
 
@@ -105,28 +99,6 @@ class RunLine:
     go_on: str = field(default="", repr=False)
 
 
-def find_runs(models_dir: Path) -> list[str]:
-    """The names of all runs below a folder, and of those inside comparisons, whatever state they are in.
-
-    Links are runs where they lead to one; hidden folders are none.
-    """
-    found = []
-    for path in _folders(models_dir):
-        if is_run(path):
-            found.append(path.name)
-        else:
-            found += [f"{path.name}/{each.name}" for each in _folders(path) if is_run(each)]
-    return sorted(found)
-
-
-def is_run(folder: Path) -> bool:
-    """Whether a folder is a run's, complete or not."""
-    try:
-        return any(RUN_FILE.fullmatch(name) for name in names_in(folder))
-    except OSError:
-        return False
-
-
 def read_run(models_dir: Path, name: str) -> RunLine:
     """Read a run's files; one that can't be read says why."""
     run_dir = models_dir / name
@@ -139,17 +111,6 @@ def read_run(models_dir: Path, name: str) -> RunLine:
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         said = f"no {error}" if isinstance(error, KeyError) else str(error)
         return RunLine(name, "unreadable", f"its files are not what fishcli train writes ({said}).")
-
-
-def _folders(folder: Path) -> Iterator[Path]:
-    if is_remote(folder):
-        names = [name for name, is_folder in list_folder(folder).items() if is_folder]
-        yield from (folder / name for name in names if not name.startswith("."))
-        return
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if not entry.name.startswith(".") and entry.is_dir():
-                yield Path(entry.path)
 
 
 def _read(run_dir: Path, name: str) -> RunLine:
@@ -168,13 +129,19 @@ def _read(run_dir: Path, name: str) -> RunLine:
         "same_but_folds": (store, str(config["dataset"]), *map(str, sorted(common.items()))),
     }
     path = run_dir / METRICS
-    if not path.exists():
+    seeds = seeds_in(run_dir, settings)
+    if not path.exists() or not all((each / METRICS).exists() for each in seeds):
         done = sum((run_dir / f"fold_{k}.json").exists() for k in range(known["n_folds"]))
         problem = f"{done} of {known['n_folds']} folds are trained."
+        if seeds:
+            done = sum((each / METRICS).exists() for each in seeds)
+            problem = f"{done} of {len(seeds)} seeds are trained."
         known["go_on"] = train_line(run_dir, store, settings)
         return RunLine(name, "incomplete", problem, finished=_time_of(run_dir / CONFIG), **known)
     metrics = read_json(path)
-    kept = [read_json(run_dir / f"fold_{k}.json") for k in range(known["n_folds"])]
+    kept = [
+        read_json(each / f"fold_{k}.json") for each in seeds or [run_dir] for k in range(known["n_folds"])
+    ]
     names = ("log_loss", "prior_log_loss", "accuracy", "box_iou", "mean_box_iou")
     numbers: dict[str, Any] = {each: _number(metrics, each) for each in names}
     if (expected := metrics.get("expected")) is not None:

@@ -21,7 +21,7 @@ from fishcli.options.finetune import RunMaker
 from fishcli.options.train import TrainConfig
 from fishcli.runs.listing import CONFIG
 from fishcli.runs.locating.crops import check_folds
-from fishcli.runs.picking import is_of_localiser, list_runs, pick_run
+from fishcli.runs.picking import is_of_localiser, list_runs, pick_one_seed
 from fishcli.runs.run import METRICS, Run
 from fishcli.runs.settings import IF_ASKED, settings_of
 from fishcli.runs.training.inputs import TrainData
@@ -170,7 +170,7 @@ def _teacher(config: RunMaker) -> list[str]:
     """What the run that `--pseudo` names is, in text: another one of its name is another teacher."""
     if not isinstance(config, TrainConfig) or config.pseudo is None:
         return []
-    teacher = pick_run(config.models_dir, config.pseudo)
+    teacher = pick_one_seed(config.models_dir, config.pseudo)
     return [(teacher.run_dir / name).read_text(encoding="utf-8") for name in ("config.json", METRICS)]
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from fishcli.basics.errors import FishError, choose
 from fishcli.basics.files import read_json
-from fishcli.basics.progress import say
+from fishcli.basics.progress import note, say
 from fishcli.options.command_lines import advised
 from fishcli.options.features import FeaturesConfig
 from fishcli.options.seeing import ReportConfig
@@ -58,6 +58,15 @@ def pick_run(models_dir: Path, name: str | None) -> Run:
     if not run.is_complete:
         raise FishError(f"the run {name} is not complete. Go on: {run.train_line()}.")
     return run
+
+
+def pick_one_seed(models_dir: Path, name: str | None) -> Run:
+    """What `pick_run` picks; of a run that averages fold seeds the first, for what needs heads of its own."""
+    this_run = pick_run(models_dir, name)
+    first = this_run.by_seed()[0]
+    if this_run.seed_dirs:
+        note(f"{this_run.name} averages {len(this_run.seed_dirs)} fold seeds: {first.name} is looked at")
+    return first
 
 
 def pick_localiser(models_dir: Path, name: str | None) -> LocaliserRun | None:

@@ -79,6 +79,9 @@ def predict_run(
     Raises:
         FishError: a photo that can't be read, where `config.strict`; see `bring_up`.
     """
+    if this_run.seed_dirs:
+        parts = [predict_run(config, each, tests, n_views, mean) for each in this_run.by_seed()]
+        return _kept(this_run, n_views, _averaged(parts))
     store = pick_stores(config.stores_dir, this_run.store)
     how = averaging_of(this_run, n_views, mean)
     wanted = {split: (table, how.views) for split, table in tests.items()}
@@ -86,11 +89,23 @@ def predict_run(
     tests = bring_up(config, store, wanted, upkeep)
     stored = {split: _stored(store, split, table, config.strict) for split, table in tests.items()}
     with alone(this_run.run_dir):
-        predictions = _predict(this_run, store, stored, how)
-        path = this_run.run_dir / f"test_tta{n_views}.csv"
-        with by_product(path):
-            write_csv(path, predictions)
+        return _kept(this_run, n_views, _predict(this_run, store, stored, how))
+
+
+def _kept(this_run: Run, n_views: int, predictions: pd.DataFrame) -> pd.DataFrame:
+    """The same predictions, written into the run's folder."""
+    path = this_run.run_dir / f"test_tta{n_views}.csv"
+    with by_product(path):
+        write_csv(path, predictions)
     return predictions
+
+
+def _averaged(parts: list[pd.DataFrame]) -> pd.DataFrame:
+    """The mean of predictions of the same images, joined by them; as out of fold, it is arithmetic."""
+    keys = ["split", "image"]
+    numbers = [part.set_index(keys) for part in parts]
+    mean = np.mean([each.loc[numbers[0].index].to_numpy(np.float64) for each in numbers], axis=0)
+    return pd.DataFrame(mean, numbers[0].index, numbers[0].columns).reset_index()
 
 
 def _predict(

@@ -20,7 +20,8 @@ from fishcli.heads.trained import FoldHead
 from fishcli.options.command_lines import advised
 from fishcli.options.finetune import FINETUNE
 from fishcli.options.train import RunConfig, TrainConfig
-from fishcli.runs.folder import RunFolder
+from fishcli.runs.finding import seeds_in
+from fishcli.runs.folder import RunFolder, oof_name
 from fishcli.runs.listing import METRICS
 from fishcli.runs.settings import IF_ASKED, LATER, has_views, usual_settings, with_later
 from fishcli.runs.train_lines import train_line
@@ -97,6 +98,20 @@ class Run(RunFolder):
     def fold_path(self, fold: int, suffix: str) -> Path:
         """`fold_<k><suffix>`: .npz the fold's validation predictions, .json all else but the models."""
         return self.run_dir / f"fold_{fold}{suffix}"
+
+    @property
+    def seed_dirs(self) -> list[Path]:
+        """The folders of the runs that it averages, one a fold seed; none of a run by itself."""
+        return seeds_in(self.run_dir, self.settings)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all folds, of all its seeds, are trained and what they are worth is written."""
+        return super().is_complete and all((path / METRICS).exists() for path in self.seed_dirs)
+
+    def by_seed(self) -> list["Run"]:
+        """The runs that it averages, in the order of their fold seeds; itself where it averages none."""
+        return [Run.open(path) for path in self.seed_dirs] or [self]
 
     @property
     def n_members(self) -> int:
@@ -233,8 +248,3 @@ def check_digest(path: Path, known: dict[str, Any]) -> None:
     known = known.get("files", {})
     if path.name in known and path.exists() and digests_of([path]) != {path.name: known[path.name]}:
         raise FishError(f"{path.name} was changed since it was written.")
-
-
-def oof_name(n_views: int) -> str:
-    """The file of out-of-fold predictions: oof.csv for the plain photo, oof_tta<N>.csv for N views."""
-    return "oof.csv" if n_views == 1 else f"oof_tta{n_views}.csv"

@@ -18,7 +18,7 @@ NOT_COMPARED = (
 """Where things lie and how they are held is no part of what a run is; its features are the store's matter."""
 IF_ASKED = {"metric"}
 """Settings that a run names where they are asked for only. It is measured by them, not trained."""
-LATER: dict[str, Any] = {"box_categories": None, "view_set": "square", "view_names": None}
+LATER: dict[str, Any] = {"box_categories": None, "view_set": "square", "view_names": None, "repeats": 1}
 """Settings that early runs don't name, and what they were trained with."""
 
 
@@ -30,7 +30,7 @@ def settings_of(config: RunMaker, n_copies: int) -> dict[str, Any]:
     names = config.chosen_views
     shared = {"views": len(names), "view_names": ",".join(names)}
     if isinstance(config, FinetuneConfig):
-        return {**options, **shared, "head": FINETUNE, "view_set": "upright"}
+        return {**options, **shared, "head": FINETUNE, "view_set": "upright", "repeats": 1}
     return {**options, **shared, "copies": n_copies}
 
 

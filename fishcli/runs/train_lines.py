@@ -9,7 +9,7 @@ from fishcli.options.locate import LocateConfig
 from fishcli.options.train import TrainConfig
 from fishcli.options.views import as_options
 
-OF_TRAIN = ("head", "views", "view_set")
+OF_TRAIN = ("head", "views", "view_set", "repeats")
 """Settings of a fine-tuned run that are no options of `finetune`: they say what those of `train` do."""
 
 

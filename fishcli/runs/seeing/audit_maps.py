@@ -7,7 +7,7 @@ from typing import Any
 from fishcli.basics.errors import FishError
 from fishcli.options.audit import AuditConfig
 from fishcli.options.train import RunConfig
-from fishcli.runs.picking import pick_run
+from fishcli.runs.picking import pick_one_seed
 from fishcli.runs.seeing.class_map_mass import MEANS, mass_of, summarise
 from fishcli.runs.seeing.map_inputs import load_map_inputs
 
@@ -22,7 +22,7 @@ def maps_of_a_run(config: AuditConfig) -> dict[str, Any] | None:
     """
     if config.run is None:
         return None
-    run = pick_run(config.models_dir, config.run)
+    run = pick_one_seed(config.models_dir, config.run)
     shared = {field.name: getattr(config, field.name) for field in dataclasses.fields(RunConfig)}
     places = RunConfig(**shared)
     inputs = load_map_inputs(run, places)

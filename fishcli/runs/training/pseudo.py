@@ -15,7 +15,7 @@ from fishcli.heads.joined import HeadStore
 from fishcli.heads.networks.examples import PseudoRows
 from fishcli.heads.reading import read_features
 from fishcli.options.train import TrainConfig
-from fishcli.runs.picking import pick_run
+from fishcli.runs.picking import pick_one_seed
 from fishcli.runs.run import METRICS, Run
 from fishcli.runs.stores import bring_up, pick_stores
 from fishcli.scoring.calibration import with_temperature
@@ -80,7 +80,7 @@ def load_pseudo(config: TrainConfig, this_run: Run, folds: pd.DataFrame, pooled:
     Raises:
         FishError: no such run, one of other images, classes or folds, or no test images.
     """
-    teacher = pick_run(config.models_dir, config.pseudo)
+    teacher = pick_one_seed(config.models_dir, config.pseudo)
     if (teacher.class_names, teacher.dataset) != (this_run.class_names, this_run.dataset):
         raise FishError(f"--pseudo {teacher.name}: it was trained on other images or classes.")
     known = teacher.read_result("folds.csv", ["image", "fold"], ["image", "group"])

@@ -1,7 +1,6 @@
 """What a trained run is worth out of fold: its files, and its tables for the screen."""
 
 import zipfile
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from fishcli.basics.files import digests_of, write_csv, write_json
 from fishcli.basics.remote import content
 from fishcli.basics.tables import table_text
 from fishcli.dataset.annotations import BOX_COLUMNS
-from fishcli.dataset.classes import fold_priors, labels_of, proba_columns
+from fishcli.dataset.classes import labels_of, proba_columns
 from fishcli.features.photos.crops import boxes_out_of_regions, seen_sizes
 from fishcli.features.photos.resizing import boxes_to_photo
 from fishcli.heads.joined import parts_of
@@ -26,10 +25,12 @@ from fishcli.runs.deciding import (
     undefined_said,
 )
 from fishcli.runs.expecting import EXPECTED, expect, expected_said
-from fishcli.runs.run import METRICS, OOF_COLUMNS, Run, oof_name
+from fishcli.runs.folder import oof_name
+from fishcli.runs.run import METRICS, OOF_COLUMNS, Run
 from fishcli.runs.training.inputs import TrainData
+from fishcli.runs.training.truth import truth_of
 from fishcli.scoring.calibration import find_temperature, nested_calibration
-from fishcli.scoring.metrics import accuracy, box_scores, explained, fold_mean_boxes, log_loss, log_losses
+from fishcli.scoring.metrics import log_loss, log_losses
 
 
 def write_report(
@@ -54,9 +55,7 @@ def write_report(
                 proba[:, fold == k], boxes[:, fold == k] = kept["proba"], kept["boxes"]
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise this_run.damaged(k, error) from None
-    truth = _Truth(
-        labels, fold_priors(labels, fold, n_classes), data.boxes, fold_mean_boxes(data.boxes, fold)
-    )
+    truth = truth_of(data, fold)
     photo_boxes = _boxes_in_photo(data, boxes)
     by_views, calibrated = {}, {}
     metric = metric_of_run(this_run) if n_classes > 1 else None
@@ -111,38 +110,6 @@ def write_report(
     return _tables(this_run, metrics)
 
 
-@dataclass(frozen=True)
-class _Truth:
-    """What predictions are measured against, row by row.
-
-    Labels (n,), fold priors (n, C), boxes (n, 4) and the fold-training mean boxes (n, 4).
-    """
-
-    labels: np.ndarray
-    prior: np.ndarray
-    boxes: np.ndarray
-    mean_boxes: np.ndarray
-
-    def part(self, rows: np.ndarray) -> "_Truth":
-        return _Truth(self.labels[rows], self.prior[rows], self.boxes[rows], self.mean_boxes[rows])
-
-    def scores(self, proba: np.ndarray, boxes: np.ndarray) -> dict[str, Any]:
-        boxes_found = box_scores(self.boxes, boxes)
-        if boxes_found:
-            boxes_found["mean_box_iou"] = box_scores(self.boxes, self.mean_boxes)["box_iou"]
-        if proba.shape[1] == 1:
-            return {"n_images": len(proba), **boxes_found}
-        loss, prior_loss = log_loss(self.labels, proba), log_loss(self.labels, self.prior)
-        return {
-            "n_images": len(proba),
-            "log_loss": loss,
-            "prior_log_loss": prior_loss,
-            "explained": explained(loss, prior_loss),
-            "accuracy": accuracy(self.labels, proba),
-            **boxes_found,
-        }
-
-
 def _boxes_in_photo(data: TrainData, boxes: np.ndarray) -> np.ndarray:
     """Boxes (v, n, 4) of the first views' inputs as fractions of the photo."""
     sizes, recipe = seen_sizes(data.images), parts_of(data.store)[0].recipe  # of several there are no boxes
@@ -157,11 +124,11 @@ def _tables(this_run: Run, metrics: dict[str, Any]) -> str:
     """The tables for the screen: a row a fold, a row a number of views, sentences, the run's folder."""
     kind, by_fold, by_views = metrics["folds"], metrics["by_fold"], metrics["by_views"]
     whole = by_views[1]
-    rows = pd.DataFrame([_flat(each) for each in [*by_fold, {"fold": "all", **whole}]])
-    lines = [table_text(_with_headings(rows)), ""]
+    rows = pd.DataFrame([flat(each) for each in [*by_fold, {"fold": "all", **whole}]])
+    lines = [table_text(with_headings(rows)), ""]
     if len(by_views) > 1:
-        views = pd.DataFrame([{"tta": n, **_flat(scores)} for n, scores in by_views.items()])
-        lines += [table_text(_with_headings(views)), ""]
+        views = pd.DataFrame([{"tta": n, **flat(scores)} for n, scores in by_views.items()])
+        lines += [table_text(with_headings(views)), ""]
     if "log_loss" not in whole:
         return "\n".join([*lines, str(this_run.run_dir)])
     lines.append(
@@ -191,13 +158,14 @@ def _tables(this_run: Run, metrics: dict[str, Any]) -> str:
     return "\n".join([*lines, str(this_run.run_dir)])
 
 
-def _flat(scores: dict[str, Any]) -> dict[str, Any]:
+def flat(scores: dict[str, Any]) -> dict[str, Any]:
     """Scores as a row of a table: the metric's figures in columns of their own."""
     flat = {name: value for name, value in scores.items() if name != METRIC}
     return {**flat, **beside_loss(scores[METRIC])} if METRIC in scores else flat
 
 
-def _with_headings(table: pd.DataFrame) -> pd.DataFrame:
+def with_headings(table: pd.DataFrame) -> pd.DataFrame:
+    """Scores as `flat` has them under the headings of the screen, without what is not known of any row."""
     headings = {
         "n_images": "images",
         "log_loss": "log loss",
@@ -206,5 +174,5 @@ def _with_headings(table: pd.DataFrame) -> pd.DataFrame:
         "box_iou_over_half": "IoU>0.5",
         "mean_box_iou": "mean box's IoU",
     }
-    table = table.drop(columns=["raw_log_loss", "temperature"], errors="ignore")
+    table = table.drop(columns=["raw_log_loss", "temperature", "mean_log_loss"], errors="ignore")
     return table.dropna(axis=1, how="all").rename(columns=headings)
