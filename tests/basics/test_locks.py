@@ -9,10 +9,12 @@ from contextlib import contextmanager
 
 import pytest
 from conftest import write_competition
+from drawn_stores import draw_store
 from pipeline import compute, fit, submit, tree_hash
 
 from fishcli.basics.locks import alone
 from fishcli.commands import data, remove_runs
+from fishcli.features.extract import extract
 from fishcli.options.data import PictureConfig
 from fishcli.options.seeing import RemoveConfig
 
@@ -114,20 +116,34 @@ def test_a_full_disk_is_no_reason_to_go_on(tmp_path, monkeypatch):
         pytest.fail("entered")
 
 
-def test_two_processes_on_one_store_make_what_one_makes(tmp_path, capsys):
+def test_two_processes_on_one_store_make_what_one_makes(tmp_path, monkeypatch):
     roots = [tmp_path / "alone", tmp_path / "both"]
     for root in roots:
-        write_competition(root / "data")
+        write_competition(root / "data", n_test=2)
     compute(roots[0])
-    command = ["features", "--backbone", "fishnet", "--image-size", "64x64", "--batch-size", "8"]
-    options = {"cwd": roots[1], "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen([*FISHCLI, *command], **options) as other:
-        while not list(roots[1].glob("**/*.lock")) and other.poll() is None:
-            time.sleep(0.01)
-        compute(roots[1])
-        said = other.communicate()
+    others = []
+
+    def begun(*how):
+        """Compute when another process has come, and found that this one is at work."""
+        if not others:
+            command = [
+                *FISHCLI,
+                "train",
+                "--head",
+                "linear",
+                "--folds",
+                "2",
+            ]  # it needs all features, no TensorFlow
+            options = {"cwd": roots[1], "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+            others.append(subprocess.Popen(command, **options, text=True))
+            assert any("waiting" in line for line in others[0].stderr)
+        extract(*how)
+
+    monkeypatch.setattr("fishcli.features.upkeep.extract", begun)
+    compute(roots[1])
+    with others[0] as other:
+        said = other.stderr.read()
     assert other.returncode == 0, said
-    assert "waiting" in capsys.readouterr().err
     assert tree_hash(roots[1] / "data") == tree_hash(roots[0] / "data")  # no lock or half a file is left
 
 
@@ -155,7 +171,7 @@ def test_train_holds_its_run_and_predict_the_run_and_then_the_submission(tmp_pat
 
 def test_who_waited_for_an_unnamed_run_takes_the_next_number(tmp_path, monkeypatch):
     write_competition(tmp_path / "data")
-    compute(tmp_path)
+    draw_store(tmp_path, 1)
 
     @contextmanager
     def after_another(path):
@@ -165,7 +181,7 @@ def test_who_waited_for_an_unnamed_run_takes_the_next_number(tmp_path, monkeypat
             yield
 
     monkeypatch.setattr("fishcli.runs.opening.alone", after_another)
-    assert fit(tmp_path, name=None, head="linear", epochs=60, seed=1).name == "fishnet-linear-2"
+    assert fit(tmp_path, name=None, head="linear", epochs=60, seed=1).name == "vgg16-linear-2"
 
 
 def test_a_run_is_not_removed_while_it_is_worked_on(tmp_path, capsys):
