@@ -29,7 +29,8 @@ from fishcli.basics.cluster import connected
 from fishcli.basics.progress import set_quiet
 from fishcli.commands import train
 from fishcli.dataset.layout.images import load_train
-from fishcli.features.backbones.backbone import BackboneChoice, load_backbone
+from fishcli.features.backbones.backbone import load_backbone
+from fishcli.features.backbones.choice import BackboneChoice
 from fishcli.features.store.store import FeatureStore
 from fishcli.features.upkeep import Upkeep, bring_up_to_date
 from fishcli.options.train import TrainConfig

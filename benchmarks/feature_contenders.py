@@ -14,7 +14,8 @@ import numpy as np
 from features import BATCH, SIDE, TIMM_NAMES
 
 from fishcli.basics.quiet import load_keras
-from fishcli.features.backbones.backbone import Backbone, BackboneChoice, load_backbone
+from fishcli.features.backbones.backbone import Backbone, load_backbone
+from fishcli.features.backbones.choice import BackboneChoice
 from fishcli.features.backbones.engines import EngineChoice, load_engine
 from fishcli.features.extract import extract
 from fishcli.features.photo_inputs import SplitPlan, read_inputs

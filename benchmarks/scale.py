@@ -79,7 +79,7 @@ def compute(data_dir: Path) -> None:
     """What `fishcli features` does, with a backbone of its own."""
     from fishcli.basics.quiet import load_keras
     from fishcli.dataset.layout.images import load_tests, load_train
-    from fishcli.features.backbones.backbone import Backbone
+    from fishcli.features.backbones.backbone import Backbone, Network
     from fishcli.features.photos.decode import DECODER
     from fishcli.features.store.recipe import Recipe
     from fishcli.features.store.store import FeatureStore
@@ -92,9 +92,8 @@ def compute(data_dir: Path) -> None:
     store = FeatureStore.create(data_dir / "features", recipe, "formula")
     tables = {"train": load_train(data_dir), **load_tests(data_dir)}
     wanted = {split: (table, ["identity"]) for split, table in tables.items()}
-    bring_up_to_date(
-        store, wanted, Upkeep(data_dir, batch_size=256), Backbone(recipe, model, lambda each: each)
-    )
+    backbone = Backbone(recipe, (4, 4, 3), lambda: Network(model, lambda each: each))
+    bring_up_to_date(store, wanted, Upkeep(data_dir, batch_size=256), backbone)
 
 
 def features(data_dir: Path) -> tuple[float, float]:

@@ -17,7 +17,8 @@ import numpy as np
 import pandas as pd
 
 from fishcli.basics.quiet import load_keras
-from fishcli.features.backbones.backbone import BackboneChoice, load_backbone, load_tail
+from fishcli.features.backbones.backbone import load_backbone, load_tail
+from fishcli.features.backbones.choice import BackboneChoice
 from fishcli.features.backbones.cutting import pixel_size
 from fishcli.features.photos.recipes import magnitudes_of
 from fishcli.features.store.recipe import INPUT

@@ -69,10 +69,11 @@ def untraced() -> Iterator[None]:
     import tensorflow as tf
 
     from fishcli.features.backbones import backbone
+    from fishcli.features.backbones.choice import BackboneChoice
 
     build = backbone._build
 
-    def build_once(keras: object, choice: backbone.BackboneChoice) -> object:
+    def build_once(keras: object, choice: BackboneChoice) -> object:
         if (choice.backbone, choice.weights) != ("fishnet", "formula"):
             return build(keras, choice)
         if choice not in FISHNETS:

@@ -17,7 +17,7 @@ from fishcli.basics.progress import say, warn
 from fishcli.basics.remote import is_remote
 from fishcli.cli import app
 from fishcli.dataset.groups import load_groups
-from fishcli.features.backbones.backbone import weights_file
+from fishcli.features.backbones.choice import weights_file
 from fishcli.options import features, predict
 from fishcli.options.commands import COMMANDS
 

@@ -4,8 +4,10 @@ TensorFlow computes unless the environment's `KERAS_BACKEND` names another.
 """
 
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,6 +17,8 @@ BACKENDS = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
 """By the names that Keras has for them; OpenVINO, which Keras knows too, can't train."""
 TENSOR_CORES_SINCE = 7
 """The compute capability of NVIDIA's first GPUs that multiply matrices of 16 bits much faster, Volta's."""
+GPU_DEVICES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
+"""What Linux shows of NVIDIA's and AMD's GPUs, and of any under Windows."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +50,9 @@ def chosen_backend() -> str:
 
 
 def backend_name() -> str:
-    """Keras' backend: one of BACKENDS."""
-    import keras
-
-    return str(keras.backend.backend())
+    """Keras' backend, or what it will be: one of BACKENDS, unless the environment names something else."""
+    keras = sys.modules.get("keras")
+    return chosen_backend() if keras is None else str(keras.backend.backend())
 
 
 def backend_version() -> str:
@@ -60,8 +63,15 @@ def backend_version() -> str:
     return f"{BACKENDS[name]} {import_module(name).__version__}"
 
 
+def may_have_gpu() -> bool:
+    """Whether this machine may have a GPU; where it can't, no backend need be asked, that is, imported."""
+    return sys.platform != "linux" or any(Path(path).exists() for path in GPU_DEVICES)
+
+
 def find_device() -> Device:
-    """Where the backend computes: on its first GPU, if it finds one."""
+    """Where the backend computes: on its first GPU, if it finds one. It is imported only to ask for that."""
+    if not may_have_gpu():
+        return CPU
     name, capability = _FIND_GPU[backend_name()]()
     return Device("GPU", name, capability >= TENSOR_CORES_SINCE) if name else CPU
 

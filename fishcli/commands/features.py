@@ -5,13 +5,8 @@ import pandas as pd
 from fishcli.basics.errors import FishError, choose
 from fishcli.basics.progress import say
 from fishcli.dataset.layout.images import load_tests, load_tests_if_any, load_train
-from fishcli.features.backbones.backbone import (
-    BACKBONES,
-    BackboneChoice,
-    default_weights,
-    load_backbone,
-    weights_file,
-)
+from fishcli.features.backbones.backbone import load_backbone
+from fishcli.features.backbones.choice import BACKBONES, BackboneChoice, default_weights, weights_file
 from fishcli.features.backbones.engines import EngineChoice
 from fishcli.features.backbones.usual import usual_backbone, usual_size
 from fishcli.features.photos.recipes import FIRST, copies_of

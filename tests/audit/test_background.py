@@ -21,7 +21,7 @@ from fishcli.audit.seen.painting import (
 )
 from fishcli.basics.quiet import load_keras
 from fishcli.dataset.annotations import BOX_COLUMNS
-from fishcli.features.backbones.backbone import Backbone
+from fishcli.features.backbones.backbone import Backbone, Network
 from fishcli.features.backbones.engines import EngineChoice, load_engine
 from fishcli.features.photos.resizing import LETTERBOX_COLOUR
 from fishcli.features.store.recipe import Recipe
@@ -103,7 +103,7 @@ def colours():
     images = keras.Input((32, 32, 3))
     model = keras.Model(images, keras.layers.AveragePooling2D(8)(images))
     recipe = Recipe("colours", "pool", "", (32, 32), "squash", "none", "", "pillow")
-    backbone = Backbone(recipe, model, lambda pixels: pixels / 255.0)
+    backbone = Backbone(recipe, (4, 4, 3), lambda: Network(model, lambda pixels: pixels / 255.0))
     return backbone, load_engine(backbone, EngineChoice("keras"), 8)
 
 

@@ -5,7 +5,8 @@ import pytest
 
 from fishcli.basics.errors import FishError
 from fishcli.features.backbones.applications import APPLICATIONS
-from fishcli.features.backbones.backbone import BackboneChoice, load_backbone
+from fishcli.features.backbones.backbone import load_backbone
+from fishcli.features.backbones.choice import BackboneChoice
 
 pytestmark = pytest.mark.tensorflow
 

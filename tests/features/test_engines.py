@@ -12,7 +12,8 @@ from fishcli.basics.errors import FishError
 from fishcli.basics.files import cache_dir
 from fishcli.commands import features as features_command
 from fishcli.features.backbones import engines
-from fishcli.features.backbones.backbone import BackboneChoice, load_backbone
+from fishcli.features.backbones.backbone import load_backbone
+from fishcli.features.backbones.choice import BackboneChoice
 from fishcli.features.backbones.engines import (
     COARSE_TOLERANCE,
     TOLERANCE,

@@ -15,7 +15,8 @@ from sklearn.preprocessing import StandardScaler
 from fishcli.basics.errors import FishError
 from fishcli.basics.quiet import load_keras
 from fishcli.features.backbones import fishnet
-from fishcli.features.backbones.backbone import BackboneChoice, load_backbone
+from fishcli.features.backbones.backbone import load_backbone
+from fishcli.features.backbones.choice import BackboneChoice
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -10,86 +11,64 @@ import numpy as np
 from fishcli.basics.errors import FishError, choose
 from fishcli.basics.files import digest
 from fishcli.basics.quiet import load_keras, seeded_keras
-from fishcli.basics.remote import with_home
 from fishcli.features.backbones import efficientnet_lite, fishnet
 from fishcli.features.backbones.applications import APPLICATIONS, build_application
+from fishcli.features.backbones.choice import BACKBONES, FISHNET, UNFILLED, BackboneChoice, existing_weights
 from fishcli.features.backbones.cutting import cut_at, layer_of, network_size, trainable_layers
 from fishcli.features.backbones.efficientnet_lite import LITE
+from fishcli.features.backbones.facts import Facts, facts_path, keep_facts, read_facts
 from fishcli.features.backbones.npz import load_npz
 from fishcli.features.backbones.random_weights import SEED, calibrate
-from fishcli.features.photos.crops import Crop
 from fishcli.features.photos.decode import DECODER
 from fishcli.features.store.recipe import INPUT, Recipe
-from fishcli.options.reading import Transparency
 
-FISHNET = "fishnet"
-BACKBONES = (FISHNET, *LITE, *APPLICATIONS)
-UNFILLED = "unfilled"
-"""What stands for weights that are given once the network is built."""
+
+@dataclass(frozen=True)
+class Network:
+    """A backbone that is built.
+
+    Attributes:
+        model: the Keras model, cut and pooled; its input is (batch, height, width, 3) float32.
+        preprocess: from RGB in 0 to 255, float32, to what the model takes.
+    """
+
+    model: Any
+    preprocess: Callable[[Any], Any]
 
 
 @dataclass(frozen=True)
 class Backbone:
-    """A frozen model from preprocessed pixels to features.
+    """A frozen model from preprocessed pixels to features, built when it is first needed.
 
     Attributes:
         recipe: all that changes its numbers, resize policy and decoder included.
-        model: the Keras model, cut and pooled; its input is (batch, height, width, 3) float32.
-        preprocess: from RGB in 0 to 255, float32, to what the model takes.
+        feature_shape: of one image's features: (h, w, channels), or (channels,) where pooled.
+        build: builds it.
         is_whole: whether it is cut at its last layer, which nobody needs to name.
     """
 
     recipe: Recipe
-    model: Any
-    preprocess: Callable[[Any], Any]
+    feature_shape: tuple[int, ...]
+    build: Callable[[], Network]
     is_whole: bool = False
 
     @property
-    def feature_shape(self) -> tuple[int, ...]:
-        """The shape of one image's features: (h, w, channels), or (channels,) where pooled."""
-        return tuple(self.model.output_shape[1:])
+    def model(self) -> Any:
+        """The Keras model, as `Network` has it."""
+        return self._network.model
 
+    @property
+    def preprocess(self) -> Callable[[Any], Any]:
+        """The preprocessing, as `Network` has it."""
+        return self._network.preprocess
 
-@dataclass(frozen=True)
-class BackboneChoice:
-    """What a user asks for; `load_backbone` turns it into a Backbone.
-
-    Attributes:
-        backbone: a name of BACKBONES.
-        weights: "imagenet", or "formula" for fishnet; "random"; or the path of a file: .h5, fishnet's .npz or
-            an EfficientNet-Lite's .pth.
-        image_size: (height, width), pixels: of the input, or of those that are kept.
-        layer: a layer's name, one of `cutting.STAGES`, None for the last, or INPUT to keep pixels.
-        pool: "none", "avg" or "max".
-        resize: one of `resizing.RESIZE_POLICIES`.
-        transparency: as `Reading` has it, and part of the recipe.
-        truncated: likewise.
-        crop: of which regions of photos, None for whole ones; part of the recipe.
-    """
-
-    backbone: str
-    weights: str
-    image_size: tuple[int, int]
-    layer: str | None = None
-    pool: str = "none"
-    resize: str = "squash"
-    transparency: Transparency = "drop"
-    truncated: bool = False
-    crop: Crop | None = None
-
-
-def default_weights(backbone: str) -> str:
-    """The pre-trained weights that a backbone has: "formula" for fishnet, "imagenet" for the others."""
-    return "formula" if backbone == FISHNET else "imagenet"
-
-
-def weights_file(backbone: str, weights: str) -> Path | None:
-    """The file that `weights` means, or None where it is a word."""
-    return None if weights in (default_weights(backbone), "random", UNFILLED) else with_home(weights)
+    @cached_property
+    def _network(self) -> Network:
+        return self.build()
 
 
 def load_backbone(choice: BackboneChoice, packed: Path | None = None) -> Backbone:
-    """Build a backbone with its weights.
+    """A backbone with its weights; where it was built before on this machine, it is built when it is needed.
 
     Args:
         choice: which.
@@ -99,6 +78,50 @@ def load_backbone(choice: BackboneChoice, packed: Path | None = None) -> Backbon
         FishError: an unknown name or layer, a cut inside a branch, an image too small, weights that are
             missing, can't be downloaded or don't fit.
     """
+    if packed is not None:
+        unpacked, found = _network(choice, packed)
+        return _backbone(choice, found, lambda: unpacked)
+    asked = {name: getattr(choice, name) for name in ("backbone", "weights", "image_size", "layer", "pool")}
+    weights = existing_weights(choice)
+    path = facts_path(asked, weights)
+    facts = read_facts(path)
+    if facts is None:
+        network, facts = _network(choice)
+        keep_facts(path, facts)
+        return _backbone(choice, facts, lambda: network)
+
+    def build() -> Network:
+        network, found = _network(choice)
+        if found != facts:
+            path.unlink(missing_ok=True)
+            raise FishError(
+                f"the weights {choice.weights} of {choice.backbone} are not what they were when fishcli last "
+                "looked at them. Run the command again."
+            )
+        return network
+
+    return _backbone(choice, facts, build)
+
+
+def _backbone(choice: BackboneChoice, facts: Facts, build: Callable[[], Network]) -> Backbone:
+    recipe = Recipe(
+        backbone=choice.backbone,
+        layer=facts.layer,
+        weights_sha256=facts.weights_sha256,
+        image_size=choice.image_size,
+        resize=choice.resize,
+        pool=choice.pool,
+        preprocessing=facts.preprocessing,
+        decoder=DECODER,
+        transparency=choice.transparency,
+        truncated=choice.truncated,
+        crop=choice.crop,
+    )
+    return Backbone(recipe, facts.feature_shape, build, facts.is_whole)
+
+
+def _network(choice: BackboneChoice, packed: Path | None = None) -> tuple[Network, Facts]:
+    """Build what is chosen; see `load_backbone`."""
     keras = load_keras()
     of_file = replace(choice, weights=UNFILLED)
     model, preprocess, preprocessing = _build(keras, choice if packed is None else of_file)
@@ -115,29 +138,24 @@ def load_backbone(choice: BackboneChoice, packed: Path | None = None) -> Backbon
     weights = cut.trainable_weights if choice.weights == "random" else cut.weights
     weights_sha256 = digest(*(np.ascontiguousarray(weight).tobytes() for weight in weights))
     cut.trainable = False
-    recipe = Recipe(
-        backbone=choice.backbone,
-        layer=layer,
-        weights_sha256=weights_sha256,
-        image_size=choice.image_size,
-        resize=choice.resize,
-        pool=choice.pool,
-        preprocessing=preprocessing,
-        decoder=DECODER,
-        transparency=choice.transparency,
-        truncated=choice.truncated,
-        crop=choice.crop,
-    )
     if layer == INPUT:
-        return pixels_alone(recipe)
-    return Backbone(recipe, _pool(keras, cut, choice.pool), preprocess, layer == model.layers[-1].name)
+        network, is_whole = _identity(choice.image_size), False
+    else:
+        network = Network(_pool(keras, cut, choice.pool), preprocess)
+        is_whole = layer == model.layers[-1].name
+    shape = tuple(network.model.output_shape[1:])
+    return network, Facts(layer, weights_sha256, preprocessing, shape, is_whole)
 
 
 def pixels_alone(recipe: Recipe) -> Backbone:
     """What makes features of a recipe that keeps pixels: nothing is computed, and no weights are needed."""
+    return Backbone(recipe, (*recipe.image_size, 3), lambda: _identity(recipe.image_size))
+
+
+def _identity(image_size: tuple[int, int]) -> Network:
     keras = load_keras()
-    pixels = keras.Input((*recipe.image_size, 3))
-    return Backbone(recipe, keras.Model(pixels, pixels), lambda images: images)
+    pixels = keras.Input((*image_size, 3))
+    return Network(keras.Model(pixels, pixels), lambda images: images)
 
 
 def load_tail(choice: BackboneChoice) -> Any:
@@ -179,12 +197,7 @@ def _build(keras: Any, choice: BackboneChoice) -> tuple[Any, Callable[[Any], Any
     """The whole model with its weights, its preprocessing and what that is called."""
     name, weights = choose(choice.backbone, BACKBONES, "backbone"), choice.weights
     size = network_size(choice.image_size) if choice.layer == INPUT else choice.image_size
-    path = weights_file(name, weights)
-    if path is not None and not path.is_file():
-        raise FishError(
-            f"--weights {weights}: no such file. Expected {default_weights(name)}, random or the path of a "
-            f"file with weights of {name}."
-        )
+    path = existing_weights(choice)
     # Some layers are named by a count over the process; the recipe must not depend on what was built before.
     keras.utils.clear_session()
     with seeded_keras(SEED):

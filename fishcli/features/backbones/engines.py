@@ -5,12 +5,25 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fishcli.basics.backends import backend_name, backend_version, compiled, find_device, in_precision
+from fishcli.basics.backends import (
+    backend_name,
+    backend_version,
+    compiled,
+    find_device,
+    in_precision,
+    may_have_gpu,
+)
 from fishcli.basics.errors import FishError
 from fishcli.basics.progress import say, warn
 from fishcli.basics.quiet import load_keras, load_openvino
 from fishcli.features.backbones.backbone import Backbone
-from fishcli.features.backbones.openvino_engine import first_line, openvino_computer, short_version
+from fishcli.features.backbones.openvino_engine import (
+    first_line,
+    keep_difference,
+    known_difference,
+    openvino_computer,
+    short_version,
+)
 from fishcli.features.store.recipe import INPUT
 
 TOLERANCE = 1e-3
@@ -21,6 +34,8 @@ COARSE_TOLERANCE = 0.1
 MobileNetV2 0.35 in float16 was 0.08 off on real photos, and its heads' losses the same to 0.001; in bfloat16
 it was 0.6 off, and they differed by 0.02.
 """
+OPENVINO = "OpenVINO"
+"""How the names of its engines begin."""
 N_CHECKED = 8
 """So many images are computed by Keras too."""
 
@@ -36,6 +51,7 @@ class Engine:
         n_threads: threads that it keeps busy.
         tolerance: the most by which it may differ from Keras in float32, relative to the features' scale;
             infinite where the user has asked for less precision.
+        known: by how much it was found to differ before, on such a processor; None where nobody looked.
     """
 
     name: str
@@ -43,6 +59,7 @@ class Engine:
     batch_size: int
     n_threads: int
     tolerance: float = TOLERANCE
+    known: float | None = None
 
 
 @dataclass(frozen=True)
@@ -81,17 +98,14 @@ def load_engine(backbone: Backbone, choice: EngineChoice, batch_size: int) -> En
         _refuse_openvino(choice.precision if is_coarse else None)
     openvino = None
     if choice.engine == "openvino" or (
-        choice.engine == "auto"
-        and not is_coarse
-        and backend_name() == "tensorflow"
-        and not find_device().is_gpu
+        choice.engine == "auto" and not is_coarse and backend_name() == "tensorflow" and not _has_gpu()
     ):
         openvino = load_openvino()
     if openvino is not None:
         try:
             compute, n_threads = openvino_computer(openvino, backbone)
-            name = f"OpenVINO {short_version(openvino)} (CPU, float32)"
-            return Engine(name, compute, 1, n_threads)
+            name = f"{OPENVINO} {short_version(openvino)} (CPU, float32)"
+            return Engine(name, compute, 1, n_threads, known=known_difference(openvino, backbone))
         except RuntimeError as error:
             warn(f"OpenVINO can't take {backbone.recipe.backbone} ({first_line(error)}): Keras computes")
     return _keras_engine(backbone, batch_size, choice.precision)
@@ -109,6 +123,9 @@ def checked(engine: Engine, backbone: Backbone, images: np.ndarray, batch_size: 
     images = images[:N_CHECKED]
     if not len(images) or backbone.recipe.layer == INPUT:
         return engine
+    if engine.known is not None:
+        say(f"engine: {engine.name}; it differed from Keras by at most {_said(engine.known)} before")
+        return engine
     ops = load_keras().ops
     expected = backbone.model(backbone.preprocess(images.astype(np.float32)), training=False)
     expected = ops.convert_to_numpy(expected)
@@ -117,7 +134,7 @@ def checked(engine: Engine, backbone: Backbone, images: np.ndarray, batch_size: 
         return engine  # what is wrong with such features is said where they are written
     found = np.concatenate([engine.compute(images[i : i + 1]) for i in range(len(images))])
     difference = float(np.abs(found - expected).max() / scale)
-    said = f"{difference:.1e} of the features' scale on {len(images)} images"
+    said = f"{_said(difference)} on {len(images)} images"
     if not (difference <= engine.tolerance or engine.tolerance == np.inf):
         warn(
             f"{engine.name} differs from Keras by {said}, more than {engine.tolerance:g}: Keras computes in "
@@ -125,12 +142,25 @@ def checked(engine: Engine, backbone: Backbone, images: np.ndarray, batch_size: 
         )
         return _keras_engine(backbone, batch_size, "float32")
     say(f"engine: {engine.name}; it differs from Keras by at most {said}")
+    if engine.name.startswith(OPENVINO):
+        keep_difference(load_openvino(), backbone, difference)
     return engine
+
+
+def _said(difference: float) -> str:
+    return f"{difference:.1e} of the features' scale"
+
+
+def _has_gpu() -> bool:
+    """Whether Keras' backend finds one; it is imported, quietly, only where there may be one."""
+    if may_have_gpu():
+        load_keras()
+    return find_device().is_gpu
 
 
 def choice_of(name: str) -> EngineChoice:
     """What to choose so that an engine of that name is made again, elsewhere too."""
-    engine = "openvino" if name.startswith("OpenVINO") else "keras"
+    engine = "openvino" if name.startswith(OPENVINO) else "keras"
     return EngineChoice(engine, name.removesuffix(")").rsplit(", ", 1)[-1])
 
 
@@ -154,7 +184,7 @@ def _refuse_openvino(precision: str | None) -> None:
 
 def _keras_engine(backbone: Backbone, batch_size: int, precision: str) -> Engine:
     """Batches are padded to one size: it is compiled once, and a row's last digits depend on that size."""
-    device, ops = find_device(), load_keras().ops
+    ops, device = load_keras().ops, find_device()
     used = precision
     if precision == "auto":
         used = "float16" if device.is_fast_in_16_bits else "float32"

@@ -1,13 +1,19 @@
 """A backbone converted for OpenVINO, and kept so."""
 
+import dataclasses
+import platform
 import threading
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fishcli.basics.files import cache_dir, whole_file
+from fishcli.basics.errors import FishError
+from fishcli.basics.files import cache_dir, read_json, whole_file, write_json
 from fishcli.basics.progress import say, warn
+from fishcli.basics.quiet import load_keras
 from fishcli.features.backbones.backbone import Backbone
 
 OUTPUT = "fishcli_features"
@@ -45,36 +51,78 @@ def openvino_computer(openvino: Any, backbone: Backbone) -> tuple[Callable[[np.n
     return compute, int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
 
 
-def _converted(openvino: Any, backbone: Backbone) -> Any:
-    """The backbone as an OpenVINO model of one image; kept under the recipe's name for the next time."""
-    import tensorflow as tf
+def known_difference(openvino: Any, backbone: Backbone) -> float | None:
+    """By how much it was found to differ from Keras on such a processor; None where nobody looked."""
+    try:
+        kept = read_json(_checks_path(openvino, backbone))
+    except FishError:
+        return None
+    return kept.get(_processor()) if isinstance(kept, dict) else None
 
-    path = cache_dir() / f"{backbone.recipe.name}-openvino-{short_version(openvino)}.xml"
+
+def keep_difference(openvino: Any, backbone: Backbone, difference: float) -> None:
+    """Keep what was found, so that Keras need not compute the next time."""
+    path = _checks_path(openvino, backbone)
+    known: dict[str, float] = {}
+    with suppress(FishError, TypeError):
+        known = dict(read_json(path))
+    with suppress(OSError):
+        write_json(path, {**known, _processor(): difference}, sealed=True)
+
+
+def _checks_path(openvino: Any, backbone: Backbone) -> Path:
+    return _path(openvino, backbone).with_suffix(".checked.json")
+
+
+def _processor() -> str:
+    """What this machine's processor is called."""
+    with suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next((line for line in lines if line.startswith("model name")), platform.machine())
+    return platform.processor() or platform.machine()
+
+
+def _path(openvino: Any, backbone: Backbone) -> Path:
+    """Where the converted backbone is kept: one for all ways of getting from a photo to its input."""
+    plain = dataclasses.replace(
+        backbone.recipe, resize="squash", transparency="drop", truncated=False, crop=None
+    )
+    return cache_dir() / f"{plain.name}-openvino-{short_version(openvino)}.xml"
+
+
+def _converted(openvino: Any, backbone: Backbone) -> Any:
+    """The backbone as an OpenVINO model of one image; kept for the next time."""
+    path = _path(openvino, backbone)
     if path.exists():
         try:
             return openvino.Core().read_model(path)
         except RuntimeError as error:
             warn(f"{path} is damaged ({first_line(error)}) and made again")
+    load_keras()
+    import tensorflow as tf
+
+    model, preprocess = backbone.model, backbone.preprocess  # built now: not within the graph
 
     @tf.function
     def run(images: Any) -> Any:
-        features = backbone.model(backbone.preprocess(tf.cast(images, tf.float32)), training=False)
+        features = model(preprocess(tf.cast(images, tf.float32)), training=False)
         return tf.identity(features, name=OUTPUT)
 
     images = tf.TensorSpec((1, *backbone.recipe.image_size, 3), tf.uint8)
-    model = openvino.convert_model(run.get_concrete_function(images))
+    converted = openvino.convert_model(run.get_concrete_function(images))
     # Activations with gradients of their own (swish) become results too, computed and turned around in vain.
-    features = [each for each in model.get_results() if f"{OUTPUT}:0" in each.input_value(0).get_names()]
+    features = [each for each in converted.get_results() if f"{OUTPUT}:0" in each.input_value(0).get_names()]
     if not features:
         raise RuntimeError("the converted graph has lost its output")
-    model = openvino.Model(features[:1], model.get_parameters())  # two results of one name are one tensor
+    # Two results of one name are one tensor.
+    converted = openvino.Model(features[:1], converted.get_parameters())
     try:
         with whole_file(path) as partial:
-            openvino.save_model(model, partial, compress_to_fp16=False)
+            openvino.save_model(converted, partial, compress_to_fp16=False)
             partial.with_suffix(".bin").replace(path.with_suffix(".bin"))
     except OSError as error:
         say(f"the converted backbone can't be kept in {path.parent} ({error.strerror}); it is made each time")
-    return model
+    return converted
 
 
 def short_version(openvino: Any) -> str:

@@ -5,15 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from fishcli.basics.errors import FishError
-from fishcli.features.backbones.backbone import (
-    UNFILLED,
-    Backbone,
-    BackboneChoice,
-    load_backbone,
-    load_tail,
-    pixels_alone,
-    weights_file,
-)
+from fishcli.features.backbones.backbone import Backbone, load_backbone, load_tail, pixels_alone
+from fishcli.features.backbones.choice import UNFILLED, BackboneChoice, weights_file
 from fishcli.features.backbones.npz import save_npz
 from fishcli.features.store.again import features_line
 from fishcli.features.store.recipe import INPUT, Recipe

@@ -5,14 +5,8 @@ import pandas as pd
 
 from fishcli.basics.errors import FishError, choose
 from fishcli.basics.progress import say
-from fishcli.features.backbones.backbone import (
-    BACKBONES,
-    Backbone,
-    BackboneChoice,
-    default_weights,
-    load_backbone,
-    weights_file,
-)
+from fishcli.features.backbones.backbone import Backbone, load_backbone
+from fishcli.features.backbones.choice import BACKBONES, BackboneChoice, default_weights, weights_file
 from fishcli.features.backbones.usual import usual_backbone
 from fishcli.features.store.lists import list_stores
 from fishcli.features.store.picking import pick_store

@@ -5,14 +5,8 @@ import dataclasses
 from fishcli.basics.errors import FishError, choose
 from fishcli.basics.progress import say
 from fishcli.dataset.layout.images import load_train
-from fishcli.features.backbones.backbone import (
-    BACKBONES,
-    BackboneChoice,
-    cuts_at,
-    default_weights,
-    load_backbone,
-    weights_file,
-)
+from fishcli.features.backbones.backbone import cuts_at, load_backbone
+from fishcli.features.backbones.choice import BACKBONES, BackboneChoice, default_weights, weights_file
 from fishcli.features.backbones.cutting import network_size, pixel_size
 from fishcli.features.backbones.stored import choice_of
 from fishcli.features.backbones.usual import usual_backbone, usual_size

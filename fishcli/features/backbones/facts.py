@@ -1,0 +1,77 @@
+"""What is known of a backbone without building it: kept in the user's cache, so that no network is needed
+where nothing is to be computed."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from fishcli.basics.backends import BACKENDS, chosen_backend
+from fishcli.basics.errors import FishError
+from fishcli.basics.files import cache_dir, digest, read_json, write_json
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What follows from a choice of backbone, weights, size and cut.
+
+    Attributes:
+        layer: the layer's own name.
+        weights_sha256: of the weights' values.
+        preprocessing: what it is called.
+        feature_shape: of one image's features: (h, w, channels), or (channels,) where pooled.
+        is_whole: whether it is cut at its last layer, which nobody needs to name.
+    """
+
+    layer: str
+    weights_sha256: str
+    preprocessing: str
+    feature_shape: tuple[int, ...]
+    is_whole: bool
+
+
+def facts_path(asked: Mapping[str, Any], weights: Path | None) -> Path:
+    """Where the facts are kept that follow from what is asked for, here and now.
+
+    The name stands for all that they depend on: what is asked for, the size and the time of the weights'
+    file, the libraries' versions and this package's own code.
+
+    Args:
+        asked: JSON values by name; the backbone's own is "backbone".
+        weights: their file; None where they are named by a word.
+    """
+    backend = chosen_backend()
+    known = {
+        **asked,
+        "weights_file": None if weights is None else _stamp(weights),
+        "code": [_stamp(path) for path in sorted(Path(__file__).parent.iterdir()) if path.is_file()],
+        "backend": backend,
+        **{name: version(name) for name in ("keras", "numpy", *([backend] if backend in BACKENDS else []))},
+    }
+    return cache_dir() / f"{asked['backbone']}-{digest(json.dumps(known, sort_keys=True))[:12]}.json"
+
+
+def _stamp(path: Path) -> list[Any]:
+    found = path.stat()
+    return [str(path), found.st_size, found.st_mtime_ns]
+
+
+def read_facts(path: Path) -> Facts | None:
+    """The facts that are kept in a file; None where there are none, or they are damaged."""
+    if not path.is_file():
+        return None
+    try:
+        facts = Facts(**read_json(path))
+        return dataclasses.replace(facts, feature_shape=tuple(facts.feature_shape))
+    except (FishError, TypeError):  # made again, and written over
+        return None
+
+
+def keep_facts(path: Path, facts: Facts) -> None:
+    """Keep facts for the next time, where the cache can be written."""
+    with suppress(OSError):
+        write_json(path, dataclasses.asdict(facts), sealed=True)
