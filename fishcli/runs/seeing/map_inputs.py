@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
 from fishcli.basics.errors import FishError
+from fishcli.basics.once import once
 from fishcli.basics.progress import bar
 from fishcli.dataset.annotations import BOX_COLUMNS, read_boxes
 from fishcli.dataset.classes import fold_priors, labels_of, proba_columns
@@ -20,6 +22,7 @@ from fishcli.features.store.store import FeatureStore
 from fishcli.heads.class_maps import class_maps, map_method
 from fishcli.heads.inputs import in_parts, store_rows
 from fishcli.heads.joined import JoinedStore
+from fishcli.heads.trained import FoldHead
 from fishcli.options.reading import Reading
 from fishcli.options.train import RunConfig
 from fishcli.runs.locating.crops import with_regions
@@ -72,19 +75,29 @@ class MapInputs:
         """Where the cells of a map lie in the image's photo."""
         seen = self.images.iloc[self.rows([image])]
         ((height, width),) = seen_sizes(seen)
-        recipe, sides = self.store.recipe, self.store.array("train", VIEW).shape[1:3]
-        rows, columns = values.shape
-        grid = photo_grid((rows, columns), sides, (height, width), recipe.image_size, recipe.resize)
+        recipe, (rows, columns) = self.store.recipe, values.shape
+        grid = photo_grid((rows, columns), self._sides, (height, width), recipe.image_size, recipe.resize)
         regions = regions_of(seen)
         return grid if regions is None else grid.within(regions[0, :4])
 
 
+    @cached_property
+    def _sides(self) -> tuple[int, int]:
+        """(h, w) of the store's maps."""
+        height, width = self.store.array("train", VIEW).shape[1:3]
+        return height, width
+
+
 def load_map_inputs(run: Run, config: RunConfig) -> MapInputs:
-    """Read all but features and heads.
+    """Read all but features and heads, once a command.
 
     Raises:
         FishError: other images, features that are missing or pooled, or a head that looks at no places.
     """
+    return once(("map inputs", run.run_dir), lambda: _load_map_inputs(run, config))
+
+
+def _load_map_inputs(run: Run, config: RunConfig) -> MapInputs:
     method = map_method(run.settings["head"], run.settings.get("pooling", "avg"), len(run.class_names))
     train = load_train(config.data_dir, config.reading)
     run.check_dataset(train)
@@ -141,6 +154,11 @@ def _alone(run: Run, store: JoinedStore) -> str:
     return f"Train on the maps of one store: {line}"
 
 
+def _heads(run: Run, fold: int) -> list[FoldHead]:
+    """The heads of a fold; a report asks twice for them."""
+    return once(("heads", run.run_dir, fold), lambda: run.load_fold(fold))
+
+
 def maps_of(
     inputs: MapInputs, images: Sequence[str], labels: Sequence[np.ndarray]
 ) -> Iterator[tuple[str, list[np.ndarray]]]:
@@ -159,7 +177,7 @@ def maps_of(
     table = table.assign(row=store_rows(inputs.store, "train", list(images)))
     with bar(len(table), f"{inputs.method} of {inputs.run.name}", "img") as progress:
         for fold in np.unique(table["fold"].to_numpy(np.int64)):
-            of_fold, members = table[table["fold"] == fold], inputs.run.load_fold(int(fold))
+            of_fold, members = table[table["fold"] == fold], _heads(inputs.run, int(fold))
             for rows in in_parts(np.arange(len(of_fold))):
                 part = of_fold.iloc[rows]
                 ids = [str(image) for image in part.index]
