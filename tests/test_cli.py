@@ -133,6 +133,7 @@ def test_demo_refuses_a_folder_that_is_not_empty(tmp_path):
         (["train", "--models-dir", "m"], "m/run", " with --models-dir"),
         (["features"], "data/features/x/recipe.json", " with --features-dir"),
         (["predict"], "submissions/a.csv", " with --submissions-dir"),
+        (["predict", "--out", "there/it.csv"], "there/it.csv", " with --out"),
         (["predict"], "elsewhere", " with --submissions-dir or --features-dir or --models-dir"),
         (["heatmap", "run"], "models/run/heatmaps/a.png", " with --out"),
         (["data"], "data_picture/data.html", " with --out"),
@@ -217,6 +218,7 @@ def test_a_tilde_is_the_home_folder_in_every_path(monkeypatch, tmp_path, name, f
     monkeypatch.setattr(f"fishcli.commands.{module}.run", lambda config: seen.append(config) or "")
     needed = {"score": {"submissions": "a.csv", "solution": "b.csv"}, "ensemble": {"runs": "a"}}
     needed |= {"runs rm": {"runs": "a"}, "runs note": {"run": "a"}, "demo": {"directory": "demo"}}
+    needed |= {"pack": {"runs": "a", "out": "b"}}
     values = {**needed.get(name, {}), field: "~/x"}
     bare = ("submissions", "runs", "run", "directory")
     arguments = [

@@ -54,10 +54,10 @@ PAGES = {
 }
 CONSOLE = {
     name: [
-        line.removeprefix("$ ").split("  #")[0].strip()
+        line.lstrip("$! ").split("  #")[0].strip()
         for block in re.findall(r"```console\n(.*?)```", text, re.DOTALL)
         for line in block.splitlines()
-        if line.removeprefix("$ ").startswith("fishcli ")
+        if line.lstrip("$! ").startswith("fishcli ")
     ]
     for name, text in PAGES.items()
 }

@@ -1,28 +1,69 @@
 """`fishcli predict`: views averaged, folds ensembled, a valid submission CSV."""
 
-from fishcli.basics.progress import say, warn
+from pathlib import Path
+
+from fishcli.basics.errors import FishError
+from fishcli.basics.progress import note, say, warn
 from fishcli.dataset.classes import fold_priors, labels_of, proba_columns
-from fishcli.options.predict import PredictConfig
+from fishcli.dataset.layout.images import load_tests
+from fishcli.dataset.layout.samples import has_samples, load_samples
+from fishcli.options.predict import PredictConfig, seconds_of
 from fishcli.options.views import parse_tta
 from fishcli.runs.deciding import decision_of
+from fishcli.runs.packing.files import opened_pack
+from fishcli.runs.packing.forms import sample_of
+from fishcli.runs.packing.streaming import predict_pack
 from fishcli.runs.picking import pick_run
 from fishcli.runs.predicting import predict_run
 from fishcli.runs.run import Run
-from fishcli.runs.submitting import load_competition, write_submissions
+from fishcli.runs.submitting import (
+    Answers,
+    asked_for,
+    load_competition,
+    n_train_of,
+    say_where_train_differs,
+    write_submissions,
+)
 from fishcli.runs.tta import line_on_views, tta_of
 from fishcli.scoring.metrics import log_loss
 
 
 def run(config: PredictConfig) -> str:
-    """Predict with the chosen run; returns the submissions' paths, a line each."""
+    """Predict with the chosen run or pack; returns the submissions' paths, a line each."""
+    if config.pack is not None:
+        return _with_pack(config, config.pack)
+    if config.time_limit is not None:
+        raise FishError("--time-limit is of --pack, which predicts block by block. Leave it out.")
     parse_tta(config.tta)  # before anything is read
     this_run = pick_run(config.models_dir, config.run)
     tta = tta_of(this_run, config.tta)
     _say_what_is_known(this_run, tta)
-    samples, tests = load_competition(config, this_run)
+    say_where_train_differs(config, this_run)
+    samples, tests = load_competition(config, this_run.class_names)
     predictions = predict_run(config, this_run, tests, tta, config.mean)
     decision = decision_of(this_run, tta)
-    return write_submissions(config, this_run.name, this_run, (samples, predictions), decision)
+    answers = Answers(samples, predictions, this_run.class_names, n_train_of(this_run), decision)
+    return write_submissions(config, this_run.name, answers)
+
+
+def _with_pack(config: PredictConfig, path: Path) -> str:
+    """Predict with a pack."""
+    usual = PredictConfig()
+    for name in ("run", "tta", "mean"):
+        if (asked := getattr(config, name)) != getattr(usual, name):
+            raise FishError(f"--{name} {asked}: a pack has its own. Leave it out, or pack the runs with it.")
+    seconds_of(config.time_limit)
+    with opened_pack(path) as pack:
+        packed = pack.packed
+        tests = load_tests(config.data_dir, config.reading)
+        if packed.form is not None and not has_samples(config.data_dir, config.layout):
+            samples = [sample_of(packed.form, config.data_dir, tests)]
+            note(f"no sample submission in {config.data_dir}: the pack knows the form of the answers")
+        else:
+            samples = load_samples(config.data_dir, tests, packed.class_names, config.layout)
+        predictions = predict_pack(config, pack, asked_for(config, samples, tests))
+        answers = Answers(samples, predictions, packed.class_names, packed.n_train, packed.decision)
+        return write_submissions(config, pack.name, answers)
 
 
 def _say_what_is_known(this_run: Run, tta: int) -> None:

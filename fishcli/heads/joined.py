@@ -49,8 +49,8 @@ class JoinedStore:
         for part, own in zip(self.parts, self._rows_of(split, rows), strict=True):
             features = part.read(split, view, own)
             check_finite(part, split, own, features)
-            found.append(pool_maps(features) if features.ndim == 4 else features)
-        return np.concatenate(found, axis=1)
+            found.append(features)
+        return side_by_side(found)
 
     def _rows_of(self, split: str, rows: np.ndarray) -> list[np.ndarray]:
         """The rows (n,) of each store that have the images of the first one's `rows`."""
@@ -62,6 +62,11 @@ class JoinedStore:
             if (own < 0).any():
                 store_rows(part, split, list(_ids(self.parts[0], split)[rows]))  # says what mends it
         return found
+
+
+def side_by_side(parts: list[np.ndarray]) -> np.ndarray:
+    """Features of the same images by several stores as one (n, channels of all), maps averaged on the way."""
+    return np.concatenate([pool_maps(each) if each.ndim == 4 else each for each in parts], axis=1)
 
 
 def _ids(store: FeatureStore, split: str) -> pd.Index:

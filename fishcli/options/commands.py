@@ -12,6 +12,7 @@ COMMANDS: dict[str, tuple[type[Config], str]] = {
     "compare": (train.CompareConfig, "compare"),
     "predict": (predict.PredictConfig, "predict"),
     "ensemble": (predict.EnsembleConfig, "ensemble"),
+    "pack": (predict.PackConfig, "pack"),
     "score": (predict.ScoreConfig, "score"),
     "audit-leakage": (audit.AuditConfig, "audit"),
     "groups": (data.GroupsConfig, "groups"),

@@ -8,7 +8,7 @@ from fishcli.basics.remote import is_remote, parse_path
 
 WRITTEN_TO = ("submissions_dir", "features_dir", "models_dir")
 PUT_ELSEWHERE = ("out", "plot")
-"""Options of commands that only read runs."""
+"""Options of commands that only read runs; those that write submissions, too, have `out` as another way."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,8 +27,16 @@ class Config:
 def options_for(config: Config, path: Path) -> list[str]:
     """The options that put elsewhere what can't be written at `path`; where unsure all that might."""
     names = [field.name for field in fields(config)]
-    own = [name for name in PUT_ELSEWHERE if name in names]
-    could = [*own, *(name for name in WRITTEN_TO if name in names and not (own and name == "models_dir"))]
+    is_read_only = "submissions_dir" not in names
+    own = [name for name in PUT_ELSEWHERE if name in names and (is_read_only or getattr(config, name))]
+    could = [
+        *own,
+        *(
+            name
+            for name in WRITTEN_TO
+            if name in names and not (own and is_read_only and name == "models_dir")
+        ),
+    ]
     sure = [name for name in could if _lies_in(_folder(config, name), path)]
     return [f"--{name.replace('_', '-')}" for name in (sure or own or could)]
 

@@ -1,11 +1,13 @@
 """What the commands take that write a submission or score one."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 from typer import Argument, Option
 
+from fishcli.basics.errors import FishError
 from fishcli.options.data import DataConfig
 from fishcli.options.train import AUTO_METRIC, MetricName, RunConfig
 
@@ -15,6 +17,13 @@ class SubmissionConfig(RunConfig):
     """What the commands that write a submission share."""
 
     submissions_dir: Annotated[Path, Option(help="The submissions' folder.")] = Path("submissions")
+    out: Annotated[
+        Path | None,
+        Option(
+            help="The submission's file; a folder where there are several samples.",
+            show_default="SUBMISSIONS_DIR/RUN.csv",
+        ),
+    ] = None
     tta: Annotated[
         str, Option(help="Average the first N views of the run's set; auto: as many as paid out of fold.")
     ] = "1"
@@ -42,6 +51,48 @@ class PredictConfig(SubmissionConfig):
     mean: Annotated[Literal["arithmetic", "geometric", "vote"], Option(help="How folds are averaged.")] = (
         "arithmetic"
     )
+    pack: Annotated[
+        Path | None,
+        Option(help="Predict with what fishcli pack made, not a run.", show_default="none"),
+    ] = None
+    time_limit: Annotated[
+        str | None,
+        Option(
+            help="Of --pack, such as 8h or 1h30m: views, then folds, are left out to end in time.",
+            show_default="none",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PackConfig(RunConfig):
+    """Pack all that predicting needs for a machine without network: a run, or several blended."""
+
+    runs: Annotated[list[str], Argument(metavar="RUN ...", help="Names of runs; several are blended.")]
+    out: Annotated[Path, Option(help="The folder, or .zip file, to make.")]
+    tta: Annotated[
+        str, Option(help="Average the first N views of each run's set; auto: as many as paid out of fold.")
+    ] = "1"
+    blend: Annotated[Literal["oof", "equal"], Option(help="Weights by out-of-fold log loss, or equal.")] = (
+        "oof"
+    )
+    mean: Annotated[
+        Literal["arithmetic", "geometric", "vote", "auto"],
+        Option(help="Of a run's folds, as predict has it; of several runs, as ensemble has it."),
+    ] = "arithmetic"
+    metric: MetricName = AUTO_METRIC
+
+
+def seconds_of(text: str | None) -> float | None:
+    """The seconds that `--time-limit` means, None where there is none; FishError where it means nothing."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", text.strip())
+    hours, minutes, seconds_alone = (int(n or 0) for n in (found.groups() if found else ("0", "0", "0")))
+    seconds = 3600 * hours + 60 * minutes + seconds_alone
+    if not seconds:
+        raise FishError(f"--time-limit {text!r}: expected hours, minutes, seconds, such as 8h, 1h30m or 90s.")
+    return float(seconds)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -80,20 +80,21 @@ def bring_up(
         FishError: see `with_regions` and `bring_up_to_date`.
     """
     tables = {split: images for split, (images, _) in wanted.items()}
-    sure: dict[str, np.ndarray] = {}
+    found: dict[str, list[pd.DataFrame]] = {split: [] for split in wanted}
     for part in parts_of(store):
         regioned = with_regions(config, part, tables)
         bring_up_to_date(part, {split: (each, wanted[split][1]) for split, each in regioned.items()}, upkeep)
         if store is part:
             return regioned
         for split, each in regioned.items():
-            if SURENESS in each:
-                own = each[SURENESS].to_numpy()
-                sure[split] = np.fmax(sure[split], own) if split in sure else own
-    return {
-        split: images.assign(**{SURENESS: sure[split]}) if split in sure else images
-        for split, images in tables.items()
-    }
+            found[split].append(each)
+    return {split: with_surest(images, found[split]) for split, images in tables.items()}
+
+
+def with_surest(images: pd.DataFrame, parts: list[pd.DataFrame]) -> pd.DataFrame:
+    """Images with the surest of all detections, where there are any, of the same images' tables by store."""
+    sure = [each[SURENESS].to_numpy() for each in parts if SURENESS in each]
+    return images.assign(**{SURENESS: np.fmax.reduce(sure)}) if sure else images
 
 
 def check_same_images(stores: list[FeatureStore], train: pd.DataFrame) -> None:

@@ -92,9 +92,14 @@ def load_samples(
     return samples
 
 
+def has_samples(data_dir: Path, options: LayoutOptions) -> bool:
+    """Whether a competition has a sample submission; FishError where one is named that isn't there."""
+    return bool(sample_paths(data_dir, options, find_folders(data_dir, options)))
+
+
 def wanted_answers(data_dir: Path, class_names: list[str], options: LayoutOptions) -> dict[str, Answer]:
     """What each sample wants, by its name; a warning, before computing, where that can't be answered."""
-    if not sample_paths(data_dir, options, find_folders(data_dir, options)):
+    if not has_samples(data_dir, options):
         return {}
     try:
         tests = {

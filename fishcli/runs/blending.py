@@ -1,0 +1,141 @@
+"""Runs blended by their out-of-fold predictions: how, and what that is worth."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from fishcli.basics.errors import FishError, examples
+from fishcli.basics.progress import say
+from fishcli.dataset.classes import fold_priors, labels_of, proba_columns
+from fishcli.options.train import AUTO_METRIC
+from fishcli.runs.deciding import asked_metric, beside_loss, figures_said, measure, metric_of_run
+from fishcli.runs.run import Run
+from fishcli.runs.tta import line_on_views
+from fishcli.scoring.decisions import Decision
+from fishcli.scoring.ensembling import MEANS, Blend, find_blend, nested_blend
+from fishcli.scoring.metrics import log_loss
+
+
+@dataclass(frozen=True)
+class Blending:
+    """How runs are to be blended.
+
+    Attributes:
+        weights: "oof" or "equal".
+        mean: "arithmetic", "geometric" or "auto", the one with less log loss out of fold.
+        metric: by which labels are decided; "auto" for the first run's.
+    """
+
+    weights: Literal["oof", "equal"]
+    mean: Literal["arithmetic", "geometric", "auto"]
+    metric: str = AUTO_METRIC
+
+
+@dataclass(frozen=True)
+class Blended:
+    """Runs blended.
+
+    Attributes:
+        how: the blend of all rows, for test images.
+        decision: how labels are decided.
+        table: what the runs and the blend are worth out of fold, a row each.
+    """
+
+    how: Blend
+    decision: Decision
+    table: pd.DataFrame
+
+
+def blend_runs(runs: dict[str, Run], numbers: list[int], asked: Blending) -> Blended:
+    """Find how runs are blended on their out-of-fold predictions, and say what that is worth.
+
+    Args:
+        runs: by the names that they are shown under, one or more.
+        numbers: how many views each averages.
+        asked: how they are to be blended.
+
+    Raises:
+        FishError: runs of other classes, images or folds; predictions of so many views that nobody has.
+    """
+    first, *others = runs.values()
+    oofs = [_read_oof(each, n_views) for each, n_views in zip(runs.values(), numbers, strict=True)]
+    for each, oof in zip(others, oofs[1:], strict=True):
+        _check_same(first, oofs[0], each, oof)
+    class_names, is_equal = first.class_names, asked.weights == "equal"
+    labels, fold = labels_of(oofs[0]["class_name"], class_names), oofs[0]["fold"].to_numpy()
+    columns = proba_columns(class_names)
+    proba = np.stack([oof[columns].to_numpy(np.float64) for oof in oofs])
+    mean, nested = _mixed(asked, labels, proba, fold)
+    how = find_blend(mean, is_equal, labels, proba)
+    prior = fold_priors(labels, fold, len(class_names))
+    members = [*zip(runs, how.weights, proba, strict=True), ("blend", 1.0, nested)]
+    metric = metric_of_run(first) if asked.metric == AUTO_METRIC else asked_metric(asked.metric)
+    kind = "random" if (oofs[0]["group"] == "").all() else "grouped"
+    groups = oofs[0]["group"].to_numpy() if kind == "grouped" else None
+    rows: list[dict[str, Any]] = []
+    decision, of_metric = Decision(), ""
+    for name, weight, own in members:
+        losses = {"log loss": log_loss(labels, own), "prior": log_loss(labels, prior)}
+        rows.append({"run": name, "weight": weight, **losses})
+        if metric is not None:
+            measured = measure(metric, labels, own, fold, prior)
+            decision = measured.decision  # the blend's, which comes last, as what is said
+            figures = measured.all_figures(groups)
+            rows[-1] |= beside_loss(figures)
+            of_metric = f"{name}: {figures_said(figures, kind)}"
+    weights_said = "equal weights" if is_equal else "the blend's weights found on the other folds"
+    said = ", ".join(map(str, dict.fromkeys(numbers)))
+    say(f"out of fold, {kind} folds, {said} view{'s' * (max(numbers) > 1)}, {weights_said}")
+    if mean == "geometric":
+        say(f"geometric mean, temperature {how.temperature:.2f}, each fold's found on the others")
+    if of_metric:
+        say(of_metric)
+    return Blended(how, decision, pd.DataFrame(rows))
+
+
+def _mixed(
+    asked: Blending, labels: np.ndarray, proba: np.ndarray, fold: np.ndarray
+) -> tuple[str, np.ndarray]:
+    """The mean that is asked for, or has less log loss, and its blend (n, C), each fold by the others."""
+    is_equal = asked.weights == "equal"
+    if asked.mean != "auto":
+        return asked.mean, nested_blend(asked.mean, is_equal, labels, proba, fold)
+    mixed = {mean: nested_blend(mean, is_equal, labels, proba, fold) for mean in MEANS}
+    losses = {mean: log_loss(labels, each) for mean, each in mixed.items()}
+    best = min(losses, key=lambda mean: losses[mean])
+    said = ", ".join(f"{mean} {loss:.4f}" for mean, loss in losses.items())
+    say(f"--mean auto takes the {best} one (out-of-fold log loss: {said})")
+    return best, mixed[best]
+
+
+def _read_oof(this_run: Run, n_views: int) -> pd.DataFrame:
+    oof = this_run.read_oof(n_views)
+    if oof is None:
+        raise FishError(
+            f"the run {this_run.name} has no out-of-fold predictions for {n_views} views, so nobody knows "
+            "what the blend is worth. Blend with --tta 1 or auto, or one that has them: "
+            f"{line_on_views(this_run, n_views)}."
+        )
+    return oof
+
+
+def _check_same(first: Run, first_oof: pd.DataFrame, other: Run, other_oof: pd.DataFrame) -> None:
+    """Raise FishError where two runs differ in images, classes or folds."""
+    pair = f"{first.name} and {other.name}"
+    if first.class_names != other.class_names:
+        differing = set(first.class_names) ^ set(other.class_names)
+        raise FishError(f"the runs {pair} have different classes: {examples(differing)}.")
+    images = set(first_oof["image"]) ^ set(other_oof["image"])
+    if images:
+        raise FishError(f"the runs {pair} were trained on different images: {examples(images)}.")
+    if not first_oof["image"].equals(other_oof["image"]):
+        raise ValueError(f"the out-of-fold rows of {pair} are in different orders")
+    moved = first_oof["image"][first_oof["fold"].to_numpy() != other_oof["fold"].to_numpy()]
+    if len(moved):
+        raise FishError(
+            f"the runs {pair} have different folds ({len(moved):,} images moved, such as "
+            f"{examples(list(moved))}). "
+            "Train them with the same --folds, --groups and --seed, and the same version of fishcli."
+        )

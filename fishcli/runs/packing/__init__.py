@@ -1,0 +1,1 @@
+"""A pack: all that predicting needs, for a machine without network; made, checked, and predicted with."""

@@ -1,0 +1,35 @@
+"""The exact versions of what fishcli computes with here, as pip reads them."""
+
+import re
+from collections.abc import Iterator
+from importlib import metadata
+
+from fishcli import __version__
+
+NAME = re.compile(r"[A-Za-z0-9._-]+")
+BESIDE = ("openvino",)
+"""What computes where it is installed, though nothing requires it."""
+
+
+def requirements_text() -> str:
+    """A requirements.txt of all that is installed of what fishcli needs; its own wheel comes beside them."""
+    versions: dict[str, str] = {}
+    todo = [*_required_by("fishcli"), *BESIDE]
+    while todo:
+        name = re.sub("[-_.]+", "-", todo.pop()).lower()
+        if name in versions or name == "fishcli":
+            continue
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:  # of another platform
+            continue
+        todo += _required_by(name)
+    lines = [f"{name}=={version}" for name, version in sorted(versions.items())]
+    return "\n".join([f"# of a pack made by fishcli {__version__}", *lines, ""])
+
+
+def _required_by(name: str) -> Iterator[str]:
+    """The names of what a package requires without its extras."""
+    for line in metadata.requires(name) or []:
+        if "extra ==" not in line.partition(";")[2] and (found := NAME.match(line)):
+            yield found.group()
