@@ -1,6 +1,6 @@
 """The commands: for each its config, and the module of fishcli.commands that runs it."""
 
-from fishcli.options import audit, data, features, finetune, locate, predict, seeing, setup, train
+from fishcli.options import audit, data, features, finetune, locate, predict, rehearse, seeing, setup, train
 from fishcli.options.places import Config
 
 COMMANDS: dict[str, tuple[type[Config], str]] = {
@@ -10,6 +10,7 @@ COMMANDS: dict[str, tuple[type[Config], str]] = {
     "train": (train.TrainConfig, "train"),
     "finetune": (finetune.FinetuneConfig, "finetune"),
     "compare": (train.CompareConfig, "compare"),
+    "rehearse": (rehearse.RehearseConfig, "rehearse"),
     "predict": (predict.PredictConfig, "predict"),
     "ensemble": (predict.EnsembleConfig, "ensemble"),
     "pack": (predict.PackConfig, "pack"),
