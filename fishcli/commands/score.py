@@ -14,11 +14,21 @@ from fishcli.basics.tables import table_text
 from fishcli.dataset.classes import in_order, labels_of, smoothed_prior
 from fishcli.dataset.layout.layout import read_training
 from fishcli.dataset.layout.pools import has_training
+from fishcli.dataset.layout.stages import IGNORED, USAGE, with_stages
 from fishcli.dataset.layout.tables import id_place
 from fishcli.dataset.names import NameIndex
 from fishcli.options.predict import ScoreConfig
 from fishcli.options.train import AUTO_METRIC
-from fishcli.scoring.metrics import LOG_LOSS, Metric, log_loss, metric_named, right_share, usual_metric
+from fishcli.runs.stages import Scored, falls_said
+from fishcli.scoring.metrics import (
+    LOG_LOSS,
+    Metric,
+    log_loss,
+    log_losses,
+    metric_named,
+    right_share,
+    usual_metric,
+)
 
 LABEL = "label"
 """The column of a submission that names classes, beside "image" alone."""
@@ -49,11 +59,13 @@ def run(config: ScoreConfig) -> str:
     """Score submissions; returns a table.
 
     Of one submission: all images, then each stage and group that the solution knows. Of several: a line each,
-    or one for each stage that it answers, stage by stage.
+    or one for each stage that it answers, stage by stage. How losses fell between stages is said.
     """
     if config.metric != AUTO_METRIC:
         metric_named(config.metric)
-    solution = read_csv(config.solution, ["image", "class_name"], ["image", "class_name", "stage", "group"])
+    text = ["image", "class_name", "stage", USAGE, "group"]
+    solution = read_csv(config.solution, ["image", "class_name"], text)
+    solution = with_stages(solution, config.data_dir, config.layout)
     answers = [_read((path, config.solution), solution) for path in config.submissions]
     known = _training_classes(config)
     table = []
@@ -68,6 +80,13 @@ def run(config: ScoreConfig) -> str:
         ]
     if len(answers) > 1:
         table.sort(key=lambda row: str(row["part"]))
+    scored = [
+        Scored(each.path.stem, log_losses(each.labels, each.proba), each.rows)
+        for each in answers
+        if each.proba is not None and "stage" in each.rows
+    ]
+    for line in falls_said(scored, config.models_dir):
+        say(line)
     return table_text(pd.DataFrame(table))
 
 
@@ -183,7 +202,8 @@ def _join(
     lacking = list(solution["image"][~is_answered & stages.isin(stages[is_answered])])
     if lacking:
         raise FishError(f"{path} lacks {len(lacking):,} images of the solution: {examples(lacking)}.")
-    rows = solution[is_answered].reset_index(drop=True)
+    counts = is_answered & (stages != IGNORED)
+    rows = solution[counts].reset_index(drop=True)
     return rows, pd.Index(images).get_indexer(pd.Index(rows["image"]))
 
 

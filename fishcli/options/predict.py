@@ -116,5 +116,6 @@ class ScoreConfig(DataConfig):
     """The metrics of submissions, offline: one by stage and group, or several side by side."""
 
     submissions: Annotated[list[Path], Argument(metavar="SUBMISSION ...", help="Submission CSVs.")]
-    solution: Annotated[Path, Option(help="CSV with image, class_name and perhaps stage and group.")]
+    solution: Annotated[Path, Option(help="CSV with image, class_name, perhaps stage or Usage, group.")]
+    models_dir: Annotated[Path, Option(help="The runs' folder, for what they promised.")] = Path("models")
     metric: MetricName = AUTO_METRIC
