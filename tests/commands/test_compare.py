@@ -82,6 +82,7 @@ def test_the_screen_names_folds_prior_and_files(compared):
     assert lines[0].split()[:3] == ["head", "metadata", "grouped"]
     assert "best" in text
     assert "grouped folds: out-of-fold log loss; the class prior's is" in text
+    assert "on unseen groups expect" in text
     assert "random folds: out-of-fold log loss; the class prior's is" in text
     assert "grouped folds, no worse than noise, cheapest first:" in text
     assert lines[-2:] == [str(root / "models" / "compare" / name) for name in ("compare.csv", "compare.png")]
@@ -198,6 +199,22 @@ def test_marks_tell_noise_from_difference_and_failure():
     assert "cheapest first: linear, gap" in text
     assert "metadata" not in text.splitlines()[0]
     assert "random" not in text
+    assert "unseen groups" not in text
+
+
+def test_what_to_expect_of_unseen_groups_is_said_of_the_best_on_grouped_folds():
+    known = {"expected_groups": 26, "groups": 78}
+    table = pd.DataFrame(
+        [
+            {**cell("gap", "grouped", 1.2), "expected_low": 0.98, "expected_high": 1.612, **known},
+            {**cell("fcn", "grouped", 1.5, 0.2, 0.4), "expected_low": 1.1, "expected_high": 2.0, **known},
+            cell("fcn", "random", 0.2),
+        ]
+    )
+    lines = screen_table(table, CompareConfig()).splitlines()
+    assert "unseen groups" in lines[0]
+    assert "0.98 to 1.61" in lines[1]
+    assert "gap: on unseen groups expect 1.20 (95%: 0.98 to 1.61, for 26 groups)" in lines
 
 
 def test_an_option_that_one_head_has_no_use_for_goes_to_the_others(compared):
