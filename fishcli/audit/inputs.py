@@ -56,7 +56,7 @@ def load_audit_inputs(config: AuditConfig) -> AuditInputs:
         return _from_sheet(config, config.table)
     picked = pick_fields("file,layout,pixels" if config.fields is None else config.fields)
     images = _readable(load_train(config.data_dir, config.reading))
-    groups = load_groups(config.groups, config.data_dir, images)
+    groups = load_groups(config.groups, config.data_dir, images, config.layout)
     columns = read_fields(images, [field.name for field in picked], config.reading)
     table = audit_table(images["class_name"], groups, columns, _tagged(picked, config.tags))
     return _inputs(config, config.data_dir, table, images)

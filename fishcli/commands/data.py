@@ -46,7 +46,7 @@ def run(config: PictureConfig) -> str:
 
 def _load(config: PictureConfig) -> Competition:
     images = load_train(config.data_dir, config.reading)
-    groups = load_groups(config.groups, config.data_dir, images)
+    groups = load_groups(config.groups, config.data_dir, images, config.layout)
     images = images.drop(columns="group", errors="ignore")
     if groups is not None:
         images = images.assign(group=groups.to_numpy())

@@ -51,7 +51,7 @@ def run(config: LocateConfig) -> str:
     bring_up_to_date(store, wanted, upkeep, backbone)
     images = train[~train["image"].isin(list(store.unreadable("train")))].reset_index(drop=True)
     config = replace(config, epochs=config.epochs or usual_epochs(len(images)))
-    groups = load_groups(config.groups, config.data_dir, images)
+    groups = load_groups(config.groups, config.data_dir, images, config.layout)
     fold = make_folds(images["class_name"], groups, config.folds, config.seed)
     names = [""] * len(images) if groups is None else list(groups)
     folds = pd.DataFrame({"image": images["image"], "fold": fold, "group": names})

@@ -1,5 +1,6 @@
 """Groups: what must not straddle a fold (boat, camera, video)."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -16,8 +17,12 @@ from fishcli.options.audit import AuditConfig
 from fishcli.options.command_lines import advised
 from fishcli.options.layout import LayoutOptions
 
+USUAL_LAYOUT = LayoutOptions()
 
-def load_groups(option: str, data_dir: Path, train: pd.DataFrame) -> pd.Series | None:
+
+def load_groups(
+    option: str, data_dir: Path, train: pd.DataFrame, layout: LayoutOptions = USUAL_LAYOUT
+) -> pd.Series | None:
     """The group of each training image, or None where folds will be random.
 
     Args:
@@ -25,6 +30,7 @@ def load_groups(option: str, data_dir: Path, train: pd.DataFrame) -> pd.Series |
             size_key), or the path of a CSV with the columns image and group.
         data_dir: the competition's folder.
         train: the table of `load_train`.
+        layout: where the test photos are, which a CSV may name, too.
 
     Returns:
         Group names, with the image ids as index.
@@ -43,10 +49,11 @@ def load_groups(option: str, data_dir: Path, train: pd.DataFrame) -> pd.Series |
             raise FishError(
                 f"--groups {option}: no such file. Expected auto, none, size, or a CSV with image,group."
             )
-        return _checked(read_groups(parse_path(option), train), option)
+        return _checked(read_groups(parse_path(option), train, _test_images(data_dir, layout)), option)
     if (data_dir / "groups.csv").exists():
         say(f"groups from {data_dir / 'groups.csv'}")
-        return _checked(read_groups(data_dir / "groups.csv", train), str(data_dir / "groups.csv"))
+        path = data_dir / "groups.csv"
+        return _checked(read_groups(path, train, _test_images(data_dir, layout)), str(path))
     if "group" in train:
         groups = pd.Series(list(train["group"]), index=ids, name="group")
         return _checked(groups, f"the tables in {data_dir}")
@@ -94,24 +101,32 @@ def count_new_groups(option: str, data_dir: Path, train: pd.DataFrame, layout: L
         The number; None where the CSV names no test photo of a group of its own, or there is none.
     """
     path = data_dir / "groups.csv" if option == "auto" else parse_path(option)
-    if option in ("none", "size") or not path.is_file() or not has_tests(data_dir, layout):
+    if option in ("none", "size") or not path.is_file():
         return None
     table = read_csv(path, required=["image", "group"], text=["image", "group"])
     found, others = NameIndex(train["image"]).find_all(table["image"], str(path))
-    if not others:
-        return None
-    tests = NameIndex(
-        image for _, listing in read_tests(data_dir, layout).values() for image in listing.photos
-    )
-    asked, _ = tests.find_all(table["image"][~table["image"].isin(found)], str(path))
+    asked, _ = NameIndex(_test_images(data_dir, layout) if others else []).find_all(others, str(path))
     known = {*table["group"][table["image"].isin(found)], ""}
     return len(set(table["group"][table["image"].isin(asked)]) - known) or None
 
 
-def read_groups(path: Path, train: pd.DataFrame) -> pd.Series:
-    """Read a CSV with the columns image and group and join it on the ids of `train`."""
+def _test_images(data_dir: Path, layout: LayoutOptions) -> list[str]:
+    """The ids of the test photos; none where there are none to predict yet."""
+    try:
+        found = read_tests(data_dir, layout) if has_tests(data_dir, layout) else {}
+    except FishError:  # predict says so
+        return []
+    return [image for _, listing in found.values() for image in listing.photos]
+
+
+def read_groups(path: Path, train: pd.DataFrame, others: Sequence[str] = ()) -> pd.Series:
+    """Read a CSV with the columns image and group and join it on the ids of `train`.
+
+    It may name `others`, such as test photos, too; lines of neither are warned of.
+    """
     table = read_csv(path, required=["image", "group"], text=["image", "group"])
     found, unknown = NameIndex(train["image"]).find_all(table["image"], str(path))
+    unknown = NameIndex(others).find_all(unknown, str(path))[1] if unknown else []
     if unknown:
         warn(f"{path} names {len(unknown):,} images that are not in train/: left out ({examples(unknown)})")
     table = table[table["image"].isin(found)]

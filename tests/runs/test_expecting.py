@@ -45,7 +45,7 @@ def test_few_groups_are_said_to_be_too_few_and_one_tells_nothing():
     json.dumps(alone, allow_nan=False)
 
 
-def test_groups_of_test_photos_are_counted_where_training_has_none_of_them(tiny_competition):
+def test_groups_of_test_photos_are_counted_where_training_has_none_of_them(tiny_competition, capsys):
     data_dir = tiny_competition()
     train, layout = load_train(data_dir), LayoutOptions()
     assert count_new_groups("auto", data_dir, train, layout) is None
@@ -57,6 +57,8 @@ def test_groups_of_test_photos_are_counted_where_training_has_none_of_them(tiny_
     both.to_csv(data_dir / "groups.csv", index=False)
     both.to_csv(data_dir / "mine.csv", index=False)
     assert count_new_groups("auto", data_dir, train, layout) == 3
+    load_groups("auto", data_dir, train, layout)
+    assert "names 1 images that are not in train/: left out (elsewhere.jpg)" in capsys.readouterr().err
     assert count_new_groups(str(data_dir / "mine.csv"), data_dir, train, layout) == 3
     assert count_new_groups("size", data_dir, train, layout) is None
     asked.assign(group="boat_0").pipe(lambda table: pd.concat([known, table])).to_csv(data_dir / "groups.csv")

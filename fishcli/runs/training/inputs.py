@@ -90,7 +90,7 @@ def join_train_data(
     train = bring_up(config, store, {"train": (train, wanted)}, upkeep)["train"]
     check_same_images(parts_of(store), train)
     images = _readable(store, train)
-    groups = load_groups(config.groups, config.data_dir, images)
+    groups = load_groups(config.groups, config.data_dir, images, config.layout)
     data = TrainData(
         train=train,
         images=images,
