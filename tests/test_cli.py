@@ -40,12 +40,15 @@ def test_help_lists_the_commands_and_imports_nothing_heavy():
         assert name in done.stdout
 
 
-def test_no_command_imports_keras_before_it_knows_what_to_compute():
+def test_no_command_imports_keras_or_what_fits_or_draws_before_it_knows_what_to_compute():
     code = (
         "import importlib, sys\n"
         "from fishcli.options.commands import COMMANDS\n"
         "for _, module in COMMANDS.values(): importlib.import_module(f'fishcli.commands.{module}')\n"
-        "heavy = {'tensorflow', 'keras', 'sklearn', 'scipy', 'openvino', 'matplotlib'} & set(sys.modules)\n"
+        "for late in ('heads.classical.fits', 'report.pages.audit', 'report.plots.comparison'):\n"
+        "    importlib.import_module(f'fishcli.{late}')\n"
+        "heavy = {'tensorflow', 'keras', 'sklearn', 'skops', 'scipy', 'openvino', 'matplotlib', 'jinja2',\n"
+        "         'dask', 'distributed'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -181,14 +184,14 @@ def test_what_a_stream_can_not_encode_is_escaped(monkeypatch, charset):
 @pytest.mark.parametrize("closed", ["stdout", "stderr"])
 def test_a_pipe_that_nobody_reads_is_no_error(closed):
     code = (
-        "import sys, fishcli.commands.score as score\n"
+        "import sys, types\n"
         "from fishcli.cli import app\n"
         "from fishcli.basics.progress import say\n"
         "def run(config):\n"
         "    for line in range(3):\n"
         "        say(f'line {line}')\n"
         "    return 'result'\n"
-        "score.run = run\n"
+        "sys.modules['fishcli.commands.score'] = types.SimpleNamespace(run=run)\n"
         "sys.argv = ['fishcli', 'score', 'a.csv', '--solution', 'b.csv']\n"
         "app()\n"
     )
