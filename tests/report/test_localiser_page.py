@@ -10,7 +10,7 @@ from pages import LINKS, Page
 
 from fishcli.report.localiser_facts import CropsSaid, LocaliserFacts, PrecisionRecall, Seen
 from fishcli.report.pages.localiser import localiser_page
-from fishcli.report.pages.page import WIDE
+from fishcli.report.pages.page import WIDE, twice_drawn
 from fishcli.report.plots.detections import MAX_POINTS, precision_recall_curve
 from fishcli.report.run_facts import Bins
 
@@ -48,6 +48,21 @@ def localiser(**changes):
     }
     values["by_group"]["empty"]["n_images"] = 30
     return LocaliserFacts(**{**values, **changes})
+
+
+@pytest.fixture(scope="module", autouse=True)
+def drawn_once():
+    """The pages show the same figures on other folds, or more of them: each plot is drawn once."""
+    drawn = {}
+
+    def draw_once(name, alt, draw, content):
+        if (name, alt) not in drawn:
+            drawn[name, alt] = twice_drawn(name, alt, draw, content)
+        return drawn[name, alt]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fishcli.report.pages.localiser.twice_drawn", draw_once)
+        yield
 
 
 @pytest.fixture(scope="module")
