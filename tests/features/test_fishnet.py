@@ -1,13 +1,12 @@
 """The backbone in the box: its weights, its shape, and what it knows of images that it never saw."""
 
 import hashlib
-import sys
 from importlib.resources import files
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from fishnet_patterns import tile
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -17,10 +16,6 @@ from fishcli.basics.quiet import load_keras
 from fishcli.features.backbones import fishnet
 from fishcli.features.backbones.backbone import load_backbone
 from fishcli.features.backbones.choice import BackboneChoice
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
-
-from fishnet_patterns import tile
 
 pytestmark = pytest.mark.tensorflow
 

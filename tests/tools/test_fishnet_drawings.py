@@ -3,25 +3,21 @@
 import hashlib
 import subprocess
 import sys
-from pathlib import Path
 
 import cv2
+import fishnet_drawings as drawings
+import fishnet_patterns as patterns
+import fishnet_shapes as shapes
 import numpy as np
 import pytest
-
-TOOLS = Path(__file__).parents[2] / "tools"
-sys.path.insert(0, str(TOOLS))
-
-import fishnet_drawings as drawings  # noqa: E402
-import fishnet_patterns as patterns  # noqa: E402
-import fishnet_shapes as shapes  # noqa: E402
+from small_studio import TOOLS, small_studio
 
 SIZE = 64
 
 
 @pytest.fixture(scope="module")
 def studio():
-    return drawings.Studio(seed=0, n_tiles=1)
+    return small_studio()
 
 
 @pytest.fixture(scope="module")

@@ -1,30 +1,32 @@
 """Pre-training: a killed run goes on to the same weights, and the plan is kept."""
 
-import functools
 import hashlib
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
+import pretrain_fishnet
 import pytest
-
-TOOLS = Path(__file__).parents[2] / "tools"
-sys.path.insert(0, str(TOOLS))
-import pretrain_fishnet  # noqa: E402
-from pretrain_fishnet import Plan, pretrain  # noqa: E402
+from pretrain_fishnet import Plan, pretrain
+from small_studio import N_TILES, SEED, TOOLS, small_studio
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("untraced")]
 
 UNTRACED = """
+import pickle
 import sys
+from pathlib import Path
+
 sys.path.insert(0, sys.argv.pop(1))
 import pretrain_fishnet
 
+studio = pickle.loads(Path(sys.argv.pop(1)).read_bytes())
+pretrain_fishnet.Studio = lambda *how: studio
 load = pretrain_fishnet.load_keras
 
 def load_untraced():
@@ -36,18 +38,20 @@ def load_untraced():
 pretrain_fishnet.load_keras = load_untraced
 pretrain_fishnet.main()
 """
-"""The tool, as the fixture of that name lets it run here."""
+"""The tool, as the fixture of that name lets it run here, with classes that are drawn."""
 
 OPTIONS = ["--schedule", "32:2,48:1", "--scenes", "2", "--tiles", "1", "--every", "2"]
-PLAN = Plan(((32, 2), (48, 1)), n_scenes=2, n_tiles=1, seed=0, steps_a_checkpoint=2)
+PLAN = Plan(((32, 2), (48, 1)), n_scenes=2, n_tiles=N_TILES, seed=SEED, steps_a_checkpoint=2)
 
 
 def test_a_killed_pre_training_ends_with_the_same_weights(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(pretrain_fishnet, "Studio", functools.cache(pretrain_fishnet.Studio))
+    drawn = tmp_path / "studio.pickle"
+    drawn.write_bytes(pickle.dumps(small_studio()))
+    monkeypatch.setattr(pretrain_fishnet, "Studio", lambda *how: {(SEED, N_TILES): small_studio()}[how])
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     sha256 = hashlib.sha256(pretrain(PLAN, whole).read_bytes()).hexdigest()
     assert capsys.readouterr().out.splitlines()[-1].endswith(f"sha256 {sha256}")
-    command = [sys.executable, "-c", UNTRACED, TOOLS, killed, *OPTIONS]
+    command = [sys.executable, "-c", UNTRACED, TOOLS, drawn, killed, *OPTIONS]
     with subprocess.Popen(command, start_new_session=True) as process:
         # TensorFlow writes this file last: without it a checkpoint is not known.
         while not (killed / "checkpoints" / "checkpoint").exists() and process.poll() is None:
