@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from pipeline import parse, predict_config, train_config
 from fishcli.basics.errors import FishError
 from fishcli.commands import compare, ensemble, leaderboard, predict, report, score, summary, train
 from fishcli.dataset.classes import proba_columns
+from fishcli.features.store.store import FeatureStore
 from fishcli.heads.joined import name_of
 from fishcli.options.predict import EnsembleConfig, ScoreConfig
 from fishcli.options.seeing import HeatmapConfig, ReportConfig, RunsConfig, SummaryConfig
@@ -39,16 +41,26 @@ def sure(image, class_name):
     return None if class_name == "NoF" and number % 2 else 0.3 + number / 50
 
 
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    """A competition with two stores, whose folders come with it; to be copied."""
+    root = tmp_path_factory.mktemp("drawn")
+    write_competition(root / "data")
+    stores = draw_store(root, 1, (2, 2, 3)), draw_store(root, 2, (4,), sureness=sure, order=-1)
+    return root, [store.store_dir.relative_to(root) for store in stores]
+
+
 @pytest.fixture
-def root(tmp_path):
-    write_competition(tmp_path / "data")
+def root(drawn, tmp_path):
+    shutil.copytree(drawn[0] / "data", tmp_path / "data", ignore=shutil.ignore_patterns("features"))
     return tmp_path
 
 
 @pytest.fixture
-def stores(root):
+def stores(drawn, root):
     """Maps of whole photos, and pooled features of crops whose photos are listed backwards."""
-    return draw_store(root, 1, (2, 2, 3)), draw_store(root, 2, (4,), sureness=sure, order=-1)
+    shutil.copytree(drawn[0] / "data" / "features", root / "data" / "features")
+    return tuple(FeatureStore(root / folder) for folder in drawn[1])
 
 
 def both(stores, joint="+"):
@@ -274,7 +286,7 @@ def test_a_heatmap_of_joined_features_is_refused_with_a_command_that_takes_one_s
     if number == 0:
         assert asked.features == stores[0].recipe.name
     else:  # the crops have no maps yet
-        assert (asked.pool, asked.crop) == ("none", str(root / "others.json"))
+        assert (asked.pool, asked.crop) == ("none", stores[1].detections)
 
 
 def test_a_heatmap_of_a_head_on_crops_knows_how_sure_detections_are(root):
