@@ -4,7 +4,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
+from fishcli.audit.encoding import Coded
 from fishcli.audit.ends import interval_ends, interval_method
 from fishcli.audit.learners import LEARNERS, cross_fit, learned
 from fishcli.audit.table import AuditTable
@@ -102,7 +104,10 @@ def measure_gain(table: AuditTable, fold: np.ndarray, fields: str, folds: str) -
 
 def gain_on(known: AuditTable, fresh: AuditTable) -> float:
     """The gain of the learners fitted on one table, averaged, on the rows of another: bits."""
-    proba = np.mean([learned(name, known, fresh.columns) for name in LEARNERS], axis=0)
+    both = pd.concat([known.columns, fresh.columns], ignore_index=True)
+    rows = np.split(np.arange(len(both)), [len(known.labels)])
+    coded = Coded.of(both, known.fields)
+    proba = np.mean([learned(name, known, coded, *rows) for name in LEARNERS], axis=0)
     prior = smoothed_prior(np.bincount(known.labels, minlength=known.n_classes))
     prior_losses = row_losses(fresh.labels, np.tile(prior, (len(proba), 1)))
     return float((prior_losses - row_losses(fresh.labels, proba)).mean() / math.log(2))
@@ -121,6 +126,10 @@ def label_entropy(labels: np.ndarray) -> float:
 
 
 def _macro_auc(labels: np.ndarray, proba: np.ndarray) -> float:
-    from sklearn.metrics import roc_auc_score
+    """By ranks (Mann & Whitney 1947), ties counted as half."""
+    from scipy.stats import rankdata
 
-    return float(np.mean([roc_auc_score(labels == c, proba[:, c]) for c in range(proba.shape[1])]))
+    is_class = labels[:, None] == np.arange(proba.shape[1])
+    n_in = is_class.sum(axis=0)
+    ranks = (rankdata(proba, axis=0) * is_class).sum(axis=0)
+    return float(((ranks - n_in * (n_in + 1) / 2) / (n_in * (len(labels) - n_in))).mean())

@@ -13,7 +13,8 @@ from fishcli.audit.per_field import FieldGain
 from fishcli.audit.seen.background import measure_background
 from fishcli.audit.seen.painting import painted_features
 from fishcli.audit.seen.seen import conditional_values, detectabilities
-from fishcli.audit.seen.worlds import World, compare_worlds
+from fishcli.audit.seen.tellers import World
+from fishcli.audit.seen.worlds import compare_worlds
 from fishcli.basics.progress import say, track
 from fishcli.dataset.annotations import read_boxes
 from fishcli.dataset.fields import read_fields

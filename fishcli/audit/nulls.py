@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from fishcli.audit.learners import MIN_COUNT
+from fishcli.audit.encoding import MIN_COUNT
 from fishcli.audit.ridge import STATISTIC, Design, Sums
 from fishcli.audit.table import AuditTable
 

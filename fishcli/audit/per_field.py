@@ -1,14 +1,18 @@
 """Where it is: what each metadata field tells alone, and what is lost without its family."""
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from fishcli.audit.bins import field_bins
-from fishcli.audit.gains import Gain, measure_gain
+from fishcli.audit.ends import interval_ends
+from fishcli.audit.gains import Gain, measure_gain, row_losses
+from fishcli.audit.shares import shares_by_fold
 from fishcli.audit.table import AuditTable
 from fishcli.basics.progress import track
+from fishcli.dataset.classes import fold_priors
 
 N_FAMILIES = 20
 """What is lost without a family is measured of so many: with 300 columns, each a family, it takes hours."""
@@ -24,7 +28,8 @@ class FieldGain:
         section: "file", "layout", "pixels" or "table".
         at_test_time: "legitimate" or "illegitimate".
         explanation: one sentence.
-        random_bits: the gain of this field alone under random folds, as `Gain.bits`.
+        random_bits: the gain of this field alone under random folds, by the class shares of its bins; 0 where
+            no bin paid on the other folds.
         random_low: the lower end of its 95% interval.
         random_high: the upper end.
         grouped_bits: under grouped folds; None without groups, as the next two.
@@ -76,7 +81,6 @@ def gains_by_field(
     """
     from joblib import Parallel, delayed
 
-    alone = {field.name: table.only([field.name]) for field in table.fields}
     association = {
         field.name: cramers_v(table.labels, field_bins(table.columns[field.name], field.kind))
         for field in table.fields
@@ -88,38 +92,56 @@ def gains_by_field(
         for family in families
         if len(families) > 1
     }
-    tasks = [
-        *((name, part, random_fold, "random") for name, part in alone.items()),
-        *((name, part, grouped_fold, "grouped") for name, part in alone.items() if grouped_fold is not None),
-        *((family, part, random_fold, "random") for family, part in without.items()),
-    ]
-    calls = (delayed(measure_gain)(part, fold, name, folds) for name, part, fold, folds in tasks)
-    found = Parallel(n_jobs=-1, return_as="generator")(calls)
-    measured = [held.gain for held in track(found, "fields one by one", "fit", len(tasks))]
-    n, n_alone = len(alone), len(tasks) - len(without)
-    grouped = measured[n:n_alone] or [None] * n
-    lost = {gain.fields: whole.bits - gain.bits for gain in measured[n_alone:]}
-    gains = [
-        FieldGain(
+    fits = (delayed(measure_gain)(part, random_fold, name, "random") for name, part in without.items())
+    found = Parallel(n_jobs=-1, return_as="generator")(fits)
+    measured = [held.gain for held in track(found, "without each family", "fit", len(without))]
+    lost = {gain.fields: whole.bits - gain.bits for gain in measured}
+    gains = []
+    for field in track(table.fields, "fields one by one", "field"):
+        only = table.only([field.name])
+        bits, low, high = measure_alone(only, random_fold, None)
+        grouped: tuple[float | None, ...] = (None, None, None)
+        if grouped_fold is not None:
+            grouped = measure_alone(only, grouped_fold, table.groups)
+        grouped_bits, grouped_low, grouped_high = grouped
+        gain = FieldGain(
             field=field.name,
             family=field.family,
             section=field.section,
             at_test_time=field.at_test_time,
             explanation=field.explanation,
-            random_bits=one.bits,
-            random_low=one.bits_low,
-            random_high=one.bits_high,
-            grouped_bits=other.bits if other else None,
-            grouped_low=other.bits_low if other else None,
-            grouped_high=other.bits_high if other else None,
+            random_bits=bits,
+            random_low=low,
+            random_high=high,
+            grouped_bits=grouped_bits,
+            grouped_low=grouped_low,
+            grouped_high=grouped_high,
             bits_without_family=lost.get(field.family) if field in headline.fields else None,
             cramers_v=association[field.name],
             p_images=None,
             p_groups=None,
         )
-        for field, one, other in zip(table.fields, measured[:n], grouped, strict=True)
-    ]
+        gains.append(gain)
     return sorted(gains, key=lambda gain: -gain.random_bits)
+
+
+def measure_alone(
+    table: AuditTable, fold: np.ndarray, groups: np.ndarray | None
+) -> tuple[float, float | None, float | None]:
+    """The gain of a single field by `shares_by_fold`, bits, and the ends of its interval.
+
+    Args:
+        table: n rows, one field.
+        fold: (n,) int, the fold in which each row is held out.
+        groups: (n,) what is drawn for the interval, or None for images.
+    """
+    (field,) = table.fields
+    column = table.columns[field.name]
+    values = column.to_numpy(np.float64) if field.kind == "numeric" else pd.factorize(column)[0]
+    proba = shares_by_fold(values, table.labels, table.n_classes, fold)
+    prior = fold_priors(table.labels, fold, table.n_classes)
+    bits = (row_losses(table.labels, prior) - row_losses(table.labels, proba)) / math.log(2)
+    return float(bits.mean()), *interval_ends(bits, groups)
 
 
 def with_p_values(

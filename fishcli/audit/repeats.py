@@ -27,6 +27,8 @@ def repeated_folds(
         Partitions (n,) int64; fewer than wanted where groups are too few for so many.
     """
     found: dict[bytes, np.ndarray] = {}
+    if groups is not None and n_folds == len(np.unique(groups)):
+        n_repeats = 1  # each group is a fold: there is no other way
     for draw in range(n_repeats * TRIES):
         fold = make_folds(class_names, groups, n_folds, seed + draw)
         found.setdefault(pd.factorize(fold)[0].tobytes(), fold)

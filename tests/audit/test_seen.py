@@ -7,10 +7,13 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.decomposition import PCA
+from sklearn.preprocessing import StandardScaler
 
 from fishcli.audit.repeats import repeated_folds
-from fishcli.audit.seen import image_learner
-from fishcli.audit.seen.image_learner import held_out_proba, principal_scores, training_rows
+from fishcli.audit.seen import components
+from fishcli.audit.seen.components import principal_scores, scores_by_fold, training_rows
+from fishcli.audit.seen.image_learner import held_out_proba
 from fishcli.audit.seen.seen import conditional_values, detectabilities, held_out_losses
 from fishcli.audit.table import AuditTable
 from fishcli.dataset.classes import smoothed_prior
@@ -177,7 +180,7 @@ def test_partitions_that_come_again_are_dropped():
     assert len(repeated_folds(classes, None, 2, 3, 0)) == 3
 
 
-@settings(max_examples=15)
+@settings(max_examples=6)
 @given(st.lists(st.integers(0, 9), min_size=10, max_size=60), st.integers(2, 4), st.integers(0, 99))
 def test_no_group_straddles_a_repeated_fold(groups, n_folds, seed):
     groups = np.array([*groups, 0, 1, 2, 3])
@@ -227,9 +230,21 @@ def test_classes_that_the_training_part_lacks_get_their_smoothed_prior():
 
 
 def test_a_large_training_part_is_drawn_from(monkeypatch):
-    monkeypatch.setattr(image_learner, "MAX_TRAINING_ROWS", 30)
+    monkeypatch.setattr(components, "MAX_TRAINING_ROWS", 30)
     fold = random_folds(100, 2)
-    rows = training_rows(fold, 0)
-    assert len(set(rows)) == 30
-    assert set(fold[rows]) == {1}
-    np.testing.assert_array_equal(rows, training_rows(fold, 0))
+    rows = [training_rows(fold, k) for k in (0, 1)]
+    assert len(set(np.concatenate(rows))) == 30
+    assert [set(fold[each]) for each in rows] == [{1}, {0}]
+
+
+def test_the_components_of_a_fold_are_those_of_its_training_rows():
+    rng = np.random.default_rng(4)
+    features = rng.normal(size=(90, 40)) @ rng.normal(size=(40, 30)) + 100
+    features = np.column_stack([features, np.full(90, 7)]).astype(np.float32)
+    fold = random_folds(90, 3)
+    for k, scores in scores_by_fold(features, fold):
+        rows = training_rows(fold, k)
+        theirs = PCA(31).fit_transform(StandardScaler().fit_transform(features[rows].astype(float)))
+        theirs /= np.sqrt(theirs.var(axis=0, ddof=1).mean())
+        np.testing.assert_allclose(np.abs(scores[rows]), np.abs(theirs), atol=0.02)
+        np.testing.assert_allclose(np.abs(scores), np.abs(principal_scores(features, rows)), atol=0.02)

@@ -18,7 +18,8 @@ from fishcli.audit.seen import novelty
 from fishcli.audit.seen import worlds as worlds_module
 from fishcli.audit.seen.auc import Auc, deal_folds, held_out_auc
 from fishcli.audit.seen.novelty import measure_novelty
-from fishcli.audit.seen.worlds import World, compare_worlds
+from fishcli.audit.seen.tellers import World
+from fishcli.audit.seen.worlds import compare_worlds
 from fishcli.dataset.fields import Field
 
 FIELDS = [
@@ -70,7 +71,7 @@ def test_test_images_of_another_world_are_told():
     for each in worlds.tellings:
         assert each.auc > 0.97
         assert each.low > 0.9
-        assert all(auc < 0.8 for auc in each.same_world)
+        assert all(auc < 0.9 for auc in each.same_world)
     assert worlds.novelty.share > 0.95
 
 

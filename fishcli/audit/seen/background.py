@@ -8,7 +8,8 @@ import numpy as np
 
 from fishcli.audit.ends import interval_ends, interval_method
 from fishcli.audit.gains import row_losses
-from fishcli.audit.seen.image_learner import held_out_proba, principal_scores, training_rows
+from fishcli.audit.seen.components import scores_by_fold
+from fishcli.audit.seen.image_learner import held_out_proba
 from fishcli.audit.seen.painting import PaintedFeatures
 from fishcli.basics.progress import track
 from fishcli.dataset.classes import fold_priors
@@ -147,7 +148,6 @@ def measure_background(
 
 def _cross_fit(features: np.ndarray, labels: np.ndarray, fold: np.ndarray) -> np.ndarray:
     proba = np.zeros((len(labels), int(labels.max()) + 1))
-    for k in np.unique(fold):
-        scores = principal_scores(features, training_rows(fold, k))
+    for k, scores in scores_by_fold(features, fold):
         proba[fold == k] = held_out_proba(scores, labels, fold, k)
     return proba

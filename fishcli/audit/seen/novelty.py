@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fishcli.audit.ends import interval_ends, interval_method
-from fishcli.audit.seen.image_learner import principal_scores, training_rows
+from fishcli.audit.seen.components import drawn_rows, principal_scores
 
 PERCENTILE = 95
 NEIGHBOURS = 32
@@ -49,9 +49,8 @@ def measure_novelty(
     """
     from sklearn.neighbors import NearestNeighbors
 
-    is_test = np.repeat([0, 1], [len(train), len(test)])
-    rows = training_rows(is_test, 1)
-    scores = principal_scores(np.concatenate([train, test]), rows).astype(np.float32)
+    rows = drawn_rows(len(train))
+    scores = principal_scores(np.concatenate([train, test]), rows)
     known, new = scores[: len(train)], scores[len(train) :]
     threshold = float(np.percentile(_distances_between_groups(known, train_groups, rows), PERCENTILE))
     nearest = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(known).kneighbors(new)[0][:, 0]

@@ -1,7 +1,6 @@
 """Whether a model that sees the photo already sees the metadata."""
 
 import math
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -9,16 +8,18 @@ import numpy as np
 import pandas as pd
 
 from fishcli.audit.bins import field_bins
+from fishcli.audit.encoding import Coded
 from fishcli.audit.ends import interval_ends, interval_method
 from fishcli.audit.gains import row_losses
-from fishcli.audit.learners import encoder
 from fishcli.audit.repeats import repeated_folds
-from fishcli.audit.seen.image_learner import FIXED_PENALTY, held_out_proba, principal_scores, training_rows
+from fishcli.audit.seen.components import scores_by_fold, training_rows
+from fishcli.audit.seen.image_learner import held_out_of_many, held_out_proba
 from fishcli.audit.table import AuditTable
 from fishcli.basics.progress import track
 from fishcli.dataset.classes import fold_priors
 
-N_REPEATS = 3
+N_REPEATS, MANY_IMAGES = 3, 1_000
+"""Partitions into folds that are averaged over, of fewer than so many images; of more there is one."""
 
 
 @dataclass(frozen=True)
@@ -90,11 +91,15 @@ def detectabilities(
     """
     bins = [field_bins(table.columns[field.name], field.kind) for field in table.fields]
     proba = [np.zeros((len(features), int(each.max()) + 1)) for each in bins]
-    for k in track(np.unique(fold), "seeing fields", "fold"):
-        scores = principal_scores(features, training_rows(fold, k))
-        for each, found in zip(bins, proba, strict=True):
-            if found.shape[1] > 1:
-                found[fold == k] = held_out_proba(scores, each, fold, k, FIXED_PENALTY)
+    by_size: dict[int, list[int]] = {}  # fields with as many bins are fitted at once
+    for place, found in enumerate(proba):
+        if found.shape[1] > 1:
+            by_size.setdefault(found.shape[1], []).append(place)
+    for k, scores in track(scores_by_fold(features, fold), "seeing fields", "fold", len(np.unique(fold))):
+        for places in by_size.values():
+            said = held_out_of_many(scores, np.stack([bins[place] for place in places]), fold, k)
+            for place, each in zip(places, said, strict=True):
+                proba[place][fold == k] = each
     return [
         _detectability(field.name, each, found, fold, utility.get(field.name))
         for field, each, found in zip(table.fields, bins, proba, strict=True)
@@ -102,7 +107,7 @@ def detectabilities(
 
 
 def conditional_values(
-    table: AuditTable, features: np.ndarray, n_folds: int, seed: int, n_repeats: int = N_REPEATS
+    table: AuditTable, features: np.ndarray, n_folds: int, seed: int, n_repeats: int | None = None
 ) -> list[ConditionalValue]:
     """What metadata add to the image, under random folds and, where groups are known, under grouped ones.
 
@@ -115,36 +120,53 @@ def conditional_values(
         features: (n, channels) float32, pooled, finite.
         n_folds: folds; fewer where there are fewer groups.
         seed: of the folds.
-        n_repeats: different partitions to average over; see `repeated_folds` for why there may be fewer.
+        n_repeats: different partitions to average over; see `repeated_folds` for why there may be fewer. None
+            for N_REPEATS, and for one from MANY_IMAGES: there the luck of a partition is small beside the
+            interval, which is of images and groups.
     """
+    from joblib import Parallel, delayed
+
+    n_repeats = n_repeats or (N_REPEATS if len(features) < MANY_IMAGES else 1)
     class_names = pd.Series(np.array(table.class_names)[table.labels])
     kinds: list[tuple[str, np.ndarray | None]] = [("random", None)]
     if table.groups is not None:
         kinds.append(("grouped", table.groups))
-    values = []
+    partitions = []
     for folds, groups in kinds:
         n_units = len(features) if groups is None else len(np.unique(groups))
-        partitions = repeated_folds(class_names, groups, min(n_folds, n_units), n_repeats, seed)
-        losses = [
-            held_out_losses(table, features, fold) for fold in track(partitions, f"{folds} folds", "repeat")
-        ]
-        values.append(_conditional_value(folds, np.mean(losses, axis=0), table.groups, len(partitions)))
-    return values
+        dealt = repeated_folds(class_names, groups, min(n_folds, n_units), n_repeats, seed)
+        partitions += [(folds, fold) for fold in dealt]
+    fits = (delayed(held_out_losses)(table, features, fold) for _, fold in partitions)
+    found = Parallel(n_jobs=-1, return_as="generator")(fits)
+    losses: dict[str, list[np.ndarray]] = {folds: [] for folds, _ in kinds}
+    for (folds, _), each in zip(
+        partitions, track(found, "image and metadata", "fit", len(partitions)), strict=True
+    ):
+        losses[folds].append(each)
+    return [
+        _conditional_value(folds, np.mean(each, axis=0), table.groups, len(each))
+        for folds, each in losses.items()
+    ]
 
 
 def held_out_losses(table: AuditTable, features: np.ndarray, fold: np.ndarray) -> np.ndarray:
     """Each row's log loss (3, n) float64, nats: under the prior, on its image, on its image and metadata."""
     image, both = (np.zeros((len(features), table.n_classes)) for _ in range(2))
-    for k in np.unique(fold):
-        rows, here = training_rows(fold, k), fold == k
-        scores = principal_scores(features, rows)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # unseen categories are what folds are about
-            metadata = encoder(table.fields).fit(table.columns.iloc[rows]).transform(table.columns)
-        image[here] = held_out_proba(scores, table.labels, fold, k)
-        both[here] = held_out_proba(np.hstack([scores, metadata]), table.labels, fold, k)
+    coded = Coded.of(table.columns, table.fields)
+    for k, scores in scores_by_fold(features, fold):
+        metadata = coded.linear(training_rows(fold, k))
+        image[fold == k] = held_out_proba(scores, table.labels, fold, k)
+        both[fold == k] = held_out_proba(np.hstack([scores, metadata]), table.labels, fold, k)
     prior = fold_priors(table.labels, fold, table.n_classes)
     return np.stack([row_losses(table.labels, proba) for proba in (prior, image, both)])
+
+
+def image_losses(labels: np.ndarray, features: np.ndarray, fold: np.ndarray) -> np.ndarray:
+    """Each row's log loss (n,) float64, nats, on its image alone, as `held_out_losses` has it."""
+    losses = np.zeros(len(labels))
+    for k, scores in scores_by_fold(features, fold):
+        losses[fold == k] = row_losses(labels[fold == k], held_out_proba(scores, labels, fold, k))
+    return losses
 
 
 def _conditional_value(

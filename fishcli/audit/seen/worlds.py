@@ -1,16 +1,14 @@
 """Whether the test images come from the same world as the training images."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from fishcli.audit.learners import LEARNERS, cross_fit
 from fishcli.audit.seen.auc import METHOD, Auc, deal_folds, held_out_auc
-from fishcli.audit.seen.image_learner import FIXED_PENALTY, held_out_proba, principal_scores, training_rows
 from fishcli.audit.seen.novelty import Novelty, measure_novelty
-from fishcli.audit.table import AuditTable
+from fishcli.audit.seen.tellers import Teller, World, by_components, by_metadata, on_components
 from fishcli.basics.progress import track
 from fishcli.dataset.fields import Field
 
@@ -31,29 +29,6 @@ RANDOM = (
     "No groups of training images are known: frames of one sequence are on both sides of a fold, which alone "
     "makes the two sets easy to tell apart."
 )
-
-
-@dataclass(frozen=True)
-class World:
-    """Training or test images, as far as they are known; all in one row order.
-
-    Attributes:
-        groups: (n,) the name of each image's group, or None. A name on both sides is one group.
-        columns: n rows of metadata, as AuditTable has them.
-        features: (n, channels) float32, pooled, finite; or None.
-    """
-
-    groups: np.ndarray | None
-    columns: pd.DataFrame
-    features: np.ndarray | None
-
-    def rows(self, chosen: np.ndarray) -> "World":
-        """Some of the rows, by a mask or numbers."""
-        return World(
-            None if self.groups is None else self.groups[chosen],
-            self.columns.iloc[np.arange(len(self.columns))[chosen]],
-            None if self.features is None else self.features[chosen],
-        )
 
 
 @dataclass(frozen=True)
@@ -126,12 +101,12 @@ def compare_worlds(
     """
     told = [field for field in fields if (field.section, field.family) not in NAMING]
     tellers: dict[str, Teller] = {
-        section: _by_metadata([field for field in told if field.section == section])
+        section: by_metadata([field for field in told if field.section == section])
         for section in dict.fromkeys(field.section for field in told)
     }
     if train.features is not None and test.features is not None:
-        tellers["features"] = _score_by_features
-    known, new = _draw(train, seed), _draw(test, seed)
+        tellers["features"] = by_components
+    known, new = on_components(_draw(train, seed), _draw(test, seed))
     splits = _same_world(known, new, seed)
     tellings = []
     for by, teller in track(list(tellers.items()), f"train against {split}", "look"):
@@ -166,7 +141,7 @@ def _draw(world: World, seed: int) -> World:
     return world.rows(np.sort(np.random.default_rng(seed).choice(n_images, MAX_IMAGES, replace=False)))
 
 
-def _tell(teller: "Teller", train: World, test: World, n_folds: int, seed: int) -> Auc:
+def _tell(teller: Teller, train: World, test: World, n_folds: int, seed: int) -> Auc:
     is_test = np.repeat([False, True], [len(train.columns), len(test.columns)])
     names = [
         [f"image {row} of side {side}" for row in range(len(world.columns))]
@@ -179,36 +154,6 @@ def _tell(teller: "Teller", train: World, test: World, n_folds: int, seed: int) 
     if fold is None:
         return Auc(None, None, None)
     return held_out_auc(teller(train, test, fold), is_test, fold, groups)
-
-
-def _by_metadata(fields: Sequence[Field]) -> "Teller":
-    """A teller that reads `fields`."""
-
-    def score(train: World, test: World, fold: np.ndarray) -> np.ndarray:
-        names = [field.name for field in fields]
-        columns = pd.concat([train.columns[names], test.columns[names]], ignore_index=True)
-        is_train = np.repeat([1, 0], [len(train.columns), len(test.columns)])
-        varied = [field for field in fields if len(columns[field.name].unique()) > 1]
-        if not varied:
-            return np.zeros(len(fold))
-        table = AuditTable(["test", "train"], is_train, None, columns[[each.name for each in varied]], varied)
-        by_learner = cross_fit(table, fold)
-        return np.mean([by_learner[name][:, 0] for name in LEARNERS], axis=0)
-
-    return score
-
-
-def _score_by_features(train: World, test: World, fold: np.ndarray) -> np.ndarray:
-    """A teller that reads pooled features."""
-    assert train.features is not None
-    assert test.features is not None
-    features = np.concatenate([train.features, test.features])
-    is_test = np.repeat([0, 1], [len(train.features), len(test.features)])
-    scores = np.zeros(len(fold))
-    for k in np.unique(fold):
-        columns = principal_scores(features, training_rows(fold, k))
-        scores[fold == k] = held_out_proba(columns, is_test, fold, k, FIXED_PENALTY)[:, 1]
-    return scores
 
 
 def _same_world(train: World, test: World, seed: int) -> list[tuple[World, World]]:
@@ -241,7 +186,3 @@ def _novelty(train: World, test: World) -> tuple[Novelty | None, str]:
     if len(np.unique(train.groups)) < 2:
         return None, "there is one training group only, so there is no distance between groups"
     return measure_novelty(train.features, test.features, train.groups, test.groups), ""
-
-
-Teller = Callable[[World, World, np.ndarray], np.ndarray]
-"""From training images, test images and the folds (n,) of both to held-out scores (n,), higher for test."""

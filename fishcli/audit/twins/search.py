@@ -8,7 +8,7 @@ import pandas as pd
 
 from fishcli.audit.inputs import AuditInputs
 from fishcli.audit.models import Cached, read_cached
-from fishcli.audit.seen.seen import held_out_losses
+from fishcli.audit.seen.seen import image_losses
 from fishcli.audit.twins.twins import Photos, Twins, find_twins
 from fishcli.basics.errors import examples
 from fishcli.basics.progress import warn
@@ -48,7 +48,7 @@ def twins_of(
     photos, rows = _photos(inputs.images, "train", cached, reading)
     table = inputs.table.rows(rows)
     if photos.features is not None:
-        losses = held_out_losses(table, photos.features, fold[rows])[1]
+        losses = image_losses(table.labels, photos.features, fold[rows])
     else:
         losses = losses[rows]
     test = _test_photos(tests, store if photos.features is not None else None, reading)
