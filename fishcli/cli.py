@@ -17,6 +17,7 @@ from fishcli.basics.remote import parse_path
 from fishcli.basics.streams import make_printable, show
 from fishcli.commands import run_command
 from fishcli.options.commands import COMMANDS, WITHOUT_PROJECT
+from fishcli.options.places import Config, own_first
 from fishcli.options.project import find_project, read_project
 from fishcli.options.values import variable_of
 
@@ -96,7 +97,7 @@ def _take_project(ctx: typer.Context) -> None:
     say(f"defaults from {path}")
 
 
-def _command(name: str, config_class: type) -> Callable[..., None]:
+def _command(name: str, config_class: type[Config]) -> Callable[..., None]:
     """A Typer command whose options are the fields of `config_class`."""
 
     def command(quiet: bool, **options: Any) -> None:
@@ -104,10 +105,8 @@ def _command(name: str, config_class: type) -> Callable[..., None]:
             set_quiet(True)
         show(run_command(name, config_class(**options)))
 
-    own = vars(config_class).get("__annotations__", {})
-    fields = sorted(
-        inspect.signature(config_class).parameters.values(), key=lambda each: each.name not in own
-    )
+    parameters = inspect.signature(config_class).parameters
+    fields = [parameters[name] for name in own_first(config_class)]
     kind = Annotated[bool, typer.Option("--quiet", "-q", help=QUIET_HELP)]
     quiet = inspect.Parameter("quiet", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=kind)
     command.__signature__ = inspect.Signature([*fields, quiet])  # type: ignore[attr-defined]

@@ -3,6 +3,7 @@
 import importlib
 import warnings
 from pathlib import Path
+from typing import Any
 
 from fishcli.basics.errors import FishError, of_system
 from fishcli.basics.memory import keep_freed_memory
@@ -16,7 +17,7 @@ from fishcli.options.commands import COMMANDS
 from fishcli.options.places import Config, options_for
 
 
-def run_command(name: str, config: Config) -> str:
+def run_command(name: str, config: Config, part: str = "run") -> Any:
     """Run a command; returns its result as text.
 
     Its module is imported only here, so that whoever asks for help alone loads nothing heavy.
@@ -24,6 +25,7 @@ def run_command(name: str, config: Config) -> str:
     Args:
         name: one of COMMANDS.
         config: of that command.
+        part: the function of its module that is called with it; another than `run` returns what it says.
 
     Raises:
         FishError: what the user can mend, full disks and folders that can only be read among it.
@@ -35,7 +37,7 @@ def run_command(name: str, config: Config) -> str:
         with each_once(), one_command():
             workflow = importlib.import_module(f"fishcli.commands.{COMMANDS[name][1]}")
             try:
-                return str(workflow.run(config))
+                return getattr(workflow, part)(config)
             except OSError as error:
                 if error.errno not in CANNOT_BE_WRITTEN | NO_ROOM:
                     raise

@@ -36,7 +36,7 @@ N_LISTED = 10
 
 def run(config: GroupsConfig) -> str:
     """Cluster, write the CSV and the sheets; returns what was found, with one plain sentence, last."""
-    out = config.out or config.data_dir / "groups_found.csv"
+    out = csv_of(config)
     _check_out(out, config)
     n_clusters = _parse_clusters(config.clusters)
     train = load_train(config.data_dir, config.reading)
@@ -48,13 +48,23 @@ def run(config: GroupsConfig) -> str:
     found = find_cameras(images, thumbnails.pixels, tables, features, n_clusters)
     say(found.how)
     names = _names(found)
-    sheets_dir = out.with_name(f"{out.stem}_sheets")
+    sheets_dir = sheets_of(out)
     with alone(out):
         _check_out(out, config)  # again: another process may have written it meanwhile
         _write_sheets(sheets_dir, images, names, found, config.reading)
         write_csv(out, pd.DataFrame({"image": images["image"], "group": names}))
     parts = [_clusters_text(images, names), *_agreement_text(config.data_dir, images, found)]
     return "\n\n".join([*parts, _sentence(out, sheets_dir, names, found)])
+
+
+def csv_of(config: GroupsConfig) -> Path:
+    """The CSV that is written."""
+    return config.out or config.data_dir / "groups_found.csv"
+
+
+def sheets_of(out: Path) -> Path:
+    """The folder of the contact sheets that go with that CSV."""
+    return out.with_name(f"{out.stem}_sheets")
 
 
 def _check_out(out: Path, config: GroupsConfig) -> None:

@@ -56,7 +56,12 @@ class _Answers:
 
 
 def run(config: ScoreConfig) -> str:
-    """Score submissions; returns a table.
+    """Score submissions; returns the table of `scores` as text."""
+    return table_text(scores(config))
+
+
+def scores(config: ScoreConfig) -> pd.DataFrame:
+    """The figures of submissions: `part`, `submission` where there are several, `images`, the metrics.
 
     Of one submission: all images, then each stage and group that the solution knows. Of several: a line each,
     or one for each stage that it answers, stage by stage. How losses fell between stages is said.
@@ -87,7 +92,7 @@ def run(config: ScoreConfig) -> str:
     ]
     for line in falls_said(scored, config.models_dir):
         say(line)
-    return table_text(pd.DataFrame(table))
+    return pd.DataFrame(table)
 
 
 def _parts(answers: _Answers, column: str) -> dict[str, np.ndarray]:

@@ -24,6 +24,12 @@ class Config:
                 object.__setattr__(self, name, paths)
 
 
+def own_first(config_class: type[Config]) -> list[str]:
+    """The names of a config's fields: those of its own command before those that it shares with others."""
+    own = vars(config_class).get("__annotations__", {})
+    return sorted((field.name for field in fields(config_class)), key=lambda name: name not in own)
+
+
 def options_for(config: Config, path: Path) -> list[str]:
     """The options that put elsewhere what can't be written at `path`; where unsure all that might."""
     names = [field.name for field in fields(config)]

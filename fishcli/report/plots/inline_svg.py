@@ -1,5 +1,7 @@
 """Matplotlib figures as SVG inside a page: its fonts, its colours by day and by night, no ids in common."""
 
+import base64
+import html
 import io
 import re
 import warnings
@@ -59,6 +61,22 @@ def inline_svg(figure: "Figure", name: str, alt: str) -> str:
     size = " ".join(f"{float(side):.0f}" for side in figure.get_size_inches() * 72)
     root.attrib.update({"viewBox": f"0 0 {size}", "width": width, "role": "img", "aria-label": alt})
     return ElementTree.tostring(root, encoding="unicode", short_empty_elements=True)
+
+
+def picture(figure: "Figure", alt: str) -> str:
+    """The figure as an `<img>` element that holds it: for where it stands among what others made.
+
+    Args:
+        figure: of `svg_figure`.
+        alt: what the figure shows, in words.
+    """
+    own = ";".join(
+        ["font-family:system-ui,sans-serif", *(f"{name}:{each}" for each, name in VARIABLES.items())]
+    )
+    svg = inline_svg(figure, "figure", alt)
+    svg = svg.replace("<svg ", f'<svg xmlns="http://www.w3.org/2000/svg" style="{own}" ', 1)
+    data = base64.b64encode(svg.encode()).decode("ascii")
+    return f'<img alt="{html.escape(alt)}" style="max-width:100%" src="data:image/svg+xml;base64,{data}">'
 
 
 def _drop_style_sheets(root: ElementTree.Element) -> None:

@@ -1,0 +1,1 @@
+"""The commands as functions that return things: what `import fishcli` offers."""
