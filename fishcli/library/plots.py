@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 
 def curves_of(run: RunFiles, width: float) -> str:
-    """The training curves of all folds; "" of a head that is not trained by epochs."""
-    kept = [read_json(run.fold_path(k, ".json"))["losses"] for k in range(run.settings["folds"])]
+    """The training curves of all folds, of all fold seeds; "" of a head that is not trained by epochs."""
+    paths = [each.fold_path(k, ".json") for each in run.by_seed() for k in range(run.settings["folds"])]
+    kept = [read_json(path)["losses"] for path in paths]
     curves = curves_by_member(run, kept)
     if not any(map(any, curves.values())):
         return ""

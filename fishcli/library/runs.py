@@ -137,6 +137,11 @@ class Run:
         """The layers of its head, their shapes and parameters, as text."""
         return str(self._ask("summary", options)[1])
 
+    @takes("runs note", "run", "models_dir")
+    def note(self, **options: Any) -> str:
+        """Keep beside it what the competition's leaderboard said: `note(public=1.31)`."""
+        return str(self._ask("runs note", options)[1])
+
     def remove(self) -> None:
         """Remove it for good, with all its files."""
         ask(self.told, "runs rm", {}, {"runs": [self.name], "models_dir": self.path.parent, "yes": True})
@@ -158,8 +163,9 @@ class Run:
     def _repr_html_(self) -> str:
         from fishcli.library.plots import confusion_of, curves_of
 
-        by_fold = showing.table(_by_fold(self.metrics["by_fold"]))
-        parts = [by_fold, confusion_of(self, WIDTH), curves_of(self._files, WIDTH)]
+        metrics = self.metrics
+        scores = showing.table(_scores(metrics["by_fold"] if "by_fold" in metrics else metrics["by_seed"]))
+        parts = [scores, confusion_of(self, WIDTH), curves_of(self._files, WIDTH)]
         return showing.card(self.name, showing.lines(f"out of fold: {self._worth()}"), *parts)
 
 
@@ -229,14 +235,12 @@ class Localiser:
 
     def _repr_html_(self) -> str:
         worth = showing.lines(f"out of fold: {self._worth()}")
-        return showing.card(self.name, worth, showing.table(_by_fold(self.metrics["by_fold"])))
+        return showing.card(self.name, worth, showing.table(_scores(self.metrics["by_fold"])))
 
 
-def _by_fold(scores: list[dict[str, Any]]) -> "pd.DataFrame":
-    """What each fold is worth: the figures that are numbers."""
+def _scores(parts: list[dict[str, Any]]) -> "pd.DataFrame":
+    """What each fold, or fold seed, is worth: the figures that are numbers."""
     import pandas as pd
 
-    rows = [
-        {name: value for name, value in each.items() if isinstance(value, int | float)} for each in scores
-    ]
+    rows = [{name: value for name, value in each.items() if isinstance(value, int | float)} for each in parts]
     return pd.DataFrame(rows).dropna(axis=1, how="all")

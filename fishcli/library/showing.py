@@ -16,6 +16,8 @@ FRAME = (
 """Its own colours: plots are drawn on them, whatever the notebook's are."""
 N_ROWS = 20
 PAGE_HEIGHT = 640  # CSS pixels
+PHOTO_BYTES = 200_000
+"""Of a picture: a notebook keeps all that its cells show."""
 
 
 def card(title: str, *parts: str) -> str:
@@ -48,7 +50,7 @@ def photo(path: Path, alt: str) -> str:
     """A PNG file, inside."""
     from fishcli.report.pictures import embedded
 
-    return f'<img alt="{words(alt)}" style="max-width:100%" src="{embedded(read_bytes(path))}">'
+    return f'<img alt="{words(alt)}" style="max-width:100%" src="{embedded(read_bytes(path), PHOTO_BYTES)}">'
 
 
 def page(path: Path, title: str) -> str:

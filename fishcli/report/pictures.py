@@ -6,15 +6,16 @@ import io
 MAX_BYTES = 2_500_000
 
 
-def embedded(png: bytes) -> str:
-    """A picture as a data URI: as it is, or, where it is large, as a JPEG of at most MAX_BYTES.
+def embedded(png: bytes, most: int = MAX_BYTES) -> str:
+    """A picture as a data URI: as it is, or, where it is large, as a JPEG.
 
     Args:
         png: the bytes of a PNG file.
+        most: bytes that the picture may have.
     """
     from PIL import Image
 
-    if len(png) <= MAX_BYTES:
+    if len(png) <= most:
         return _uri("png", png)
     with Image.open(io.BytesIO(png)) as image:
         picture = image.convert("RGB")
@@ -23,7 +24,7 @@ def embedded(png: bytes) -> str:
         picture.thumbnail((side, side))
         jpeg = io.BytesIO()
         picture.save(jpeg, "JPEG", quality=80)
-        if jpeg.tell() <= MAX_BYTES:
+        if jpeg.tell() <= most:
             return _uri("jpeg", jpeg.getvalue())
         side = side * 3 // 4
 

@@ -83,6 +83,14 @@ def test_earlier_runs_are_listed_and_opened(competition, run):
         competition.run("frist")
 
 
+def test_a_run_of_several_fold_seeds_shows_each_of_them(competition):
+    run = competition.train(head="linear", folds=2, boxes="none", repeats=2, name="twice")
+    assert "<th>seed</th>" in run._repr_html_() and len(run.metrics["by_seed"]) == 2
+    run.note(public=1.5)
+    assert competition.runs().set_index("name")["public"]["twice"] == 1.5
+    run.remove()
+
+
 def test_runs_are_blended_by_name_or_as_they_are_and_removed(competition, run):
     other = competition.train(head="linear", folds=2, views=2, boxes="none", metadata="none", name="second")
     found = competition.ensemble(run, "second", name="blend")
