@@ -64,7 +64,9 @@ def tell(keywords: Mapping[str, Any], quiet: bool | None) -> Told:
     Raises:
         FishError: a keyword that is no option, a value that it does not take; a damaged project file.
     """
-    quiet = from_text(os.environ.get(variable_of("quiet"), ""), bool) is True if quiet is None else quiet
+    if quiet is None:
+        quiet = from_text(os.environ.get(variable_of("quiet"), ""), bool) is True
+    quiet = fitting("quiet", quiet, bool, _said("Competition", "quiet", quiet))
     given: Defaults = {name: {} for name in COMMANDS}
     everywhere = [*{name: None for hints in HINTS.values() for name in hints}]
     for name, value in keywords.items():

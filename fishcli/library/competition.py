@@ -47,8 +47,12 @@ class Competition:
         Raises:
             FishError: an unknown option or a wrong value, with the nearest.
         """
-        given = options if data_dir is None else {"data_dir": data_dir, **options}
-        self._told = tell(given, quiet)
+        self._options = options if data_dir is None else {"data_dir": data_dir, **options}
+        self._told = tell(self._options, quiet)
+
+    def __repr__(self) -> str:
+        """What it was told."""
+        return f"Competition({', '.join(f'{name}={value!r}' for name, value in self._options.items())})"
 
     @classmethod
     def demo(

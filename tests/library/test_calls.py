@@ -88,6 +88,7 @@ def test_without_anything_defaults_are_the_command_lines_own(asked):
             lambda c: fishcli.Competition("d", view_set="round"),
             r"Competition\(view_set='round'\): expected one of",
         ),
+        (lambda c: fishcli.Competition(quiet="very"), r"Competition\(quiet='very'\): expected true or false"),
         (lambda c: fishcli.Competition(3), r"Competition\(data_dir=3\): expected text"),
         (lambda c: Run(c._told, Path("m/a")).predict(run="b"), r"predict\(run='b'\): run is settled here"),
     ],
