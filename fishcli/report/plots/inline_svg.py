@@ -22,6 +22,7 @@ VARIABLES = {
     ACCENT: "--accent",
     ALARM: "--alarm",
 }
+MARGIN = 12  # CSS pixels
 FONT_FAMILY = re.compile(r"\s*font-family:[^;]*;?")
 REFERENCE = re.compile(r"url\(#([^)]+)\)")
 
@@ -70,11 +71,15 @@ def picture(figure: "Figure", alt: str) -> str:
         figure: of `svg_figure`.
         alt: what the figure shows, in words.
     """
-    own = ";".join(
-        ["font-family:system-ui,sans-serif", *(f"{name}:{each}" for each, name in VARIABLES.items())]
-    )
     svg = inline_svg(figure, "figure", alt)
-    svg = svg.replace("<svg ", f'<svg xmlns="http://www.w3.org/2000/svg" style="{own}" ', 1)
+    width, height = (round(side * 72) for side in figure.get_size_inches())
+    colours = ";".join(f"{name}:{colour}" for colour, name in VARIABLES.items())
+    # A page lets letters that are wider than matplotlib's reach beyond a plot; an image would cut them off.
+    spans = f'viewBox="{-MARGIN} 0 {width + 2 * MARGIN} {height}" width="{width + 2 * MARGIN}"'
+    head = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" {spans} style="font-family:system-ui,sans-serif;{colours}">'
+    )
+    svg = head + svg.partition(">")[2]
     data = base64.b64encode(svg.encode()).decode("ascii")
     return f'<img alt="{html.escape(alt)}" style="max-width:100%" src="data:image/svg+xml;base64,{data}">'
 
