@@ -80,7 +80,6 @@ class MapInputs:
         regions = regions_of(seen)
         return grid if regions is None else grid.within(regions[0, :4])
 
-
     @cached_property
     def _sides(self) -> tuple[int, int]:
         """(h, w) of the store's maps."""
