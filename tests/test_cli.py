@@ -131,7 +131,7 @@ def test_demo_refuses_a_folder_that_is_not_empty(tmp_path):
 @pytest.mark.parametrize(
     ("command", "path", "options"),
     [
-        (["score", "a.csv", "--solution", "b.csv"], "x", ""),
+        (["doctor"], "x", ""),
         (["train"], "models/run/oof.csv", " with --models-dir"),
         (["train", "--models-dir", "m"], "m/run", " with --models-dir"),
         (["features"], "data/features/x/recipe.json", " with --features-dir"),
