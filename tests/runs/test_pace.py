@@ -31,7 +31,7 @@ def through(clock, pace, n_blocks, features=0.0, heads=0.0, crops=0.0):
 
 def test_without_a_limit_nothing_is_left_out(capsys):
     clock = Clock()
-    pace = Pace(WORK, 1000, None, clock)
+    pace = Pace(WORK, 1000, (1000.0, None), clock)
     through(clock, pace, 9, features=1000.0)
     assert pace.level == Level(8, 5)
     assert not pace.is_over
@@ -42,7 +42,7 @@ def test_without_a_limit_nothing_is_left_out(capsys):
 
 def test_where_all_fits_nothing_is_left_out():
     clock = Clock()
-    pace = Pace(WORK, 1000, 1000.0 / RESERVE, clock)
+    pace = Pace(WORK, 1000, (1000.0, 1000.0 / RESERVE), clock)
     through(clock, pace, 10, features=12.4)
     assert pace.level == Level(8, 5)
     assert not pace.is_over
@@ -50,7 +50,7 @@ def test_where_all_fits_nothing_is_left_out():
 
 def test_views_go_first_as_few_as_it_takes(capsys):
     clock = Clock()
-    pace = Pace(WORK, 1000, 600.0 / RESERVE, clock)
+    pace = Pace(WORK, 1000, (1000.0, 600.0 / RESERVE), clock)
     through(clock, pace, 1, features=10.0)
     assert pace.level == Level(8, 5)  # the first block makes things ready: nothing is decided by it
     through(clock, pace, 1, features=10.0)
@@ -65,7 +65,7 @@ def test_views_go_first_as_few_as_it_takes(capsys):
 
 def test_folds_go_where_one_view_is_too_much(capsys):
     clock = Clock()
-    pace = Pace(WORK, 1000, 300.0 / RESERVE, clock)
+    pace = Pace(WORK, 1000, (1000.0, 300.0 / RESERVE), clock)
     through(clock, pace, 2, heads=2.5)
     assert pace.level == Level(1, 5)
     through(clock, pace, 2, heads=20.0)  # it turns slower
@@ -74,9 +74,19 @@ def test_folds_go_where_one_view_is_too_much(capsys):
     assert "1 view and" in capsys.readouterr().err
 
 
+def test_what_making_ready_took_counts(capsys):
+    clock = Clock()
+    clock.now += 30.0
+    pace = Pace(WORK, 1000, (1000.0, 25.0), clock)
+    assert pace.is_over
+    pace.say_over()
+    said = capsys.readouterr().err
+    assert "of 25 seconds no more is left than for writing; the class prior answers the 1,000 photos" in said
+
+
 def test_when_the_time_is_up_it_says_so_and_the_least_was_tried():
     clock = Clock()
-    pace = Pace(WORK, 1000, 100.0, clock)
+    pace = Pace(WORK, 1000, (1000.0, 100.0), clock)
     through(clock, pace, 2, features=6.0)
     assert pace.level == Level(1, 1)
     assert pace.is_over
@@ -84,7 +94,7 @@ def test_when_the_time_is_up_it_says_so_and_the_least_was_tried():
 
 def test_the_time_of_finding_crops_stays_whatever_is_left_out():
     clock = Clock()
-    pace = Pace(WORK, 1000, 500.0 / RESERVE, clock)
+    pace = Pace(WORK, 1000, (1000.0, 500.0 / RESERVE), clock)
     through(clock, pace, 2, crops=40.0, features=2.5)
     assert pace.level == Level(3, 5)  # 380 s for 8 blocks are 47.5 each, of which 40 are for crops
     through(clock, pace, 8, crops=40.0, features=2.5)

@@ -56,20 +56,28 @@ class Work:
 class Pace:
     """Measures blocks of photos, and decides how much is left out of those that follow."""
 
-    def __init__(self, work: Work, n_photos: int, limit_s: float | None, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        work: Work,
+        n_photos: int,
+        limit: tuple[float, float | None],
+        clock: Callable[[], float],
+    ) -> None:
         """Begin.
 
         Args:
             work: for each photo.
             n_photos: in all.
-            limit_s: seconds from now in which all must be done; None where there is no limit.
+            limit: when it began, by the clock, and the seconds from then in which all must be done; None
+                where there is no limit.
             clock: tells seconds.
         """
+        started, limit_s = limit
         self._work, self._clock = work, clock
         self._levels = work.levels()
         self.level = self._levels[0]
         self._n_left = n_photos
-        self._end = None if limit_s is None else clock() + RESERVE * limit_s
+        self._end = None if limit_s is None else started + RESERVE * limit_s
         self._limit_s = limit_s
         self._n_blocks = 0
         self._n_measured, self._measured = 0, Spent()
@@ -122,8 +130,8 @@ class Pace:
     def say_over(self) -> None:
         """Say that the time is up before all was predicted."""
         warn(
-            f"--time-limit: {duration(self._limit_s or 0)} are nearly over; the class prior answers the "
-            f"{self._n_left:,} photos that are left"
+            f"--time-limit: of {duration(self._limit_s or 0)} no more is left than for writing; the class "
+            f"prior answers the {self._n_left:,} photos to go"
         )
 
 

@@ -39,8 +39,7 @@ def predict_pack(
     started, limit_s = clock(), seconds_of(config.time_limit)
     all_photos = pd.concat(list(tests.values()))
     ready = load_pack(pack, all_photos, config.reading, config.workers or cpu_count())
-    left_s = None if limit_s is None else limit_s - (clock() - started)
-    pace = Pace(ready.work, len(all_photos), left_s, clock)
+    pace = Pace(ready.work, len(all_photos), (started, limit_s), clock)
     columns, parts = proba_columns(pack.packed.class_names), []
     with bar(len(all_photos), f"predicting with {pack.name}", "img") as progress:
         for split, left in tests.items():
