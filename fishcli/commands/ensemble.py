@@ -17,6 +17,7 @@ from fishcli.runs.submitting import (
     Answers,
     load_competition,
     n_train_of,
+    promise,
     say_where_train_differs,
     write_submissions,
 )
@@ -45,6 +46,8 @@ def run(config: EnsembleConfig) -> str:
     ]
     aligned = np.stack([each.loc[found[0].index].to_numpy() for each in found])
     mixed = pd.DataFrame(blended.how.of(aligned), found[0].index, columns).reset_index()
-    answers = Answers(samples, mixed, first.class_names, n_train_of(first), blended.decision)
+    promised = promise(blended.table["log loss"].iloc[-1], blended.kind)
+    n_train = n_train_of(first)
+    answers = Answers(samples, mixed, first.class_names, n_train, blended.decision, promised)
     paths = write_submissions(config, config.name or "+".join(config.runs), answers)
     return f"{table_text(blended.table)}\n\n{paths}"

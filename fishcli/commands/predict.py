@@ -21,6 +21,7 @@ from fishcli.runs.submitting import (
     asked_for,
     load_competition,
     n_train_of,
+    promise,
     say_where_train_differs,
     write_submissions,
 )
@@ -37,12 +38,13 @@ def run(config: PredictConfig) -> str:
     parse_tta(config.tta)  # before anything is read
     this_run = pick_run(config.models_dir, config.run)
     tta = tta_of(this_run, config.tta)
-    _say_what_is_known(this_run, tta)
+    promised = _say_what_is_known(this_run, tta)
     say_where_train_differs(config, this_run)
     samples, tests = load_competition(config, this_run.class_names)
     predictions = predict_run(config, this_run, tests, tta, config.mean)
     decision = decision_of(this_run, tta)
-    answers = Answers(samples, predictions, this_run.class_names, n_train_of(this_run), decision)
+    n_train = n_train_of(this_run)
+    answers = Answers(samples, predictions, this_run.class_names, n_train, decision, promised)
     return write_submissions(config, this_run.name, answers)
 
 
@@ -66,8 +68,8 @@ def _with_pack(config: PredictConfig, path: Path) -> str:
         return write_submissions(config, pack.name, answers)
 
 
-def _say_what_is_known(this_run: Run, tta: int) -> None:
-    """Say what the run was worth out of fold with this number of views, or that nobody knows."""
+def _say_what_is_known(this_run: Run, tta: int) -> str:
+    """Say what the run was worth out of fold with so many views, or that nobody knows; returns `promise`."""
     oof = this_run.read_oof(tta)
     if oof is None:
         warn(
@@ -76,9 +78,9 @@ def _say_what_is_known(this_run: Run, tta: int) -> None:
             "that they were not trained on; find out with "
             f"{line_on_views(this_run, tta)}."
         )
-        return
+        return ""
     if len(this_run.class_names) == 1:
-        return
+        return ""
     labels = labels_of(oof["class_name"], this_run.class_names)
     prior = fold_priors(labels, oof["fold"].to_numpy(), len(this_run.class_names))
     loss = log_loss(labels, oof[proba_columns(this_run.class_names)].to_numpy())
@@ -87,3 +89,4 @@ def _say_what_is_known(this_run: Run, tta: int) -> None:
         f"{this_run.name} with {tta} view{'s' * (tta > 1)}: out-of-fold log loss {loss:.4f} "
         f"({kind} folds; class prior {log_loss(labels, prior):.4f})"
     )
+    return promise(loss, kind)

@@ -41,11 +41,13 @@ class Blended:
         how: the blend of all rows, for test images.
         decision: how labels are decided.
         table: what the runs and the blend are worth out of fold, a row each.
+        kind: of folds, "grouped" or "random".
     """
 
     how: Blend
     decision: Decision
     table: pd.DataFrame
+    kind: str
 
 
 def blend_runs(runs: dict[str, Run], numbers: list[int], asked: Blending) -> Blended:
@@ -92,7 +94,7 @@ def blend_runs(runs: dict[str, Run], numbers: list[int], asked: Blending) -> Ble
         say(f"geometric mean, temperature {how.temperature:.2f}, each fold's found on the others")
     if of_metric:
         say(of_metric)
-    return Blended(how, decision, pd.DataFrame(rows))
+    return Blended(how, decision, pd.DataFrame(rows), kind)
 
 
 def _mixed(

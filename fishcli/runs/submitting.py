@@ -28,6 +28,7 @@ class Answers:
         class_names: in their order.
         n_train: images that were trained on.
         decision: how labels are decided where they are wanted.
+        promised: what they were worth out of fold, in words; "" where nobody knows.
     """
 
     samples: list[Sample]
@@ -35,6 +36,7 @@ class Answers:
     class_names: list[str]
     n_train: int
     decision: Decision
+    promised: str = ""
 
 
 def load_competition(
@@ -94,8 +96,9 @@ def write_submissions(config: SubmissionConfig, name: str, answers: Answers) -> 
         for sample, path in zip(answers.samples, paths, strict=True):
             write_submission(path, make_submission(sample, clipped, labels, answers.n_train), sample)
     if config.slug is not None:
+        message = f"{name}: {answers.promised}" if answers.promised else name
         for path in paths:
-            say(f"hand it in: {submit_line(config.slug, path, name)}")
+            say(f"hand it in: {submit_line(config.slug, path, message)}")
     return "\n".join(map(str, paths))
 
 
@@ -110,6 +113,11 @@ def _paths(config: SubmissionConfig, name: str, samples: list[Sample]) -> list[P
             )
         return [out]
     return [(out or config.submissions_dir) / f"{name}{sample.suffix}.csv" for sample in samples]
+
+
+def promise(loss: float, kind: str) -> str:
+    """What an out-of-fold log loss on folds of a kind promises, for the message beside a submission."""
+    return f"out-of-fold {loss:.4f} ({kind})"
 
 
 def submit_line(slug: str, path: Path, message: str) -> str:

@@ -324,6 +324,16 @@ def test_an_unreadable_test_image_is_named_and_gets_the_prior_until_it_is_mended
     assert submit(root).set_index("image").equals(before)
 
 
+def test_the_line_that_hands_it_in_tells_what_was_promised(root, capsys):
+    loss = read_json(root / "models" / "run" / "metrics.json")["log_loss"]
+    submit(root, slug="fish")
+    said = capsys.readouterr().err
+    assert f"run.csv -m 'run: out-of-fold {loss:.4f} (grouped)'" in said
+    table = ensemble.run(ensemble_config(root, "run", "dense", slug="fish")).splitlines()
+    (blend,) = [line.split() for line in table if line.startswith("blend")]
+    assert f"-m 'run+dense: out-of-fold {blend[2]} (grouped)'" in capsys.readouterr().err
+
+
 def test_strict_fails_where_a_test_image_is_unreadable(root):
     path = root / "data" / "test" / "test_002.jpg"
     path.write_bytes(b"no photo")
