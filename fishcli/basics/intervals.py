@@ -9,6 +9,7 @@ import numpy as np
 FEW_GROUPS = 20  # under so many groups the interval is still too narrow, see paired_interval
 TOO_FEW_GROUPS = 8  # under so many nobody knows how groups differ, see prediction_interval
 LEAST_SPREAD = 1 / 3  # of the groups' own: draws of nearly one group alone say they are all alike
+MOST_DRAWN = 2_000  # of groups: with more the interval would be narrower by a hundredth of their spread
 N_RESAMPLES = 4000
 BATCH_VALUES = 2_000_000  # drawn numbers that are in memory at a time
 MOST_PARTS = 200  # of groups, left out by turns
@@ -119,10 +120,11 @@ def prediction_interval(
     if not spread > 0:
         return Interval(float(centre), float(centre))
     rng, distances = np.random.default_rng(seed), np.empty(N_RESAMPLES)
-    at_a_time = max(1, BATCH_VALUES // (n_groups + n_new))
+    sizes = min(n_groups, MOST_DRAWN), min(n_new, MOST_DRAWN)
+    at_a_time = max(1, BATCH_VALUES // sum(sizes))
     for start in range(0, N_RESAMPLES, at_a_time):
         part = distances[start : start + at_a_time]
-        old, new = (rng.integers(n_groups, size=(len(part), size)) for size in (n_groups, n_new))
+        old, new = (rng.integers(n_groups, size=(len(part), size)) for size in sizes)
         middle, scale = _mean_and_spread(sums[old], counts[old])
         part[:] = (_ratio(sums[new], counts[new], -1) - middle) / np.maximum(scale, spread * LEAST_SPREAD)
     tail = norm.sf(_expanded(confidence, n_groups))

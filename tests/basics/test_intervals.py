@@ -260,3 +260,10 @@ def test_a_prediction_interval_holds_the_mean_so_far_and_scales_with_the_losses(
     one, tenfold = (prediction_interval(factor * losses, groups, n_new) for factor in (1, 10))
     assert 0 <= one.low <= losses.mean() <= one.high
     assert (tenfold.low, tenfold.high) == pytest.approx((10 * one.low, 10 * one.high))
+
+
+def test_thousands_of_groups_are_drawn_as_two_thousand():
+    losses = np.random.default_rng(0).exponential(size=6000)
+    few, many = (prediction_interval(losses, np.arange(6000), n_new) for n_new in (10, 5000))
+    assert width(few) == pytest.approx(2 * 1.96 / math.sqrt(10), rel=0.1)
+    assert width(many) == pytest.approx(2 * 1.96 * math.sqrt(2 / 2000), rel=0.1)
