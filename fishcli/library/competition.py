@@ -132,6 +132,14 @@ class Competition:
         config, said = ask(self._told, "compare", options)
         return Comparison(config.models_dir / config.name, said)
 
+    @takes("rehearse")
+    def rehearse(self, **options: Any) -> "pd.DataFrame":
+        """Hold a third of the groups back, again and again: a row a split, promises and what came."""
+        import pandas as pd
+
+        config, _ = ask(self._told, "rehearse", options)
+        return pd.read_csv(config.models_dir / config.name / "rehearsal.csv")
+
     @takes("predict")
     def predict(self, **options: Any) -> Prediction:
         """Predict with a run, or with the newest: `predict(run="gap", tta=8)`."""

@@ -1,7 +1,5 @@
 """Promise against outcome on groups held back: what is compared with what, said, drawn and refused."""
 
-import dataclasses
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +7,7 @@ from conftest import write_competition
 from drawn_stores import draw_store
 from PIL import Image
 
+from fishcli import Competition
 from fishcli.basics.errors import FishError
 from fishcli.basics.intervals import prediction_interval
 from fishcli.commands import rehearse
@@ -58,10 +57,12 @@ def test_a_third_of_the_groups_is_held_back_and_told_of(rehearsed):
         assert image.format == "PNG"
 
 
-def test_the_same_splits_tell_the_same(rehearsed, tmp_path):
+def test_the_same_splits_tell_the_same_from_python(rehearsed, tmp_path):
     root, _, table = rehearsed
-    rehearse.run(dataclasses.replace(config(root, splits=1), models_dir=tmp_path))
-    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "try" / "rehearsal.csv"), table[:1])
+    competition = Competition(root / "data", models_dir=tmp_path, quiet=True)
+    again = competition.rehearse(splits=1, folds=2, metadata="none")
+    pd.testing.assert_frame_equal(again, table[:1])
+    assert (tmp_path / "rehearse" / "rehearsal.png").exists()
 
 
 class Seen:
