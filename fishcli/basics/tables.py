@@ -64,7 +64,9 @@ def _laid_out(columns: list[list[str]], width: int) -> str:
     for row in zip(*(cells for _, *cells in columns), strict=True):
         table.add_row(*map(Text, row))
     page = io.StringIO()
-    Console(file=page, width=width, color_system=None, legacy_windows=False).print(table)
+    # In a notebook rich would display the table instead of writing it.
+    plain = Console(file=page, width=width, color_system=None, legacy_windows=False, force_jupyter=False)
+    plain.print(table)
     return "\n".join(line.rstrip() for line in page.getvalue().splitlines())
 
 

@@ -142,8 +142,12 @@ class Competition:
 
     @takes("predict")
     def predict(self, **options: Any) -> Prediction:
-        """Predict with a run, or with the newest: `predict(run="gap", tta=8)`."""
-        run = self._picked(config_of(self._told, "predict", options, {}))
+        """Predict with a run, or with the newest: `predict(run="gap", tta=8)`; or with a pack."""
+        config = config_of(self._told, "predict", {k: v for k, v in options.items() if k != "quiet"}, {})
+        if config.pack is not None:
+            said = ask(self._told, "predict", options)[1]
+            return Prediction([parse_path(line) for line in said.splitlines()], None, said)
+        run = self._picked(config)
         return run.predict(
             **{name: each for name, each in options.items() if name not in ("run", "models_dir")}
         )
@@ -153,6 +157,11 @@ class Competition:
         """Blend runs, by weights found on their out-of-fold predictions, into submissions."""
         said = ask(self._told, "ensemble", options, {"runs": list(runs)})[1]
         return Prediction([parse_path(line) for line in said.rpartition("\n\n")[2].splitlines()], None, said)
+
+    @takes("pack", "runs")
+    def pack(self, *runs: str | Run, **options: Any) -> Path:
+        """Pack what predicting needs for a machine without network: `predict(pack=PATH)` takes it there."""
+        return parse_path(ask(self._told, "pack", options, {"runs": list(runs)})[1].splitlines()[-1])
 
     @takes("score", "submissions", "solution")
     def score(

@@ -109,7 +109,7 @@ class Run:
             raise self._files.results_damaged(self.path / "oof.csv", "it is missing.")
         return found
 
-    @takes("predict", "run", "models_dir")
+    @takes("predict", "run", "models_dir", "pack", "time_limit")
     def predict(self, **options: Any) -> Prediction:
         """Predict the test photos and write the submissions: `predict(tta=8)`, `predict(tta="auto")`."""
         config, said = self._ask("predict", options)

@@ -175,6 +175,11 @@ def test_a_notebooks_cell_gets_lines_and_bars_on_stdout_and_nothing_on_stderr(no
     assert not err
 
 
+def test_a_table_is_text_in_a_notebook_too(monkeypatch):
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    assert table_text([{"a": 1}]) == "a\n1"
+
+
 def test_python_alone_is_no_notebook(monkeypatch):
     assert not in_notebook()
     monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: None))

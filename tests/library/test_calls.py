@@ -152,6 +152,19 @@ def test_an_audit_is_its_folder_and_the_limits_error_is_raised_with_what_was_fou
     assert raised.value.result == "table"
 
 
+def test_a_pack_takes_runs_and_predicts_without_one(monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        "fishcli.commands.pack.run", lambda config: seen.append(config) or f"losses\n{config.out}"
+    )
+    monkeypatch.setattr("fishcli.commands.predict.run", lambda config: seen.append(config) or "a.csv\nb.csv")
+    competition = fishcli.Competition(quiet=True)
+    path = competition.pack("first", Run(competition._told, Path("models/second")), out="p.zip")
+    found = competition.predict(pack=path, quiet=True)
+    assert path == Path("p.zip") and seen[0].runs == ["first", "second"] and seen[1].pack == path
+    assert found.paths == [Path("a.csv"), Path("b.csv")] and found.table is None
+
+
 METHODS = {
     "train": "train",
     "finetune": "finetune",
