@@ -79,7 +79,7 @@ def permute_images(
     batches = [numbers[start : start + n_batch] for start in numbers[::n_batch]]
     shared = ((values, design.columns), ends, gram, total, labels)
     explained = np.concatenate(
-        Parallel()(delayed(_explained_by_image)(*shared, batch, seed) for batch in batches)
+        Parallel(n_jobs=-1)(delayed(_explained_by_image)(*shared, batch, seed) for batch in batches)
     )
     adjusted = _adjusted(design.columns, explained[:, 1:])
     return _null("images", explained[:, 0], 1 / (1 + n_permutations)), adjusted

@@ -8,7 +8,8 @@ import pandas as pd
 
 from fishcli.audit.bins import field_bins
 from fishcli.audit.ends import interval_ends
-from fishcli.audit.gains import Gain, measure_gain, row_losses
+from fishcli.audit.gains import HeldOut, row_losses
+from fishcli.audit.learners import LEARNERS, cross_fit
 from fishcli.audit.shares import shares_by_fold
 from fishcli.audit.table import AuditTable
 from fishcli.basics.progress import track
@@ -16,6 +17,8 @@ from fishcli.dataset.classes import fold_priors
 
 N_FAMILIES = 20
 """What is lost without a family is measured of so many: with 300 columns, each a family, it takes hours."""
+ENOUGH_FOLDS, MANY_IMAGES = 5, 1_000
+"""It is measured on so many folds where there are so many images: losses are paired with the whole's."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ def gains_by_field(
     headline: AuditTable,
     random_fold: np.ndarray,
     grouped_fold: np.ndarray | None,
-    whole: Gain,
+    whole: HeldOut,
 ) -> list[FieldGain]:
     """Measure each field alone, under random folds and, where given, grouped ones; and without each family.
 
@@ -92,10 +95,10 @@ def gains_by_field(
         for family in families
         if len(families) > 1
     }
-    fits = (delayed(measure_gain)(part, random_fold, name, "random") for name, part in without.items())
+    fits = (delayed(_lost)(part, random_fold, whole.losses) for part in without.values())
     found = Parallel(n_jobs=-1, return_as="generator")(fits)
-    measured = [held.gain for held in track(found, "without each family", "fit", len(without))]
-    lost = {gain.fields: whole.bits - gain.bits for gain in measured}
+    bits_lost = track(found, "without each family", "family", len(without))
+    lost = dict(zip(without, bits_lost, strict=True))
     gains = []
     for field in track(table.fields, "fields one by one", "field"):
         only = table.only([field.name])
@@ -142,6 +145,15 @@ def measure_alone(
     prior = fold_priors(table.labels, fold, table.n_classes)
     bits = (row_losses(table.labels, prior) - row_losses(table.labels, proba)) / math.log(2)
     return float(bits.mean()), *interval_ends(bits, groups)
+
+
+def _lost(without: AuditTable, fold: np.ndarray, losses: np.ndarray) -> float:
+    """What is lost without some fields, bits, beside the `losses` (n,) of all of them, nats."""
+    n_folds = ENOUGH_FOLDS if len(fold) >= MANY_IMAGES else None
+    by_learner = cross_fit(without, fold, n_folds)
+    rows = np.isin(fold, np.unique(fold)[:n_folds])
+    proba = np.mean([by_learner[name][rows] for name in LEARNERS], axis=0)
+    return float((row_losses(without.labels[rows], proba) - losses[rows]).mean() / math.log(2))
 
 
 def with_p_values(

@@ -138,7 +138,7 @@ def _measure(config: AuditConfig, inputs: AuditInputs) -> _Core:
     tests = [permute_images(headline, *settings)]
     if "grouped" in folds:
         tests.append(permute_groups(headline, *settings))
-    gains = gains_by_field(inputs.table, headline, folds["random"], folds.get("grouped"), held_out[0].gain)
+    gains = gains_by_field(inputs.table, headline, folds["random"], folds.get("grouped"), held_out[0])
     fields = with_p_values(gains, *(by_field for _, by_field in tests))
     return _Core(held_out, [null for null, _ in tests], fields, folds)
 
