@@ -17,6 +17,7 @@ ADVICE = (
     "The least populated class",  # warn_of_missing_classes names what a fold lacks
     "Found unknown categories",  # unseen ones are what folds are about
     "lbfgs failed to converge",  # the heads and the audit say what comes of it
+    ".*joblib will operate in serial mode",  # where /dev/shm can't be written: nothing here needs it
     "Glyph .* missing from",  # a box stands for a letter that the plot's font lacks
 )
 """How warnings begin that libraries have for programmers, and that users can do nothing about.
