@@ -53,20 +53,20 @@ def bucket():
 def both(tmp_path_factory, bucket):
     """The same competition here and there, with features of crops, a run and a submission."""
     here = tmp_path_factory.mktemp("here")
-    write_competition(here / "data", n_per_class=4)
+    write_competition(here / "data", n_per_class=2, n_test=2)
     write_found(here)
     s3fs.S3FileSystem().put(f"{here}/data/", "fish/data", recursive=True)
     there = parse_path(bucket)
     for root in (here, there):
         compute(root, **made_of(here))
-        fit(root, head="gap")
+        fit(root, head="gap", folds=2, epochs=1)
         predict.run(predict_config(root, tta=2))
     return here, there
 
 
 def made_of(here):
     """What the features are made of."""
-    return {"views": 2, "augment": 1, "crop": str(here / "found.json")}
+    return {"views": 2, "augment": 1, "crop": str(here / "found.json"), "batch_size": 4}
 
 
 def contents_below(folder):
@@ -166,7 +166,7 @@ def test_local_photos_may_have_a_remote_store(both):
     assert {name for name in again if again[name] != tokens[name]} <= {
         name for name in again if name.endswith("recipe.json")
     }
-    config = train_config(here, features_dir=there / "mixed", name="mixed", head="gap")
+    config = train_config(here, features_dir=there / "mixed", name="mixed", head="gap", folds=2, epochs=1)
     run_dir = train.run(config).splitlines()[-1]
     kept = pd.read_csv(f"{run_dir}/oof.csv")
     pd.testing.assert_frame_equal(kept, pd.read_csv(here / "models" / "run" / "oof.csv"))

@@ -8,7 +8,7 @@ import pytest
 from conftest import write_competition
 from pipeline import compute, fit, tree_hash, write_found
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("untraced")]
 
 KILLED = Path(__file__).parents[1] / "shared" / "killed.py"
 FEATURES = ["--backbone", "fishnet", "--image-size", "64x64"]

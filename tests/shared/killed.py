@@ -9,6 +9,8 @@ import signal
 import sys
 from pathlib import Path
 
+from fishcli.basics import quiet
+
 
 def kill_at(where: str, n: int) -> None:
     """Arrange that this process gets SIGKILL at the n-th moment of its kind."""
@@ -31,8 +33,23 @@ def kill_at(where: str, n: int) -> None:
     Path.replace = replace
 
 
+def untraced() -> None:
+    """Let TensorFlow trace no graph here, as the fixture of that name does where this process is started."""
+    load = quiet.load_keras
+
+    def load_untraced() -> object:
+        keras = load()
+        import tensorflow as tf
+
+        tf.config.run_functions_eagerly(True)
+        return keras
+
+    quiet.load_keras = load_untraced
+
+
 if __name__ == "__main__":
     kill_at(sys.argv[1], int(sys.argv[2]))
+    untraced()
     from fishcli.cli import app
 
     app(sys.argv[3:])
