@@ -96,7 +96,7 @@ def prediction_interval(
     number of images (Cochran 1977, 6.3).
 
     In 300 simulations each of 8, 15, 32 and 78 groups of 2 to 400 images and 3, 10 or 26 to come the 95%
-    interval held what came in 0.91 to 0.99 of cases where groups' means were normal, lognormal or larger in
+    interval held what came in 0.90 to 0.99 of cases where groups' means were normal, lognormal or larger in
     larger groups, in 0.89 to 0.97 where every eighth was five times as hard. Student's, with the same
     standard deviation, did in 0.77 to 0.95, the bootstrap of the old groups' mean in 0.42 to 0.80.
 
