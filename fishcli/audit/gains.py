@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 
 from fishcli.audit.encoding import Coded
-from fishcli.audit.ends import interval_ends, interval_method
+from fishcli.audit.ends import LUCK, interval_ends, interval_method
 from fishcli.audit.learners import LEARNERS, cross_fit, learned
+from fishcli.audit.luck import widening
 from fishcli.audit.table import AuditTable
 from fishcli.dataset.classes import fold_priors, smoothed_prior
 
@@ -80,7 +81,9 @@ def measure_gain(table: AuditTable, fold: np.ndarray, fields: str, folds: str) -
     prior = fold_priors(table.labels, fold, table.n_classes)
     losses, prior_losses = (row_losses(table.labels, each) for each in (proba, prior))
     difference = (prior_losses - losses) / math.log(2)
-    low, high = interval_ends(difference, groups)
+    low, high = interval_ends(
+        difference, groups, 1.0 if folds == "grouped" else widening(table, fold, difference)
+    )
     gain = Gain(
         fields=fields,
         folds=folds,
@@ -97,7 +100,7 @@ def measure_gain(table: AuditTable, fold: np.ndarray, fields: str, folds: str) -
             name: float((prior_losses - row_losses(table.labels, each)).mean() / math.log(2))
             for name, each in by_learner.items()
         },
-        interval=interval_method(groups),
+        interval=interval_method(groups) + ("" if folds == "grouped" else LUCK),
     )
     return HeldOut(gain, losses)
 

@@ -13,8 +13,8 @@ from fishcli.dataset.classes import fill_missing_classes
 INVERSE_PENALTY = 0.1
 """C of the logistic regression."""
 BOOSTING: dict[str, Any] = {
-    "max_iter": 10,
-    "learning_rate": 0.2,
+    "max_iter": 5,
+    "learning_rate": 0.4,
     "max_leaf_nodes": 8,
     "min_samples_leaf": 20,
     "l2_regularization": 10.0,
@@ -48,8 +48,18 @@ def cross_fit(table: AuditTable, fold: np.ndarray, n_folds: int | None = None) -
     return proba
 
 
-def learned(name: str, table: AuditTable, coded: Coded, known: np.ndarray, asked: np.ndarray) -> np.ndarray:
-    """What one of LEARNERS, fitted on the rows `known`, says of the rows `asked`: (m, C) float64."""
+def learned(
+    name: str,
+    table: AuditTable,
+    coded: Coded,
+    known: np.ndarray,
+    asked: np.ndarray,
+    weights: np.ndarray | None = None,
+) -> np.ndarray:
+    """What one of LEARNERS, fitted on the rows `known`, says of the rows `asked`: (m, C) float64.
+
+    `weights` are those of the rows `known`; 1 each where None.
+    """
     labels = table.labels[known]
     counts = np.bincount(labels, minlength=table.n_classes)
     rows = np.concatenate([known, asked])
@@ -60,20 +70,21 @@ def learned(name: str, table: AuditTable, coded: Coded, known: np.ndarray, asked
     if (counts > 0).sum() < 2 or not here.numbers.shape[1] + here.codes.shape[1]:
         return fill_missing_classes(np.tile(counts / counts.sum(), (len(asked), 1)), counts)
     with _threads().limit(limits=1):  # small fits: threads would wait for each other
-        said = (_regressed if name == LEARNERS[0] else _boosted)(here, labels, table.n_classes)
+        said = (_regressed if name == LEARNERS[0] else _boosted)(here, labels, weights, table.n_classes)
     return fill_missing_classes(said, counts)
 
 
-def _regressed(coded: Coded, labels: np.ndarray, n_classes: int) -> np.ndarray:
+def _regressed(coded: Coded, labels: np.ndarray, weights: np.ndarray | None, n_classes: int) -> np.ndarray:
     """What logistic regression says of the rows after the first ones, whose labels it learns: (m, C)."""
     n = len(labels)
     columns = coded.linear(np.arange(n))
     penalty = np.array([1 / INVERSE_PENALTY])
-    known = Fits(columns[:n], labels[None], np.ones((1, n), np.float32), penalty, n_classes)
+    weight = np.ones(n) if weights is None else weights
+    known = Fits(columns[:n], labels[None], weight[None].astype(np.float32), penalty, n_classes)
     return fit(known).say(columns[n:])[0]
 
 
-def _boosted(coded: Coded, labels: np.ndarray, n_classes: int) -> np.ndarray:
+def _boosted(coded: Coded, labels: np.ndarray, weights: np.ndarray | None, n_classes: int) -> np.ndarray:
     """The same of gradient boosting."""
     from sklearn import config_context
     from sklearn.ensemble import HistGradientBoostingClassifier
@@ -84,7 +95,7 @@ def _boosted(coded: Coded, labels: np.ndarray, n_classes: int) -> np.ndarray:
     proba = np.zeros((len(columns) - n, n_classes))
     with config_context(**UNCHECKED):  # checks of options take as long as a fit
         boosting = HistGradientBoostingClassifier(categorical_features=is_categorical, **BOOSTING).fit(
-            columns[:n], labels
+            columns[:n], labels, weights
         )
         proba[:, boosting.classes_] = boosting.predict_proba(columns[n:])
     return proba

@@ -40,7 +40,7 @@ from fishcli.report.contact_sheets import twin_sheet
 from fishcli.report.pages.audit import audit_page
 from fishcli.runs.seeing.audit_maps import maps_of_a_run
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclasses.dataclass(frozen=True)

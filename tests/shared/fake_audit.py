@@ -45,7 +45,7 @@ def rich_audit(n_permutations=999, grouped=True, seed=0):
     counts = _counts(rng)
     of_class = counts.sum(axis=0)
     return {
-        "schema": 1,
+        "schema": 2,
         "fishcli": "0.1.0",
         "source": "data/train",
         "seed": 0,

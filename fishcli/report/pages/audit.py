@@ -21,7 +21,7 @@ def audit_page(audit: dict[str, Any], pictures: Mapping[str, bytes] | None = Non
     """Render an audit as one page that needs neither the network nor scripts.
 
     Args:
-        audit: the content of audit.json, schema 1.
+        audit: the content of audit.json, schema 2.
         pictures: PNG files by what they show: "twins", a contact sheet.
     """
     audit = fit(audit)
