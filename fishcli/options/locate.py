@@ -25,6 +25,9 @@ class LocateConfig(RunConfig):
     weights: Annotated[
         str | None, Option(help="As features takes them.", show_default="those of that store")
     ] = None
+    preprocess: Annotated[
+        str | None, Option(help="Of an ONNX file, as features takes it.", show_default="likewise")
+    ] = None
     image_size: Annotated[
         str,
         Option(

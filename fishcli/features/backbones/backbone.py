@@ -1,8 +1,7 @@
 """Frozen backbones, cut at a layer, with their own preprocessing."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,58 +12,25 @@ from fishcli.basics.files import digest
 from fishcli.basics.quiet import load_keras, seeded_keras
 from fishcli.features.backbones import efficientnet_lite, fishnet
 from fishcli.features.backbones.applications import APPLICATIONS, build_application
-from fishcli.features.backbones.choice import BACKBONES, FISHNET, UNFILLED, BackboneChoice, existing_weights
+from fishcli.features.backbones.choice import (
+    BACKBONES,
+    FISHNET,
+    UNFILLED,
+    BackboneChoice,
+    existing_weights,
+    is_onnx,
+)
 from fishcli.features.backbones.cutting import cut_at, layer_of, network_size, trainable_layers
 from fishcli.features.backbones.efficientnet_lite import LITE
 from fishcli.features.backbones.facts import Facts, facts_path, keep_facts, read_facts
+from fishcli.features.backbones.network import Backbone, Network
 from fishcli.features.backbones.npz import load_npz
+from fishcli.features.backbones.onnx.graph import read_graph
+from fishcli.features.backbones.onnx.loading import load_onnx
+from fishcli.features.backbones.onnx.running import OnnxNetwork
 from fishcli.features.backbones.random_weights import SEED, calibrate
 from fishcli.features.photos.decode import DECODER
 from fishcli.features.store.recipe import INPUT, Recipe
-
-
-@dataclass(frozen=True)
-class Network:
-    """A backbone that is built.
-
-    Attributes:
-        model: the Keras model, cut and pooled; its input is (batch, height, width, 3) float32.
-        preprocess: from RGB in 0 to 255, float32, to what the model takes.
-    """
-
-    model: Any
-    preprocess: Callable[[Any], Any]
-
-
-@dataclass(frozen=True)
-class Backbone:
-    """A frozen model from preprocessed pixels to features, built when it is first needed.
-
-    Attributes:
-        recipe: all that changes its numbers, resize policy and decoder included.
-        feature_shape: of one image's features: (h, w, channels), or (channels,) where pooled.
-        build: builds it.
-        is_whole: whether it is cut at its last layer, which nobody needs to name.
-    """
-
-    recipe: Recipe
-    feature_shape: tuple[int, ...]
-    build: Callable[[], Network]
-    is_whole: bool = False
-
-    @property
-    def model(self) -> Any:
-        """The Keras model, as `Network` has it."""
-        return self._network.model
-
-    @property
-    def preprocess(self) -> Callable[[Any], Any]:
-        """The preprocessing, as `Network` has it."""
-        return self._network.preprocess
-
-    @cached_property
-    def _network(self) -> Network:
-        return self.build()
 
 
 def load_backbone(choice: BackboneChoice, packed: Path | None = None) -> Backbone:
@@ -72,7 +38,8 @@ def load_backbone(choice: BackboneChoice, packed: Path | None = None) -> Backbon
 
     Args:
         choice: which.
-        packed: an .npz that `save_npz` wrote of it: its weights up to the layer, wherever those came from.
+        packed: an .npz that `save_npz` wrote of it: its weights up to the layer, wherever those came from; or
+            a copy of the ONNX file that it is.
 
     Raises:
         FishError: an unknown name or layer, a cut inside a branch, an image too small, weights that are
@@ -81,16 +48,19 @@ def load_backbone(choice: BackboneChoice, packed: Path | None = None) -> Backbon
     if packed is not None:
         unpacked, found = _network(choice, packed)
         return _backbone(choice, found, lambda: unpacked)
-    asked = {name: getattr(choice, name) for name in ("backbone", "weights", "image_size", "layer", "pool")}
+    names = ("backbone", "weights", "image_size", "layer", "pool", "preprocessing", "tokens")
     weights = existing_weights(choice)
-    path = facts_path(asked, weights)
+    files = [] if weights is None else [weights]
+    if weights is not None and is_onnx(choice.backbone):
+        files += read_graph(weights).data_files
+    path = facts_path({name: getattr(choice, name) for name in names}, files)
     facts = read_facts(path)
     if facts is None:
         network, facts = _network(choice)
         keep_facts(path, facts)
         return _backbone(choice, facts, lambda: network)
 
-    def build() -> Network:
+    def build() -> Network | OnnxNetwork:
         network, found = _network(choice)
         if found != facts:
             path.unlink(missing_ok=True)
@@ -103,25 +73,32 @@ def load_backbone(choice: BackboneChoice, packed: Path | None = None) -> Backbon
     return _backbone(choice, facts, build)
 
 
-def _backbone(choice: BackboneChoice, facts: Facts, build: Callable[[], Network]) -> Backbone:
+def _backbone(choice: BackboneChoice, facts: Facts, build: Callable[[], Network | OnnxNetwork]) -> Backbone:
+    # What an ONNX file has pooled itself is as good as pooled here.
+    is_pooled = is_onnx(choice.backbone) and len(facts.feature_shape) == 1
     recipe = Recipe(
         backbone=choice.backbone,
         layer=facts.layer,
         weights_sha256=facts.weights_sha256,
         image_size=choice.image_size,
         resize=choice.resize,
-        pool=choice.pool,
+        pool="avg" if is_pooled and choice.pool == "none" else choice.pool,
         preprocessing=facts.preprocessing,
         decoder=DECODER,
         transparency=choice.transparency,
         truncated=choice.truncated,
         crop=choice.crop,
+        tokens=choice.tokens,
     )
     return Backbone(recipe, facts.feature_shape, build, facts.is_whole)
 
 
-def _network(choice: BackboneChoice, packed: Path | None = None) -> tuple[Network, Facts]:
+def _network(
+    choice: BackboneChoice, packed: Path | None = None
+) -> tuple[Network, Facts] | tuple[OnnxNetwork, Facts]:
     """Build what is chosen; see `load_backbone`."""
+    if is_onnx(choice.backbone):
+        return load_onnx(choice, packed or Path(choice.weights))
     keras = load_keras()
     of_file = replace(choice, weights=UNFILLED)
     model, preprocess, preprocessing = _build(keras, choice if packed is None else of_file)
@@ -191,6 +168,12 @@ def cuts_at(choice: BackboneChoice, stages: Sequence[str]) -> list[str]:
     keras = load_keras()
     model, _, _ = _build(keras, choice)
     return trainable_layers(keras, model, stages, choice.image_size)
+
+
+def layers_of(keras: Any, choice: BackboneChoice) -> dict[str, tuple[int, ...]]:
+    """The shape of what each layer of a backbone has of one photo; see `load_backbone`."""
+    model, _, _ = _build(keras, choice)
+    return {layer.name: tuple(layer.output.shape[1:]) for layer in model.layers[1:]}
 
 
 def _build(keras: Any, choice: BackboneChoice) -> tuple[Any, Callable[[Any], Any], str]:

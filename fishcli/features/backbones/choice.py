@@ -1,5 +1,6 @@
 """Which backbones there are, and what a user asks for of one. Imports nothing heavy."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from fishcli.options.reading import Transparency
 
 FISHNET = "fishnet"
 BACKBONES = (FISHNET, *LITE, *APPLICATIONS)
+ONNX = ".onnx"
+"""How the names of backbones end that are files of that kind."""
+LONGEST_NAME = 60
 UNFILLED = "unfilled"
 """What stands for weights that are given once the network is built."""
 
@@ -21,9 +25,9 @@ class BackboneChoice:
     """What a user asks for; `load_backbone` turns it into a Backbone.
 
     Attributes:
-        backbone: a name of BACKBONES.
-        weights: "imagenet", or "formula" for fishnet; "random"; or the path of a file: .h5, fishnet's .npz or
-            an EfficientNet-Lite's .pth.
+        backbone: a name of BACKBONES, or of an ONNX file, as `name_of` makes it.
+        weights: "imagenet", or "formula" for fishnet; "random"; or the path of a file: .h5, fishnet's .npz,
+            an EfficientNet-Lite's .pth or the ONNX file.
         image_size: (height, width), pixels: of the input, or of those that are kept.
         layer: a layer's name, one of `cutting.STAGES`, None for the last, or INPUT to keep pixels.
         pool: "none", "avg" or "max".
@@ -31,6 +35,8 @@ class BackboneChoice:
         transparency: as `Reading` has it, and part of the recipe.
         truncated: likewise.
         crop: of which regions of photos, None for whole ones; part of the recipe.
+        preprocessing: how pixels go into an ONNX file; the others have their own.
+        tokens: what is kept of an ONNX file's tokens, as `onnx.forms.Wish` has it.
     """
 
     backbone: str
@@ -42,6 +48,37 @@ class BackboneChoice:
     transparency: Transparency = "drop"
     truncated: bool = False
     crop: Crop | None = None
+    preprocessing: str = ""
+    tokens: str = "maps"
+
+
+def is_onnx(backbone: str) -> bool:
+    """Whether a backbone, by its name or as a user names it, is an ONNX file."""
+    return backbone.lower().endswith(ONNX)
+
+
+def name_of(path: Path) -> str:
+    """What an ONNX file's backbone is called: its stem in small letters, digits and _, then ONNX."""
+    return (re.sub(r"[^a-z0-9]+", "_", path.stem.lower()).strip("_")[:LONGEST_NAME] or "network") + ONNX
+
+
+def named_backbone(backbone: str, weights: str | None) -> tuple[str, str]:
+    """The name and the weights, a file's path resolved, of a backbone as a user asks for it.
+
+    Raises:
+        FishError: an unknown name, or weights beside an ONNX file, which has its own.
+    """
+    if not is_onnx(backbone):
+        name = choose(backbone, BACKBONES, "backbone")
+        weights = weights or default_weights(name)
+        path = weights_file(name, weights)
+        return name, str(path.resolve()) if path else weights
+    if weights is not None:
+        raise FishError(f"--weights {weights}: the ONNX file {backbone} has its own. Leave --weights out.")
+    path = with_home(backbone)
+    if not path.is_file():
+        raise FishError(f"--backbone {backbone}: no such file. Expected the path of an ONNX file.")
+    return name_of(path), str(path.resolve())
 
 
 def default_weights(backbone: str) -> str:
@@ -56,11 +93,16 @@ def weights_file(backbone: str, weights: str) -> Path | None:
 
 def existing_weights(choice: BackboneChoice) -> Path | None:
     """The file with the weights, None where a word stands for them; FishError where it is missing."""
+    if is_onnx(choice.backbone):
+        path = with_home(choice.weights)
+        if not path.is_file():
+            raise FishError(f"the ONNX file {path} is gone. Put it back, or name it: --backbone PATH.")
+        return path
     name = choose(choice.backbone, BACKBONES, "backbone")
-    path = weights_file(name, choice.weights)
-    if path is not None and not path.is_file():
+    found = weights_file(name, choice.weights)
+    if found is not None and not found.is_file():
         raise FishError(
             f"--weights {choice.weights}: no such file. Expected {default_weights(name)}, random or the path "
             f"of a file with weights of {name}."
         )
-    return path
+    return found

@@ -17,6 +17,9 @@ from fishcli.basics.errors import FishError
 from fishcli.basics.progress import say, warn
 from fishcli.basics.quiet import load_keras, load_openvino
 from fishcli.features.backbones.backbone import Backbone
+from fishcli.features.backbones.choice import is_onnx
+from fishcli.features.backbones.engine import ONNX_RUNTIME, OPENVINO, TOLERANCE, Engine, EngineChoice
+from fishcli.features.backbones.onnx_engine import onnx_engine, onnx_reference
 from fishcli.features.backbones.openvino_engine import (
     first_line,
     keep_difference,
@@ -26,60 +29,38 @@ from fishcli.features.backbones.openvino_engine import (
 )
 from fishcli.features.store.recipe import INPUT
 
-TOLERANCE = 1e-3
-"""The most by which an engine in float32 may differ from Keras, relative to the features' scale."""
 COARSE_TOLERANCE = 0.1
 """The same of 16 bits that the user has not asked for.
 
 MobileNetV2 0.35 in float16 was 0.08 off on real photos, and its heads' losses the same to 0.001; in bfloat16
 it was 0.6 off, and they differed by 0.02.
 """
-OPENVINO = "OpenVINO"
-"""How the names of its engines begin."""
+KERAS = "Keras"
 N_CHECKED = 8
-"""So many images are computed by Keras too."""
+"""So many images are computed by the reference too."""
 
 
 @dataclass(frozen=True)
-class Engine:
-    """A backbone made ready for a device.
+class Reference:
+    """What an engine is compared with.
 
     Attributes:
-        name: as recorded beside what it computed.
-        compute: (n, h, w, 3) uint8 RGB, n at most `batch_size` -> (n, ...) float32. Threads may share it.
-        batch_size: images it takes at a time.
-        n_threads: threads that it keeps busy.
-        tolerance: the most by which it may differ from Keras in float32, relative to the features' scale;
-            infinite where the user has asked for less precision.
-        known: by how much it was found to differ before, on such a processor; None where nobody looked.
+        name: its own, without a version.
+        compute: what `Engine` has of that name, for as many images as are checked.
+        engine: makes it an engine, for where the other is off.
     """
 
     name: str
     compute: Callable[[np.ndarray], np.ndarray]
-    batch_size: int
-    n_threads: int
-    tolerance: float = TOLERANCE
-    known: float | None = None
-
-
-@dataclass(frozen=True)
-class EngineChoice:
-    """What a user asks for.
-
-    Attributes:
-        engine: "auto", "keras" or "openvino".
-        precision: "auto", "float32", "float16" or "bfloat16".
-    """
-
-    engine: str = "auto"
-    precision: str = "auto"
+    engine: Callable[[], Engine]
 
 
 def load_engine(backbone: Backbone, choice: EngineChoice, batch_size: int) -> Engine:
     """Make a backbone ready. Pixels are kept as they are, by whatever is asked for.
 
     "auto" takes Keras where its backend has a GPU or 16 bits are asked for, else OpenVINO where it is
-    installed and the backend is TensorFlow, from which it takes networks, else Keras. "auto" precision is
+    installed and the backend is TensorFlow, from which it takes networks, else Keras; of an ONNX file what
+    `onnx_engine` says. "auto" precision is
     float16 on a GPU that is faster with it, else float32: features need no wider range, and bfloat16 is ten
     times as far off.
 
@@ -93,6 +74,13 @@ def load_engine(backbone: Backbone, choice: EngineChoice, batch_size: int) -> En
     """
     if backbone.recipe.layer == INPUT:
         return Engine("pixels", lambda images: images, batch_size, 1)
+    if is_onnx(backbone.recipe.backbone):
+        return onnx_engine(backbone, choice, batch_size)
+    if choice.engine == "onnxruntime":
+        raise FishError(
+            f"--engine onnxruntime: it computes ONNX files, and {backbone.recipe.backbone} is none. Leave "
+            "--engine out."
+        )
     is_coarse = choice.precision in ("float16", "bfloat16")
     if choice.engine == "openvino":
         _refuse_openvino(choice.precision if is_coarse else None)
@@ -112,11 +100,13 @@ def load_engine(backbone: Backbone, choice: EngineChoice, batch_size: int) -> En
 
 
 def checked(engine: Engine, backbone: Backbone, images: np.ndarray, batch_size: int) -> Engine:
-    """The engine, if Keras computes the same of the first images; else Keras in float32, with a warning.
+    """The engine, if its reference computes the same of the first images; else that one, with a warning.
+
+    The reference is Keras in float32; of an ONNX file another engine, where one is installed.
 
     Args:
         engine: of `load_engine`.
-        backbone: the Keras model.
+        backbone: what it computes.
         images: (n, h, w, 3) uint8 RGB, of which the first N_CHECKED are looked at.
         batch_size: images that Keras takes at a time.
     """
@@ -124,29 +114,52 @@ def checked(engine: Engine, backbone: Backbone, images: np.ndarray, batch_size: 
     if not len(images) or backbone.recipe.layer == INPUT:
         return engine
     if engine.known is not None:
-        say(f"engine: {engine.name}; it differed from Keras by at most {_said(engine.known)} before")
+        name = ONNX_RUNTIME if is_onnx(backbone.recipe.backbone) else KERAS
+        say(f"engine: {engine.name}; it differed from {name} by at most {_said(engine.known)} before")
         return engine
-    ops = load_keras().ops
-    inputs = [backbone.preprocess(image[None].astype(np.float32)) for image in images]
-    # One by one: Keras holds the maps of all layers until the last, 4 GB of eight photos of 416x704 pixels.
-    found_by_keras = [ops.convert_to_numpy(backbone.model(each, training=False)) for each in inputs]
-    expected = np.concatenate(found_by_keras)
+    reference = _reference(engine, backbone, batch_size)
+    if reference is None:
+        say(f"engine: {engine.name}; nothing else is installed to compare it with")
+        return engine
+    expected = reference.compute(images)
     scale = np.abs(expected).max()
     if not np.isfinite(scale) or scale == 0:
         return engine  # what is wrong with such features is said where they are written
-    found = np.concatenate([engine.compute(images[i : i + 1]) for i in range(len(images))])
+    found = one_by_one(engine, images)
     difference = float(np.abs(found - expected).max() / scale)
     said = f"{_said(difference)} on {len(images)} images"
     if not (difference <= engine.tolerance or engine.tolerance == np.inf):
         warn(
-            f"{engine.name} differs from Keras by {said}, more than {engine.tolerance:g}: Keras computes in "
-            "float32"
+            f"{engine.name} differs from {reference.name} by {said}, more than {engine.tolerance:g}: "
+            f"{reference.name} computes in float32"
         )
-        return _keras_engine(backbone, batch_size, "float32")
-    say(f"engine: {engine.name}; it differs from Keras by at most {said}")
+        return reference.engine()
+    say(f"engine: {engine.name}; it differs from {reference.name} by at most {said}")
     if engine.name.startswith(OPENVINO):
         keep_difference(load_openvino(), backbone, difference)
     return engine
+
+
+def _reference(engine: Engine, backbone: Backbone, batch_size: int) -> Reference | None:
+    if is_onnx(backbone.recipe.backbone):
+        other = onnx_reference(backbone, engine)
+        if other is None:
+            return None
+        name = OPENVINO if other.name.startswith(OPENVINO) else ONNX_RUNTIME
+        return Reference(name, lambda images: one_by_one(other, images), lambda: other)
+
+    def compute(images: np.ndarray) -> np.ndarray:
+        ops = load_keras().ops
+        # One by one: Keras holds the maps of all layers until the last, 4 GB of eight photos of 416x704 pixels.
+        inputs = [backbone.preprocess(image[None].astype(np.float32)) for image in images]
+        return np.concatenate([ops.convert_to_numpy(backbone.model(each, training=False)) for each in inputs])
+
+    return Reference(KERAS, compute, lambda: _keras_engine(backbone, batch_size, "float32"))
+
+
+def one_by_one(engine: Engine, images: np.ndarray) -> np.ndarray:
+    """An engine's features of images (n, h, w, 3), each computed by itself."""
+    return np.concatenate([engine.compute(images[i : i + 1]) for i in range(len(images))])
 
 
 def _said(difference: float) -> str:
@@ -162,7 +175,8 @@ def _has_gpu() -> bool:
 
 def choice_of(name: str) -> EngineChoice:
     """What to choose so that an engine of that name is made again, elsewhere too."""
-    engine = "openvino" if name.startswith(OPENVINO) else "keras"
+    engines = {OPENVINO: "openvino", ONNX_RUNTIME: "onnxruntime"}
+    engine = next((engine for start, engine in engines.items() if name.startswith(start)), "keras")
     return EngineChoice(engine, name.removesuffix(")").rsplit(", ", 1)[-1])
 
 

@@ -3,7 +3,7 @@ where nothing is to be computed."""
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -34,21 +34,21 @@ class Facts:
     is_whole: bool
 
 
-def facts_path(asked: Mapping[str, Any], weights: Path | None) -> Path:
+def facts_path(asked: Mapping[str, Any], files: Sequence[Path]) -> Path:
     """Where the facts are kept that follow from what is asked for, here and now.
 
     The name stands for all that they depend on: what is asked for, the size and the time of the weights'
-    file, the libraries' versions and this package's own code.
+    files, the libraries' versions and this package's own code.
 
     Args:
         asked: JSON values by name; the backbone's own is "backbone".
-        weights: their file; None where they are named by a word.
+        files: those with the weights; none where they are named by a word.
     """
-    backend = chosen_backend()
+    backend, here = chosen_backend(), Path(__file__).parent
     known = {
         **asked,
-        "weights_file": None if weights is None else _stamp(weights),
-        "code": [_stamp(path) for path in sorted(Path(__file__).parent.iterdir()) if path.is_file()],
+        "weights_files": [_stamp(path) for path in files],
+        "code": [_stamp(path) for path in sorted(here.rglob("*")) if path.suffix in (".py", ".npz")],
         "backend": backend,
         **{name: version(name) for name in ("keras", "numpy", *([backend] if backend in BACKENDS else []))},
     }

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from fishcli.basics.errors import FishError
+from fishcli.basics.files import whole_file
 from fishcli.features.backbones.backbone import Backbone, load_backbone, load_tail, pixels_alone
-from fishcli.features.backbones.choice import UNFILLED, BackboneChoice, weights_file
+from fishcli.features.backbones.choice import UNFILLED, BackboneChoice, is_onnx, weights_file
 from fishcli.features.backbones.npz import save_npz
 from fishcli.features.store.again import features_line
 from fishcli.features.store.recipe import INPUT, Recipe
@@ -22,9 +23,10 @@ def reload_backbone(store: FeatureStore) -> Backbone:
     recipe = store.recipe
     path = weights_file(recipe.backbone, store.weights)
     if path is not None and not path.is_file():
+        again = {"backbone" if is_onnx(recipe.backbone) else "weights": "PATH"}
         raise FishError(
             f"the store {recipe.name} lacks features, and its weights {path} are gone. Pass them where they "
-            f"are now: {features_line(store.store_dir, weights='PATH')}, then run the command again."
+            f"are now: {features_line(store.store_dir, **again)}, then run the command again."
         )
     backbone = load_backbone(choice_of(store))
     if backbone.recipe != recipe:
@@ -39,10 +41,23 @@ def reload_backbone(store: FeatureStore) -> Backbone:
 def pack_backbone(store: FeatureStore, path: Path) -> None:
     """Write the weights of the backbone that made a store, up to its layer, for `unpack_backbone`.
 
+    An ONNX file is copied whole.
+
     Raises:
-        FishError: see `reload_backbone`.
+        FishError: see `reload_backbone`; an ONNX file that keeps weights in files beside it.
     """
-    save_npz(reload_backbone(store).model, path)
+    backbone = reload_backbone(store)
+    if not is_onnx(store.recipe.backbone):
+        save_npz(backbone.model, path)
+        return
+    graph = backbone.onnx.graph
+    if graph.data_files:
+        raise FishError(
+            f"{graph.path} keeps weights in files beside it, and is to be one file here. Write it so in "
+            "Python: import onnx; onnx.save(onnx.load('PATH'), 'OTHER'), and make the store from that."
+        )
+    with whole_file(path) as partial:
+        partial.write_bytes(graph.content())
 
 
 def unpack_backbone(recipe: Recipe, path: Path | None, *, is_random: bool) -> Backbone:
@@ -84,5 +99,8 @@ def choice_of(store: FeatureStore) -> BackboneChoice:
 
 
 def _choice(recipe: Recipe, weights: str) -> BackboneChoice:
-    fields = {field.name for field in dataclasses.fields(BackboneChoice)} - {"weights"}
+    left_out = (
+        {"weights"} if is_onnx(recipe.backbone) else {"weights", "preprocessing"}
+    )  # others have their own
+    fields = {field.name for field in dataclasses.fields(BackboneChoice)} - left_out
     return BackboneChoice(weights=weights, **{name: getattr(recipe, name) for name in fields})

@@ -1,9 +1,14 @@
 """What is taken where the user names no backbone, or no size of its input."""
 
+from pathlib import Path
+
 from fishcli.basics.progress import say
+from fishcli.features.backbones.choice import is_onnx
 from fishcli.features.backbones.efficientnet_lite import INSTALL, LITE, is_installed
+from fishcli.features.backbones.onnx.graph import read_graph
 
 FIRST, SECOND = "efficientnet_lite0", "mobilenet_v2"
+USUAL_SIZE = 224, 224
 
 
 def usual_backbone(weights: str | None) -> str:
@@ -22,7 +27,16 @@ def usual_backbone(weights: str | None) -> str:
     return SECOND
 
 
-def usual_size(backbone: str) -> tuple[int, int]:
-    """A backbone's input, (height, width) in pixels: an EfficientNet-Lite's own, 224x224 of others."""
-    side = LITE[backbone].side if backbone in LITE else 224
-    return side, side
+def usual_size(backbone: str, weights: str | None = None) -> tuple[int, int]:
+    """A backbone's input, (height, width) in pixels: what its file or its training fixed, else 224x224.
+
+    Args:
+        backbone: its name.
+        weights: the path, where it is an ONNX file and that is known.
+
+    Raises:
+        FishError: see `read_graph`.
+    """
+    if is_onnx(backbone) and weights is not None:
+        return read_graph(Path(weights)).image.size or USUAL_SIZE
+    return (LITE[backbone].side,) * 2 if backbone in LITE else USUAL_SIZE

@@ -6,6 +6,8 @@ from typing import Any
 
 from fishcli.basics.errors import FishError
 from fishcli.basics.files import read_json
+from fishcli.features.backbones.choice import is_onnx
+from fishcli.features.backbones.onnx.preprocessing import shortest
 from fishcli.features.backbones.usual import usual_size
 from fishcli.features.photos.recipes import PREFIX, is_first
 from fishcli.features.store.recipe import Recipe
@@ -13,7 +15,7 @@ from fishcli.options.command_lines import advised, with_shared
 from fishcli.options.features import FeaturesConfig
 from fishcli.options.views import is_view, named_views
 
-OF_RECIPE = ("backbone", "layer", "pool", "resize", "transparency", "truncated")
+OF_RECIPE = ("backbone", "layer", "pool", "resize", "transparency", "truncated", "tokens")
 """What a recipe says in the words of the options."""
 WHOLE = "whole_backbone"
 """What recipe.json says where the layer is the backbone's last, which is taken where none is named."""
@@ -35,6 +37,8 @@ def features_line(store_dir: Path, **changes: Any) -> str:
         "image_size": None if size == usual_size(recipe.backbone) else "{}x{}".format(*size),
         **{name: getattr(recipe, name) for name in OF_RECIPE},
     }
+    if is_onnx(recipe.backbone):
+        values |= {"backbone": weights, "weights": None, "preprocess": shortest(recipe.preprocessing)}
     if WHOLE in description:
         values["layer"] = None
     if recipe.crop is not None:

@@ -19,7 +19,7 @@ class Recipe:
     """What makes features what they are; two stores with equal recipes hold equal numbers.
 
     Attributes:
-        backbone: a name of `backbones.BACKBONES`.
+        backbone: a name of `backbones.choice.BACKBONES`, or of an ONNX file.
         layer: the layer whose output is kept, or INPUT.
         weights_sha256: of the weights' values, wherever they came from.
         image_size: (height, width) of the backbone's input, pixels; of kept pixels, their own.
@@ -30,6 +30,7 @@ class Recipe:
         transparency: what lies behind transparent photos, as `Reading` has it.
         truncated: whether JPEG files that lack their last bytes are read.
         crop: how regions of photos come from detections; None for whole photos.
+        tokens: what is kept of an ONNX file's tokens, as `backbones.onnx.forms.Wish` has it.
     """
 
     backbone: str
@@ -43,6 +44,7 @@ class Recipe:
     transparency: Transparency = "drop"
     truncated: bool = False
     crop: Crop | None = None
+    tokens: str = "maps"
 
     @property
     def dtype(self) -> str:

@@ -1,12 +1,17 @@
 """The store of maps that a localiser learns on: one that is named, or one of its own."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
-from fishcli.basics.errors import FishError, choose
+from fishcli.basics.errors import FishError
 from fishcli.basics.progress import say
 from fishcli.features.backbones.backbone import Backbone, load_backbone
-from fishcli.features.backbones.choice import BACKBONES, BackboneChoice, default_weights, weights_file
+from fishcli.features.backbones.choice import BackboneChoice, is_onnx, named_backbone
+from fishcli.features.backbones.onnx.graph import read_graph
+from fishcli.features.backbones.onnx.loading import how_pixels_go_in
+from fishcli.features.backbones.onnx.preprocessing import of_recipe
 from fishcli.features.backbones.usual import usual_backbone
 from fishcli.features.store.lists import list_stores
 from fishcli.features.store.picking import pick_store
@@ -43,25 +48,42 @@ def store_of_maps(
                 "Leave it out: locate makes a store of its own."
             )
         return store, None
-    name, weights = _backbone(config)
-    size = fitting_size(train, boxes) if config.image_size == AUTO else parse_image_size(config.image_size)
-    path = weights_file(name, weights)
-    weights = str(path.resolve()) if path else weights
+    name, weights, preprocessing = _backbone(config)
+    fixed = read_graph(Path(weights)).image.size if is_onnx(name) else None
+    usual = fixed or fitting_size(train, boxes)
+    size = usual if config.image_size == AUTO else parse_image_size(config.image_size)
     choice = BackboneChoice(
-        name, weights, size, config.layer, transparency=config.transparency, truncated=config.truncated
+        name,
+        weights,
+        size,
+        config.layer,
+        transparency=config.transparency,
+        truncated=config.truncated,
+        preprocessing=preprocessing,
     )
     backbone = load_backbone(choice)
     say(f"maps of {backbone.recipe.layer} of {name} at {size[0]}x{size[1]}: {backbone.feature_shape}")
     return FeatureStore.create(config.stores_dir, backbone.recipe, weights, made_for=LOCATE), backbone
 
 
-def _backbone(config: LocateConfig) -> tuple[str, str]:
-    """The backbone's name and weights: those asked for, else those of the store used last."""
+def _backbone(config: LocateConfig) -> tuple[str, str, str]:
+    """The backbone's name, weights and, of an ONNX file, preprocessing: else those of the store used last."""
+    told = None
     if config.backbone is None and (store_dirs := list_stores(config.stores_dir)):
-        store = FeatureStore(store_dirs[0])
-        return store.recipe.backbone, config.weights or store.weights
-    name = choose(config.backbone or usual_backbone(config.weights), BACKBONES, "backbone")
-    return name, config.weights or default_weights(name)
+        recipe, of_store = FeatureStore(store_dirs[0]).recipe, FeatureStore(store_dirs[0]).weights
+        is_file = is_onnx(recipe.backbone)
+        told = of_recipe(recipe.preprocessing) if is_file else None
+        asked, weights = (
+            (of_store, config.weights) if is_file else (recipe.backbone, config.weights or of_store)
+        )
+    else:
+        asked, weights = config.backbone or usual_backbone(config.weights), config.weights
+    name, weights = named_backbone(asked, weights)
+    if is_onnx(name):
+        return name, weights, how_pixels_go_in(Path(weights), config.preprocess or told)
+    if config.preprocess is not None:
+        raise FishError(f"--preprocess is for ONNX files, and {name} has its own. Leave it out.")
+    return name, weights, ""
 
 
 def fitting_size(images: pd.DataFrame, boxes: pd.DataFrame) -> tuple[int, int]:

@@ -10,6 +10,7 @@ import numpy as np
 from fishcli.basics.errors import FishError
 from fishcli.basics.progress import duration
 from fishcli.features.backbones.backbone import load_backbone, load_tail
+from fishcli.features.backbones.choice import is_onnx
 from fishcli.features.backbones.stored import choice_of
 from fishcli.features.store.store import FeatureStore
 from fishcli.heads.joined import parts_of
@@ -43,6 +44,8 @@ def outlook(config: TrainConfig, this_run: Run, data: TrainData) -> str:
     """
     stores = parts_of(data.store)
     if len(stores) > 1 or stores[0].weights == "random" or data.groups is None or len(data.class_names) == 1:
+        return ""
+    if is_onnx(stores[0].recipe.backbone):  # which can't be fine-tuned
         return ""
     if not PHOTOS[0] <= len(data.images) <= PHOTOS[1] or not _is_best(this_run):
         return ""

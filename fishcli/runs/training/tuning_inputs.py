@@ -2,14 +2,14 @@
 
 import dataclasses
 
-from fishcli.basics.errors import FishError, choose
+from fishcli.basics.errors import FishError
 from fishcli.basics.progress import say
 from fishcli.dataset.layout.images import load_train
 from fishcli.features.backbones.backbone import cuts_at, load_backbone
-from fishcli.features.backbones.choice import BACKBONES, BackboneChoice, default_weights, weights_file
+from fishcli.features.backbones.choice import BackboneChoice, is_onnx, named_backbone
 from fishcli.features.backbones.cutting import network_size, pixel_size
 from fishcli.features.backbones.stored import choice_of
-from fishcli.features.backbones.usual import usual_backbone, usual_size
+from fishcli.features.backbones.usual import FIRST, usual_backbone, usual_size
 from fishcli.features.photos.recipes import copies_of, parse_recipes
 from fishcli.features.store.lists import list_stores
 from fishcli.features.store.picking import pick_store
@@ -104,19 +104,25 @@ def _choice(config: FinetuneConfig, source: FeatureStore | None) -> BackboneChoi
         )
     else:
         choice = choice_of(source)
-    name = choose(config.backbone or choice.backbone, BACKBONES, "backbone")
-    kept = choice.weights if name == choice.backbone else ""
-    weights = config.weights or kept or default_weights(name)
-    path = weights_file(name, weights)
+    asked = config.backbone or choice.backbone
+    if is_onnx(asked):
+        raise FishError(
+            f"{asked} is an ONNX file, which is only ever run forward: nothing in it can be trained. Name "
+            f"another backbone: fishcli finetune --backbone {FIRST}."
+        )
+    kept = choice.weights if asked == choice.backbone else ""
+    name, weights = named_backbone(asked, config.weights or kept or None)
     size = network_size(choice.image_size) if choice.layer == INPUT else choice.image_size
     size = parse_image_size(config.image_size) if config.image_size else size
     return dataclasses.replace(
         choice,
         backbone=name,
-        weights=str(path.resolve()) if path else weights,
+        weights=weights,
         image_size=pixel_size(size) if config.cut == INPUT else size,
         layer=config.cut,
         pool="none",
+        tokens="maps",
+        preprocessing="",
     )
 
 
