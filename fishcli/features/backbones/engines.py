@@ -150,7 +150,7 @@ def _reference(engine: Engine, backbone: Backbone, batch_size: int) -> Reference
 
     def compute(images: np.ndarray) -> np.ndarray:
         ops = load_keras().ops
-        # One by one: Keras holds the maps of all layers until the last, 4 GB of eight photos of 416x704 pixels.
+        # One by one: Keras holds all layers' maps until the last, 4 GB of eight photos of 416x704 pixels.
         inputs = [backbone.preprocess(image[None].astype(np.float32)) for image in images]
         return np.concatenate([ops.convert_to_numpy(backbone.model(each, training=False)) for each in inputs])
 
