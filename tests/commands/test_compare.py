@@ -96,7 +96,7 @@ def test_the_second_time_nothing_is_trained(compared, monkeypatch):
     def refuse(*_):
         raise AssertionError("trained again")
 
-    monkeypatch.setattr("fishcli.commands.compare.train_folds", refuse)
+    monkeypatch.setattr("fishcli.runs.training.several.train_folds", refuse)
     assert compare.run(compare_config(root)) == text
     assert tree_hash(root / "models", "**/fold_*") == before
 
