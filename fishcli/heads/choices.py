@@ -28,6 +28,7 @@ class HeadKind:
 
 
 HEADS = {
+    "blend": HeadKind("sklearn", "pooled"),
     "linear": HeadKind("sklearn", "pooled"),
     "svm": HeadKind("sklearn", "pooled"),
     "forest": HeadKind("sklearn", "pooled"),

@@ -9,6 +9,7 @@ import pandas as pd
 from fishcli.basics.backends import gradient
 from fishcli.basics.errors import FishError
 from fishcli.basics.quiet import load_keras
+from fishcli.heads.classical.columns import roots
 from fishcli.heads.inputs import pool_maps
 from fishcli.heads.trained import FoldHead, KerasHead, named_inputs
 
@@ -21,6 +22,8 @@ METHODS = {
     "attention": "how much each place weighs, whatever the class",
     "box gradients": "gradients times features of each place, of the box: there is one class only",
 }
+OF_COEFFICIENTS = ("blend", "linear")
+"""Heads of scikit-learn whose scores are linear in the features, or in their roots."""
 OF_NO_CLASS = ("attention", "box gradients")
 
 
@@ -35,7 +38,7 @@ def map_method(head: str, pooling: str, n_classes: int) -> str:
     Raises:
         FishError: the head has no place to point at.
     """
-    if head in ("svm", "forest") or (head == "linear" and n_classes == 1):
+    if head in ("svm", "forest") or (head in OF_COEFFICIENTS and n_classes == 1):
         raise FishError(
             f"the head {head} sees an average over the photo, of which no map can be made. "
             "Train one with --head gap, or see fishcli train --help for the others."
@@ -46,7 +49,7 @@ def map_method(head: str, pooling: str, n_classes: int) -> str:
         return "class maps"
     if head == "attention":
         return "attention"
-    return "CAM" if head == "linear" or (head == "gap" and pooling in ("auto", "avg")) else "Grad-CAM"
+    return "CAM" if head in OF_COEFFICIENTS or (head == "gap" and pooling in ("auto", "avg")) else "Grad-CAM"
 
 
 def class_maps(
@@ -97,7 +100,11 @@ def _attention(head: KerasHead, features: np.ndarray, images: pd.DataFrame, labe
 def _from_weights(
     head: FoldHead, features: np.ndarray, images: pd.DataFrame, labels: np.ndarray
 ) -> np.ndarray:
-    """CAM; of the head linear by its coefficients, which are of scaled features."""
+    """CAM; of the heads of OF_COEFFICIENTS by their coefficients, which are of scaled features.
+
+    Where they are of roots, what a channel adds to the score is dealt to the places as they share its mean:
+    the mean over the map is what all channels add, as for other heads, where no feature is negative.
+    """
     if isinstance(head, KerasHead):
         return _from_gradients(head, features, images, labels)
     classifier, n_channels = head.model["classifier"], features.shape[-1]
@@ -107,7 +114,10 @@ def _from_weights(
         if len(coefficients) == 1:  # of two classes, scikit-learn keeps what tells the second from the first
             coefficients = np.vstack([-coefficients, coefficients]) / 2
         weights[head.model["classes"]] = coefficients - coefficients.mean(axis=0)
-    return np.einsum("nhwc,nc->nhw", features.astype(np.float64), weights[labels])
+    own, places = weights[labels], features.astype(np.float64)
+    if head.model["roots"]:
+        own = own * roots(pool_maps(features)) / np.maximum(np.abs(places).mean(axis=(1, 2)), 1e-12)
+    return np.einsum("nhwc,nc->nhw", places, own)
 
 
 def _from_gradients(

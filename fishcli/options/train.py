@@ -131,7 +131,7 @@ class TrainConfig(FitConfig):
     ] = None
     head: Annotated[
         str,
-        Option(help="linear, svm, forest; gap, dense; fcn, allconv, inception, residual, attention."),
+        Option(help="blend, linear, svm, forest; gap, dense; fcn, allconv, inception, residual, attention."),
     ] = "gap"
     metadata: Metadata = "size"
     boxes: BoxRule = "largest"
@@ -176,7 +176,7 @@ class CompareConfig(FitConfig):
         Option(help="Stores, with commas; A+B joins pooled features.", show_default="the one used last"),
     ] = None
     heads: Annotated[str, Option(help="Heads, with commas.")] = (
-        "linear,svm,forest,gap,dense,fcn,allconv,inception,residual,attention"
+        "blend,linear,svm,forest,gap,dense,fcn,allconv,inception,residual,attention"
     )
     metadata: Annotated[str, Option(help="Kinds of --metadata of train, with commas.")] = "none,size"
     boxes: Annotated[str, Option(help="Kinds of --boxes of train, with commas.")] = "largest"

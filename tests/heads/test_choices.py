@@ -9,7 +9,7 @@ from fishcli.heads.choices import HEADS, OF_KERAS, check_options, check_store, d
 from fishcli.options.command_lines import flag
 from fishcli.options.train import TrainConfig
 
-CLASSICAL = ["linear", "svm", "forest"]
+CLASSICAL = ["blend", "linear", "svm", "forest"]
 MAPS_ONLY = ["fcn", "allconv", "inception", "residual", "attention"]
 ASKED = {
     "epochs": 7,
@@ -56,7 +56,7 @@ def test_heads_of_scikit_learn_take_what_is_not_about_training_by_gradient(head)
 
 
 def test_an_unknown_head_gets_a_hint():
-    assert refusal(head="gab").startswith("unknown head 'gab'. Did you mean 'gap'? Known: linear, svm, ")
+    assert refusal(head="gab").startswith("unknown head 'gab'. Did you mean 'gap'? Known: blend, linear, ")
 
 
 @pytest.mark.parametrize(

@@ -127,8 +127,9 @@ def test_a_class_that_training_lacked_has_no_map():
     assert np.isnan(found).all(axis=(1, 2)).tolist() == [False, True, False, True, False]
 
 
+@pytest.mark.parametrize("name", ["blend", "linear"])
 @pytest.mark.parametrize("n_classes", [2, 3])
-def test_the_linear_heads_cam_is_in_its_scores(n_classes):
+def test_the_cam_of_coefficients_is_in_the_scores(n_classes, name):
     rng = np.random.default_rng(0)
     labels = np.arange(48) % n_classes
     maps = rng.exponential(size=(48, 3, 3, 6)) + 2 * np.eye(6)[labels][:, None, None]
@@ -136,10 +137,9 @@ def test_the_linear_heads_cam_is_in_its_scores(n_classes):
     boxes = np.full((1, 48, 4), np.nan, np.float32)
     pooled = pool_maps(maps.astype(np.float16))
     inputs = HeadInputs(images, labels, None, ["identity"], pooled[None], boxes)
-    head = fit_classical(TrainConfig(head="linear", metadata="none"), inputs, np.arange(40), 0)
-    found = class_maps([head], map_method("linear", "auto", n_classes), maps, images, np.ones(48, int))
-    proba = head.model["classifier"].predict_proba(head.model["scaler"].transform(pooled.astype(np.float32)))
-    logs = np.log(proba)
+    head = fit_classical(TrainConfig(head=name, metadata="none"), inputs, np.arange(40), 0)
+    found = class_maps([head], map_method(name, "auto", n_classes), maps, images, np.ones(48, int))
+    logs = np.log(head.predict(pooled, images)[0])
     score = logs[:, 1] - logs.mean(axis=1)
     said = found.mean(axis=(1, 2))
     assert np.ptp(score) > 0.5
@@ -163,5 +163,6 @@ def test_each_head_has_its_method_or_is_refused():
         else:
             assert map_method(name, "auto", 3) in METHODS
     assert map_method("gap", "max", 3) == map_method("gap", "gem", 3) == "Grad-CAM"
-    with pytest.raises(FishError, match="linear"):
-        map_method("linear", "auto", 1)
+    for name in ("blend", "linear"):
+        with pytest.raises(FishError, match=name):
+            map_method(name, "auto", 1)

@@ -13,12 +13,13 @@ from threadpoolctl import threadpool_limits
 from fishcli.basics.errors import FishError
 from fishcli.dataset.classes import smoothed_prior
 from fishcli.heads.classical import estimators
-from fishcli.heads.classical.estimators import INNER_FOLDS, Rows, choose_c, inner_folds, split_lone_groups
+from fishcli.heads.classical.estimators import choose_c
 from fishcli.heads.classical.fits import fit_classical, load_classical
+from fishcli.heads.classical.rows import INNER_FOLDS, Rows, inner_folds, split_lone_groups
 from fishcli.heads.inputs import HeadInputs
 from fishcli.options.train import TrainConfig
 
-HEADS = ["linear", "svm", "forest"]
+HEADS = ["blend", "linear", "svm", "forest"]
 MEAN_BOX = np.array([0.2, 0.3, 0.6, 0.7])
 N_TRAIN = 72
 
@@ -298,7 +299,8 @@ def noisy_groups(seed):
     columns = offsets[groups] + 0.3 * rng.normal(size=(160, 24))
     columns[:, 0] += labels
     each = np.ones(160)
-    return Rows(columns, labels, np.full((160, 4), np.nan), each, each, np.zeros(160, np.int64)), groups
+    folds = np.zeros(160, np.int64)
+    return Rows(columns, labels, np.full((160, 4), np.nan), each, each, groups, folds), groups
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -327,6 +329,17 @@ def test_a_file_of_other_types_is_refused(tmp_path):
     skops.io.dump({"scaler": None}, path)
     with pytest.raises(FishError, match=r"fold_0\.skops can't be loaded \(it holds no head"):
         load_classical(path, trained.encoder, trained.counts)
+
+
+def test_a_head_saved_before_there_were_roots_predicts_as_it_did(tmp_path):
+    import skops.io
+
+    trained = fitted("linear", some_inputs())
+    earlier = {part: each for part, each in trained.model.items() if part != "roots"}
+    skops.io.dump(earlier, tmp_path / "fold_0.skops")
+    loaded = load_classical(tmp_path / "fold_0.skops", trained.encoder, trained.counts)
+    one, other = (predicted(each, some_inputs(), np.arange(9))[0] for each in (trained, loaded))
+    np.testing.assert_array_equal(one, other)
 
 
 @pytest.fixture(scope="module")

@@ -1,20 +1,18 @@
-"""How scikit-learn fits a fold: its rows, the inner folds to choose and calibrate by, and its estimators."""
+"""How scikit-learn fits a fold: its estimators of classes and boxes."""
 
 import dataclasses
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from fishcli.basics.progress import say
 from fishcli.dataset.classes import fill_missing_classes
-from fishcli.dataset.folds import make_folds
+from fishcli.heads.classical.blend import fit_blend
+from fishcli.heads.classical.rows import Rows
 
-INNER_FOLDS = 4
 CS = (1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0)
 FIXED_C = 1e-2
 MAX_ITER = 5000
@@ -28,66 +26,6 @@ SPLIT_COLUMNS = 0.1
 
 Classifier = tuple[np.ndarray, Any]
 """The classes that were learned (k,), and what was fitted to tell them apart, None where nothing was."""
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Training rows, one for each view and image, r in all.
-
-    Attributes:
-        columns: (r, columns) float64.
-        labels: (r,).
-        boxes: (r, 4), NaN where there is none.
-        weights: (r,) 1 / views, so that an image counts once.
-        class_weights: (r,) the same for the classifier; times the class's weight where that is "balanced".
-        fold: (r,) `inner_folds`, alike for all views of an image.
-    """
-
-    columns: np.ndarray
-    labels: np.ndarray
-    boxes: np.ndarray
-    weights: np.ndarray
-    class_weights: np.ndarray
-    fold: np.ndarray
-
-    def where(self, chosen: np.ndarray) -> "Rows":
-        """The rows that `chosen` (r,) bool names."""
-        return Rows(*(getattr(self, field.name)[chosen] for field in dataclasses.fields(self)))
-
-
-def inner_folds(labels: np.ndarray, groups: np.ndarray | None, seed: int) -> np.ndarray:
-    """Folds of a head's own training images, to choose or calibrate by: (m,) int64, at most INNER_FOLDS.
-
-    Groups don't straddle them, unless groups can't be held out at all: there is one only, or whatever is held
-    out, what is left has one class only. Then, and without groups, images are held out at random. Where that
-    fails too (two images, say), all are in fold 0.
-
-    Args:
-        labels: (m,) of the images.
-        groups: (m,) of the images, or None.
-        seed: of the shuffle.
-    """
-    classes = pd.Series(labels.astype(str))
-    for units in [None] if groups is None else [pd.Series(groups), None]:
-        n_units = len(labels) if units is None else units.nunique()
-        for n_folds in range(min(INNER_FOLDS, n_units), 1, -1):
-            fold = make_folds(classes, units, n_folds, seed)
-            if any(len(np.unique(labels[fold != k])) > 1 for k in range(n_folds)):
-                return fold
-    return np.zeros(len(labels), np.int64)
-
-
-def split_lone_groups(labels: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """Groups (m,) int64 in which the images of a class that has one group only stand for themselves.
-
-    Held out with its group, such a class would never be on both sides, and could not be calibrated at all.
-
-    Args:
-        labels: (m,).
-        groups: (m,) int64.
-    """
-    n_groups = pd.Series(groups).groupby(labels).transform("nunique").to_numpy()
-    return np.where(n_groups > 1, groups, groups.max() + 1 + np.arange(len(groups)))
 
 
 def _fit_linear(rows: Rows, seed: int) -> Classifier:
@@ -104,6 +42,19 @@ def _fit_linear(rows: Rows, seed: int) -> Classifier:
     if turn is not None:
         model.coef_, model.n_features_in_ = model.coef_ @ turn, turn.shape[1]
     return model.classes_, model
+
+
+def _fit_blend(rows: Rows, seed: int) -> Classifier:
+    """`blend.fit_blend`, kept as scikit-learn keeps a logistic regression."""
+    from sklearn.linear_model import LogisticRegression
+
+    classes, coefficients, intercepts, exponents = fit_blend(rows)
+    if len(classes) == 2:  # scikit-learn keeps what tells the second from the first
+        coefficients, intercepts = np.diff(coefficients, axis=0), np.diff(intercepts)
+    model = LogisticRegression()
+    model.classes_, model.coef_, model.intercept_ = classes, coefficients, intercepts
+    model.n_features_in_, model.exponents_ = coefficients.shape[1], exponents
+    return classes, model
 
 
 def choose_c(rows: Rows) -> float:
@@ -212,6 +163,7 @@ def _fit_forest_boxes(rows: Rows, seed: int) -> Any:
 
 
 FITTERS: dict[str, tuple[Callable[[Rows, int], Classifier], Callable[[Rows, int], Any]]] = {
+    "blend": (_fit_blend, _fit_linear_boxes),
     "linear": (_fit_linear, _fit_linear_boxes),
     "svm": (_fit_svm, _fit_svm_boxes),
     "forest": (_fit_forest, _fit_forest_boxes),

@@ -15,13 +15,20 @@ from fishcli.basics.progress import warn
 from fishcli.basics.remote import read_bytes
 from fishcli.dataset.classes import smoothed_prior
 from fishcli.dataset.metadata import MetadataEncoder
-from fishcli.heads.classical.estimators import FITTERS, TREES, Rows, inner_folds, split_lone_groups
+from fishcli.heads.classical.columns import fit_scaler, join_columns
+from fishcli.heads.classical.estimators import FITTERS, TREES
+from fishcli.heads.classical.rows import Rows, inner_folds, split_lone_groups
 from fishcli.heads.inputs import HeadInputs
 from fishcli.heads.trained import FoldHead
 from fishcli.options.train import TrainConfig
 
 PSEUDO_VOTES = 3
-PRIOR_SHARES = {"linear": 1e-12, "svm": 1e-12, "forest": PSEUDO_VOTES / (TREES + PSEUDO_VOTES)}
+PRIOR_SHARES = {
+    "blend": 1e-12,
+    "linear": 1e-12,
+    "svm": 1e-12,
+    "forest": PSEUDO_VOTES / (TREES + PSEUDO_VOTES),
+}
 """What share of a prediction is the smoothed prior, so that no known class gets 0: its log loss is infinite.
 
 A forest does give 0, wherever no tree votes for a class, hence a pseudo-count: PSEUDO_VOTES beside its trees'
@@ -33,15 +40,18 @@ TRUSTED = (
     "sklearn.tree._tree.Tree",
 )
 """All that a file may hold beside what skops itself takes for safe."""
-PARTS = {"scaler", "classes", "classifier", "boxes", "prior_share"}
+PARTS = {"scaler", "roots", "classes", "classifier", "boxes", "prior_share"}
+OF_ROOTS = ("blend",)
+"""The heads that look at `columns.roots` of the features."""
 
 
 @dataclass(frozen=True)
 class ClassicalHead(FoldHead):
     """A head that scikit-learn fitted.
 
-    `model` has PARTS: the scaler of the features, the classes (k,) that were learned, their classifier and
-    the regressor of boxes (None where there is nothing to learn from), and the prior's share.
+    `model` has PARTS: the scaler of the features, or of their `roots`; the classes (k,) that were learned,
+    their classifier and the regressor of boxes (None where there is nothing to learn from), and the prior's
+    share.
     """
 
     @property
@@ -67,7 +77,7 @@ class ClassicalHead(FoldHead):
     def _outputs(
         self, features: np.ndarray, metadata: np.ndarray
     ) -> tuple[np.ndarray | None, np.ndarray | None]:
-        columns = _join_columns(self.model["scaler"], features, metadata)
+        columns = join_columns(self.model["scaler"], self.model["roots"], features, metadata)
         boxes = None if self.model["boxes"] is None else self.model["boxes"].predict(columns)
         return (self._proba(columns) if (self.counts > 0).sum() > 1 else None), boxes
 
@@ -86,7 +96,7 @@ class ClassicalHead(FoldHead):
 def fit_classical(
     config: TrainConfig, inputs: HeadInputs, train_rows: np.ndarray, seed: int
 ) -> ClassicalHead:
-    """Fit the head "linear", "svm" or "forest" on `train_rows`; no other row is looked at.
+    """Fit the head "blend", "linear", "svm" or "forest" on `train_rows`; no other row is looked at.
 
     Every view and copy of an image is a row, weighted so that an image counts once. The columns are the
     features, scaled, and then the metadata as they are: a rare size's small standard deviation would blow its
@@ -98,7 +108,6 @@ def fit_classical(
         train_rows: (m,) rows of `inputs`.
         seed: of inner folds and trees.
     """
-    from sklearn.preprocessing import StandardScaler
     from threadpoolctl import threadpool_limits
 
     counts = np.bincount(inputs.labels[train_rows], minlength=int(inputs.labels.max()) + 1)
@@ -106,10 +115,12 @@ def fit_classical(
     features = np.concatenate([inputs.features[v, train_rows] for v in range(len(inputs.views))])
     metadata = np.tile(encoder.encode(inputs.images.iloc[train_rows]), (len(inputs.views), 1))
     # Linear models and RBF kernels are blind to the means, so inner folds may share one scaler.
-    scaler = StandardScaler().fit(features.astype(np.float32))
-    rows = _make_rows(config, inputs, train_rows, _join_columns(scaler, features, metadata), seed)
+    is_of_roots = config.head in OF_ROOTS
+    scaler = fit_scaler(features, is_of_roots)
+    columns = join_columns(scaler, is_of_roots, features, metadata)
+    rows = _make_rows(config, inputs, train_rows, columns, seed)
     fit_classes, fit_boxes = FITTERS[config.head]
-    model = {"scaler": scaler, "boxes": None, "prior_share": PRIOR_SHARES[config.head]}
+    model = {"scaler": scaler, "roots": is_of_roots, "boxes": None, "prior_share": PRIOR_SHARES[config.head]}
     model["classes"], model["classifier"] = np.zeros(0, np.int64), None
     with threadpool_limits(1):  # matrices are small: threads that wait for each other are slower than one
         if (counts > 0).sum() > 1:
@@ -141,6 +152,8 @@ def load_classical(path: Path, encoder: MetadataEncoder, counts: np.ndarray) -> 
         for each in caught:
             if isinstance(each.message, InconsistentVersionWarning):
                 _tell_version(each.message.original_sklearn_version, each.message.current_sklearn_version)
+        if isinstance(model, dict):
+            model.setdefault("roots", False)  # earlier heads know of none
         if not isinstance(model, dict) or set(model) != PARTS:
             raise ValueError("it holds no head")
         if not (_is_sound(model["classifier"]) and _is_sound(model["boxes"])):
@@ -173,10 +186,6 @@ def _is_sound(fitted: Any) -> bool:
     return True
 
 
-def _join_columns(scaler: Any, features: np.ndarray, metadata: np.ndarray) -> np.ndarray:
-    return np.hstack([scaler.transform(features.astype(np.float32)), metadata]).astype(np.float64)
-
-
 def _class_scores(classifier: Any, columns: np.ndarray) -> np.ndarray:
     """Probabilities (n, k) of k classes; a classifier for each class has them in a list, not summing to 1."""
     proba = classifier.predict_proba(columns)
@@ -200,6 +209,7 @@ def _make_rows(
         boxes=np.concatenate(inputs.boxes[:, train_rows]).astype(np.float64),
         weights=np.full(len(columns), 1 / n_views),
         class_weights=np.tile(class_weights, n_views) / n_views,
+        groups=np.tile(np.arange(len(labels)) if groups is None else groups, n_views),
         fold=np.tile(inner_folds(labels, groups, seed), n_views),
     )
 

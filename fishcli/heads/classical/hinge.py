@@ -4,7 +4,7 @@ import numpy as np
 
 from fishcli.basics.errors import FishError
 from fishcli.basics.quiet import load_keras
-from fishcli.heads.classical.estimators import inner_folds
+from fishcli.heads.classical.rows import inner_folds
 from fishcli.heads.inputs import HeadInputs, in_parts
 from fishcli.heads.networks.training import fit_keras
 from fishcli.heads.trained import KerasHead, in_batches, named_inputs

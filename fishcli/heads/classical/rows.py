@@ -1,0 +1,73 @@
+"""What a classical head is fitted on: rows of all views, and inner folds to choose and calibrate by."""
+
+import dataclasses
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from fishcli.dataset.folds import make_folds
+
+INNER_FOLDS = 4
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Training rows, one for each view and image, r in all.
+
+    Attributes:
+        columns: (r, columns) float64.
+        labels: (r,).
+        boxes: (r, 4), NaN where there is none.
+        weights: (r,) 1 / views, so that an image counts once.
+        class_weights: (r,) the same for the classifier; times the class's weight where that is "balanced".
+        groups: (r,) int, alike for all views of an image; without groups each image is its own.
+        fold: (r,) `inner_folds`, likewise.
+    """
+
+    columns: np.ndarray
+    labels: np.ndarray
+    boxes: np.ndarray
+    weights: np.ndarray
+    class_weights: np.ndarray
+    groups: np.ndarray
+    fold: np.ndarray
+
+    def where(self, chosen: np.ndarray) -> "Rows":
+        """The rows that `chosen` (r,) bool names."""
+        return Rows(*(getattr(self, field.name)[chosen] for field in dataclasses.fields(self)))
+
+
+def inner_folds(labels: np.ndarray, groups: np.ndarray | None, seed: int) -> np.ndarray:
+    """Folds of a head's own training images, to choose or calibrate by: (m,) int64, at most INNER_FOLDS.
+
+    Groups don't straddle them, unless groups can't be held out at all: there is one only, or whatever is held
+    out, what is left has one class only. Then, and without groups, images are held out at random. Where that
+    fails too (two images, say), all are in fold 0.
+
+    Args:
+        labels: (m,) of the images.
+        groups: (m,) of the images, or None.
+        seed: of the shuffle.
+    """
+    classes = pd.Series(labels.astype(str))
+    for units in [None] if groups is None else [pd.Series(groups), None]:
+        n_units = len(labels) if units is None else units.nunique()
+        for n_folds in range(min(INNER_FOLDS, n_units), 1, -1):
+            fold = make_folds(classes, units, n_folds, seed)
+            if any(len(np.unique(labels[fold != k])) > 1 for k in range(n_folds)):
+                return fold
+    return np.zeros(len(labels), np.int64)
+
+
+def split_lone_groups(labels: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Groups (m,) int64 in which the images of a class that has one group only stand for themselves.
+
+    Held out with its group, such a class would never be on both sides, and could not be calibrated at all.
+
+    Args:
+        labels: (m,).
+        groups: (m,) int64.
+    """
+    n_groups = pd.Series(groups).groupby(labels).transform("nunique").to_numpy()
+    return np.where(n_groups > 1, groups, groups.max() + 1 + np.arange(len(groups)))

@@ -1,0 +1,80 @@
+"""Multinomial logistic regression at rising strengths of its penalty, fast enough for folds within folds."""
+
+import numpy as np
+
+MAX_ITER = 200
+MEMORY = 10
+"""Steps that L-BFGS keeps its picture of the curvature from."""
+
+Linear = tuple[np.ndarray, np.ndarray]
+"""Coefficients (columns, k) and intercepts (k,) of k classes' scores."""
+
+
+def principal_axes(columns: np.ndarray) -> np.ndarray:
+    """An orthonormal basis (columns, r) float32 of all that the rows (n, columns) of a matrix span.
+
+    A penalty on the sum of squares keeps coefficients in the rows' span, so rows turned into the basis, and
+    any part of them, have the same optimum; and there the loss's curvature is nearly diagonal.
+    """
+    wide = columns.shape[0] < columns.shape[1]
+    values, vectors = np.linalg.eigh(
+        (columns @ columns.T if wide else columns.T @ columns).astype(np.float64)
+    )
+    kept = values > values[-1] * 1e-6  # of float32 columns less is rounding
+    axes = vectors[:, kept][:, ::-1]
+    if wide:
+        axes = columns.T.astype(np.float64) @ (axes / np.sqrt(values[kept][::-1]))
+    return np.ascontiguousarray(axes, np.float32)
+
+
+def regression_path(
+    columns: np.ndarray, labels: np.ndarray, weights: np.ndarray, cs: tuple[float, ...]
+) -> list[Linear]:
+    """Logistic regression with an L2 penalty at each C, every fit starting where the last one ended.
+
+    The optimum is that of scikit-learn's LogisticRegression: the least weighted sum of log losses plus
+    |coefficients|^2 / (2 C). L-BFGS (Liu & Nocedal 1989) finds it in coordinates scaled by the curvature that
+    the class prior alone would give them, in a few dozen steps whatever C is.
+
+    Args:
+        columns: (n, r) float32, turned into `principal_axes`.
+        labels: (n,) int, of k classes from 0, each with a row at least.
+        weights: (n,) of the rows.
+        cs: rising.
+    """
+    from scipy.optimize import minimize
+
+    n_columns, n_classes = columns.shape[1], int(labels.max()) + 1
+    total = float(weights.sum())
+    share = (weights / total).astype(np.float32)[:, None]
+    true = np.eye(n_classes, dtype=np.float32)[labels]
+    prior = (share * true).sum(axis=0)
+    curvature = float((prior * (1 - prior)).mean())
+    squares = (share * columns * columns).sum(axis=0)
+    coefficients, intercepts = np.zeros((n_columns, n_classes), np.float32), np.log(prior)
+    found = []
+    for c in cs:
+        scales = np.sqrt(squares * curvature + 1 / (c * total)).astype(np.float32)[:, None]
+
+        def loss(at: np.ndarray, c: float = c, scales: np.ndarray = scales) -> tuple[float, np.ndarray]:
+            turned = at.astype(np.float32).reshape(n_columns + 1, n_classes)
+            weighed = turned[:-1] / scales
+            scores = columns @ weighed + turned[-1]
+            scores -= scores.max(axis=1, keepdims=True)
+            proba = np.exp(scores)
+            sums = proba.sum(axis=1, keepdims=True)
+            proba /= sums
+            each = share[:, 0] * (np.log(sums[:, 0]) - (scores * true).sum(axis=1))
+            penalty = float(np.sum(weighed * weighed, dtype=np.float64)) / (2 * c * total)
+            residuals = (proba - true) * share
+            slope = (columns.T @ residuals + weighed / (c * total)) / scales
+            slopes = np.concatenate([slope, residuals.sum(axis=0)[None]])
+            return float(each.sum(dtype=np.float64)) + penalty, slopes.ravel().astype(np.float64)
+
+        start = np.concatenate([coefficients * scales, intercepts[None]]).ravel().astype(np.float64)
+        options = {"maxiter": MAX_ITER, "maxcor": MEMORY, "gtol": 1e-4, "ftol": 1e-7}
+        ended = minimize(loss, start, jac=True, method="L-BFGS-B", options=options)
+        turned = ended.x.astype(np.float32).reshape(n_columns + 1, n_classes)
+        coefficients, intercepts = turned[:-1] / scales, turned[-1]
+        found.append((coefficients, intercepts))
+    return found
