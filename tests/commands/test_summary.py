@@ -21,6 +21,7 @@ def root(tmp_path_factory):
     compute(folder)
     fit(folder, name="gap", epochs=1, folds=2)
     fit(folder, name="linear", head="linear", epochs=60, folds=2)
+    fit(folder, name="blend", head="blend", epochs=60, folds=2)
     return folder
 
 
@@ -50,6 +51,13 @@ def test_parts_of_a_head_of_scikit_learn_are_described(root):
     assert "4 corners: linear, L2 penalty" in text
     n = pick_run(root / "models", "linear").load_fold(0)[0].n_parameters
     assert f"{n:,} numbers fitted by scikit-learn" in text
+
+
+def test_what_a_blend_was_weighed_by_is_told(root):
+    powers = r"(\d\.\d\d, ){5}\d\.\d\d"
+    assert re.search(
+        rf"regressions and discriminants, blended to the powers {powers} by", _summary(root, "blend")
+    )
 
 
 def test_a_plot_without_graphviz_is_an_error_that_says_what_to_install(root, tmp_path, monkeypatch):
