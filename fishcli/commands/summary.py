@@ -131,8 +131,8 @@ def _fitted_parts(head: ClassicalHead) -> list[dict[str, object]]:
 def _said(fitted: Any) -> str:
     """What an estimator of `heads.classical.estimators` is, in words."""
     kind = type(fitted).__name__
-    if hasattr(fitted, "exponents_"):
-        powers = ", ".join(f"{each:.2f}" for each in fitted.exponents_)
+    if isinstance(fitted, dict):
+        powers = ", ".join(f"{each:.2f}" for each in fitted["exponents"])
         return f"regressions and discriminants, blended to the powers {powers} by inner folds"
     if kind == "LogisticRegression":
         return f"multinomial, L2 penalty, C = {fitted.C:g} by inner folds"

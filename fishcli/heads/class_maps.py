@@ -110,7 +110,7 @@ def _from_weights(
     classifier, n_channels = head.model["classifier"], features.shape[-1]
     weights = np.zeros((len(head.counts), n_channels))
     if classifier is not None:
-        coefficients = classifier.coef_[:, :n_channels] / head.model["scaler"].scale_
+        coefficients = _coefficients(classifier)[:, :n_channels] / head.model["scaler"].scale_
         if len(coefficients) == 1:  # of two classes, scikit-learn keeps what tells the second from the first
             coefficients = np.vstack([-coefficients, coefficients]) / 2
         weights[head.model["classes"]] = coefficients - coefficients.mean(axis=0)
@@ -118,6 +118,13 @@ def _from_weights(
     if head.model["roots"]:
         own = own * roots(pool_maps(features)) / np.maximum(np.abs(places).mean(axis=(1, 2)), 1e-12)
     return np.einsum("nhwc,nc->nhw", places, own)
+
+
+def _coefficients(classifier: Any) -> np.ndarray:
+    """The coefficients (k, columns) of scores; of a blend those of its members' scores, before LEAST."""
+    if isinstance(classifier, dict):
+        return np.tensordot(classifier["exponents"], classifier["coefficients"], axes=1)
+    return np.asarray(classifier.coef_)
 
 
 def _from_gradients(

@@ -7,7 +7,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from fishcli.heads.classical import blend
-from fishcli.heads.classical.blend import CS, EXPECTED, SHRINKAGES, fit_blend
+from fishcli.heads.classical.blend import CS, EXPECTED, LEAST, SHRINKAGES, blended, fit_blend
 from fishcli.heads.classical.columns import fit_scaler, join_columns, roots
 from fishcli.heads.classical.discriminant import discriminants
 from fishcli.heads.classical.rows import Rows, inner_folds
@@ -110,7 +110,8 @@ def test_one_large_group_does_not_pass_for_the_class():
 @pytest.mark.parametrize("n_groups", [None, 10])
 def test_the_blend_is_the_product_of_its_members_powers(n_groups):
     rows = some_rows(n_groups=n_groups)
-    classes, coefficients, intercepts, exponents = fit_blend(rows)
+    classes, found = fit_blend(rows)
+    exponents = found["exponents"]
     columns = rows.columns.astype(np.float32)
     axes = principal_axes(columns)
     _, members = blend._fit_members(rows, columns @ axes, np.ones(120, bool))
@@ -119,15 +120,22 @@ def test_the_blend_is_the_product_of_its_members_powers(n_groups):
         [proba_of(each, columns @ axes) ** e for each, e in zip(members, exponents, strict=True)], axis=0
     )
     expected = product / product.sum(axis=1, keepdims=True)
-    assert proba_of((coefficients.T, intercepts), rows.columns) == pytest.approx(expected, abs=1e-4)
+    assert blended(found, rows.columns) == pytest.approx(expected, abs=1e-4)
     assert classes.tolist() == [0, 1, 2] and (exponents >= 0).all()
+
+
+def test_no_member_alone_decides_far_from_all_that_was_seen():
+    rows = some_rows()
+    found = fit_blend(rows)[1]
+    far = blended(found, 1e3 * rows.columns)
+    assert far.min() >= LEAST ** found["exponents"].sum() / 3
 
 
 def test_held_out_rows_decide_unless_there_are_few_groups():
     rows = some_rows(240, signal=3.0)
-    by_images = fit_blend(rows)[3]
-    by_groups = fit_blend(dataclasses.replace(rows, groups=rows.groups % 3))[3]
-    nothing_held_out = fit_blend(dataclasses.replace(rows, fold=np.zeros(240, int)))[3]
+    by_images = fit_blend(rows)[1]["exponents"]
+    by_groups = fit_blend(dataclasses.replace(rows, groups=rows.groups % 3))[1]["exponents"]
+    nothing_held_out = fit_blend(dataclasses.replace(rows, fold=np.zeros(240, int)))[1]["exponents"]
     assert nothing_held_out.tolist() == EXPECTED.tolist()
     assert 0 < np.abs(by_groups - EXPECTED).max() < 0.5 * np.abs(by_images - EXPECTED).max()
 
@@ -136,8 +144,7 @@ def test_held_out_rows_decide_unless_there_are_few_groups():
 def test_where_nothing_can_be_learned_the_blend_is_hardly_worse_than_the_prior(seed):
     rows = some_rows(150, 60, n_groups=15, signal=0.0, seed=seed)
     new = some_rows(300, 60, n_groups=30, signal=0.0, seed=seed + 100)
-    _, coefficients, intercepts, _ = fit_blend(rows)
-    assert loss_of(proba_of((coefficients.T, intercepts), new.columns), new.labels) < np.log(3) + 0.15
+    assert loss_of(blended(fit_blend(rows)[1], new.columns), new.labels) < np.log(3) + 0.15
     path = regression_path(rows.columns.astype(np.float32), rows.labels, rows.weights, (10.0,))
     assert loss_of(proba_of(path[0], new.columns), new.labels) > np.log(3) + 0.5
 

@@ -10,33 +10,50 @@ from fishcli.heads.classical.softmax_regression import Linear, principal_axes, r
 CS = (1e-3, 0.1, 10.0)
 SHRINKAGES = (0.2, 0.5, 0.8)
 EXPECTED = np.array([0.1] * len(CS) + [0.03] * len(SHRINKAGES))
-"""The exponents that a blend has where nothing speaks for others: means of what five sets of photos had."""
+"""The exponents that a blend has where nothing speaks for others: about those of five sets of photos."""
 GROUPS_WORTH = 8.0
 """How strongly exponents are held to EXPECTED: a group that is held out counts as one observation."""
-TINY = 1e-15
+LEAST = 1e-15
+"""No member finds a class less probable: far from all that it has seen a discriminant is sure beyond reason,
+and alone would decide."""
+
+Blend = dict[str, np.ndarray]
+"""Members' `coefficients` (m, k, columns) and `intercepts` (m, k), float32, and `exponents` (m,)."""
 
 
-def fit_blend(rows: Rows) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Fit the members on all rows, and blend them as the rows of inner folds have it.
-
-    A product of powers of predictions (a logarithmic opinion pool, Heskes 1998) of members whose scores are
-    linear is a softmax of linear scores again, so that no more is kept than of one regression.
+def fit_blend(rows: Rows) -> tuple[np.ndarray, Blend]:
+    """Fit the members on all rows, and find the exponents on the rows of inner folds.
 
     Args:
         rows: of two classes at least.
 
     Returns:
-        The classes (k,) that were learned, the coefficients (k, columns), the intercepts (k,), and the
-        exponents (m,) of the members.
+        The classes (k,) that were learned, and the blend.
     """
     columns = rows.columns.astype(np.float32)
     axes = principal_axes(columns)
     turned = columns @ axes
     classes, members = _fit_members(rows, turned, np.ones(len(turned), bool))
-    exponents = _find_exponents(rows, turned)
-    coefficients = sum(e * each for e, (each, _) in zip(exponents, members, strict=True))
-    intercepts = sum(e * each for e, (_, each) in zip(exponents, members, strict=True))
-    return classes, (axes @ coefficients).T.astype(np.float64), np.asarray(intercepts, np.float64), exponents
+    return classes, {
+        "coefficients": np.stack([(axes @ coefficients).T for coefficients, _ in members]),
+        "intercepts": np.stack([intercepts for _, intercepts in members]),
+        "exponents": _find_exponents(rows, turned),
+    }
+
+
+def blended(blend: Blend, columns: np.ndarray) -> np.ndarray:
+    """Probabilities (n, k) float64 of columns (n, columns): the product of the members' powers.
+
+    That is a logarithmic opinion pool (Heskes 1998); each member's probabilities are LEAST at least.
+    """
+    columns = columns.astype(np.float32)
+    logs = np.zeros((len(columns), blend["intercepts"].shape[1]))
+    for coefficients, intercepts, exponent in zip(
+        blend["coefficients"], blend["intercepts"], blend["exponents"], strict=True
+    ):
+        proba, _ = _softmax(columns @ coefficients.T + intercepts)
+        logs += exponent * np.log(np.maximum(proba, LEAST))
+    return _softmax(logs)[0]
 
 
 def _fit_members(rows: Rows, turned: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, list[Linear]]:
@@ -68,7 +85,7 @@ def _find_exponents(rows: Rows, turned: np.ndarray) -> np.ndarray:
         for place, (coefficients, intercepts) in enumerate(members):
             proba = np.zeros((held.sum(), len(counts)))
             proba[:, classes] = _softmax(turned[held] @ coefficients + intercepts)[0]
-            logs[place, held] = np.log(np.maximum(fill_missing_classes(proba, counts), TINY))
+            logs[place, held] = np.log(np.maximum(fill_missing_classes(proba, counts), LEAST))
     if not weights.any():
         return EXPECTED
     share, right = weights / weights.sum(), np.eye(logs.shape[2])[rows.labels]

@@ -45,16 +45,8 @@ def _fit_linear(rows: Rows, seed: int) -> Classifier:
 
 
 def _fit_blend(rows: Rows, seed: int) -> Classifier:
-    """`blend.fit_blend`, kept as scikit-learn keeps a logistic regression."""
-    from sklearn.linear_model import LogisticRegression
-
-    classes, coefficients, intercepts, exponents = fit_blend(rows)
-    if len(classes) == 2:  # scikit-learn keeps what tells the second from the first
-        coefficients, intercepts = np.diff(coefficients, axis=0), np.diff(intercepts)
-    model = LogisticRegression()
-    model.classes_, model.coef_, model.intercept_ = classes, coefficients, intercepts
-    model.n_features_in_, model.exponents_ = coefficients.shape[1], exponents
-    return classes, model
+    """See `blend.fit_blend`."""
+    return fit_blend(rows)
 
 
 def choose_c(rows: Rows) -> float:

@@ -15,6 +15,7 @@ from fishcli.basics.progress import warn
 from fishcli.basics.remote import read_bytes
 from fishcli.dataset.classes import smoothed_prior
 from fishcli.dataset.metadata import MetadataEncoder
+from fishcli.heads.classical.blend import blended
 from fishcli.heads.classical.columns import fit_scaler, join_columns
 from fishcli.heads.classical.estimators import FITTERS, TREES
 from fishcli.heads.classical.rows import Rows, inner_folds, split_lone_groups
@@ -188,6 +189,8 @@ def _is_sound(fitted: Any) -> bool:
 
 def _class_scores(classifier: Any, columns: np.ndarray) -> np.ndarray:
     """Probabilities (n, k) of k classes; a classifier for each class has them in a list, not summing to 1."""
+    if isinstance(classifier, dict):
+        return blended(classifier, columns)
     proba = classifier.predict_proba(columns)
     return np.stack([each[:, 1] for each in proba], axis=1) if isinstance(proba, list) else proba
 
@@ -215,7 +218,9 @@ def _make_rows(
 
 
 def count_numbers(fitted: Any) -> int:
-    """How many numbers scikit-learn fitted, as `n_parameters` counts them; 0 for None."""
+    """How many numbers were fitted, as `n_parameters` counts them; 0 for None."""
+    if isinstance(fitted, dict):
+        return sum(each.size for each in fitted.values())
     if hasattr(fitted, "calibrated_classifiers_"):
         calibrated = fitted.calibrated_classifiers_
         return sum(count_numbers(each.estimator) + 2 * len(each.calibrators) for each in calibrated)
