@@ -38,7 +38,7 @@ def run(config: InitConfig) -> str:
         f'# metric = "{usual_metric(forms[0])}"  # as goes with the form of the answer',
         "",
         "[train]",
-        '# head = "gap"',
+        '# head = "blend"',
         "",
         "[predict]",
         '# tta = "auto"',

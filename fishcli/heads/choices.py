@@ -89,7 +89,9 @@ def check_options(config: TrainConfig) -> None:
             "Pass --metadata size."
         )
     for name, why in unused_options(config).items():
-        raise FishError(f"{flag(name)} means nothing {why}. Leave it out.")
+        taker = OF_ONE_HEAD.get(name, "gap") if why == _to_head(config) else ""
+        mended = f", or pass --head {taker}" if taker else ""
+        raise FishError(f"{flag(name)} means nothing {why}. Leave it out{mended}.")
     mixing = [name for name in ("mixup", "sample_pairing", "smote") if getattr(config, name)]
     if len(mixing) > 1:
         raise FishError(f"{flag(mixing[0])} and {flag(mixing[1])} both mix rows. Choose one.")
@@ -110,7 +112,7 @@ def unused_options(config: TrainConfig) -> dict[str, str]:
     if HEADS[config.head].fitted_by == "sklearn":
         by_head += OF_KERAS
     reasons = {
-        f"to --head {config.head}": by_head,
+        _to_head(config): by_head,
         "with --loss hinge": ["label_smoothing"] if config.loss == "hinge" else [],
         "with --boxes none": ["box_loss", "box_weight"] if config.boxes == "none" else [],
         "with --metadata none": ["metadata_dropout"] if config.metadata == "none" else [],
@@ -122,6 +124,10 @@ def unused_options(config: TrainConfig) -> dict[str, str]:
         for name in names
         if getattr(config, name) != default_of(name)
     }
+
+
+def _to_head(config: TrainConfig) -> str:
+    return f"to --head {config.head}"
 
 
 def check_store(config: TrainConfig, has_maps: bool, store_name: str, mending: str) -> None:

@@ -132,7 +132,7 @@ class TrainConfig(FitConfig):
     head: Annotated[
         str,
         Option(help="blend, linear, svm, forest; gap, dense; fcn, allconv, inception, residual, attention."),
-    ] = "gap"
+    ] = "blend"
     metadata: Metadata = "size"
     boxes: BoxRule = "largest"
     view_names: ViewNames = None

@@ -331,7 +331,7 @@ def lopsided(altered=False):
 
 def fit_lopsided(name, altered=False):
     """The weights of a head of one epoch, trained on the last 30 rows."""
-    config = TrainConfig(epochs=1, lr=1e-2, batch_size=8, **OPTIONS.get(name, {}))
+    config = TrainConfig(head="gap", epochs=1, lr=1e-2, batch_size=8, **OPTIONS.get(name, {}))
     rng = np.random.default_rng(9)
     given = PseudoRows(
         images=lopsided().images.iloc[:6],
@@ -357,7 +357,7 @@ def test_an_option_matters_is_reproducible_and_sees_training_rows_only(name):
 
 def test_hinge_predicts_probabilities():
     inputs = some_inputs(n=90, shape=(8,), with_boxes=False)
-    config = TrainConfig(epochs=6, lr=5e-2, batch_size=16, loss="hinge")
+    config = TrainConfig(head="gap", epochs=6, lr=5e-2, batch_size=16, loss="hinge")
     head, _ = fit_fold(config, inputs, np.arange(60), seed=0)
     proba, _ = head.predict(inputs.features[0, 60:], inputs.images.iloc[60:])
     assert ((proba >= 0) & (proba <= 1)).all()

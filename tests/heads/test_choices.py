@@ -33,7 +33,7 @@ ASKED = {
 
 def refusal(**options):
     with pytest.raises(FishError) as raised:
-        check_options(TrainConfig(**options))
+        check_options(TrainConfig(**{"head": "gap", **options}))
     return str(raised.value)
 
 
@@ -77,7 +77,7 @@ def test_unknown_metadata_is_refused(metadata, message):
     "metadata", ["none", "size", "size-embedding", "size-numeric", "size-numeric+size-embedding+size"]
 )
 def test_every_kind_of_metadata_goes_with_gap(metadata):
-    check_options(TrainConfig(metadata=metadata))
+    check_options(TrainConfig(head="gap", metadata=metadata))
 
 
 def test_every_option_of_keras_is_tried_with_a_value_of_its_own():
@@ -90,7 +90,7 @@ def test_every_option_of_keras_is_tried_with_a_value_of_its_own():
 @pytest.mark.parametrize("name", ASKED)
 def test_options_of_keras_mean_nothing_to_heads_of_scikit_learn(head, name):
     message = refusal(head=head, **{name: ASKED[name]})
-    assert message == f"{flag(name)} means nothing to --head {head}. Leave it out."
+    assert message == f"{flag(name)} means nothing to --head {head}. Leave it out, or pass --head gap."
 
 
 def test_an_option_is_named_as_it_is_typed():
@@ -140,7 +140,7 @@ def test_hinge_takes_hard_labels_only(name):
 
 @pytest.mark.parametrize("name", ["sample_pairing", "smote", "balance"])
 def test_hinge_goes_with_what_keeps_labels_hard(name):
-    check_options(TrainConfig(loss="hinge", **{name: ASKED[name]}))
+    check_options(TrainConfig(head="gap", loss="hinge", **{name: ASKED[name]}))
 
 
 @pytest.mark.parametrize("head", MAPS_ONLY)
@@ -196,4 +196,4 @@ def test_pooling_auto_is_the_heads_own_way(head, pooling, expected):
 )
 def test_an_option_without_the_one_that_it_belongs_to_is_refused(options, message):
     with pytest.raises(FishError, match=message):
-        check_options(TrainConfig(**options))
+        check_options(TrainConfig(**{"head": "gap", **options}))

@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("untraced")]
 KILLED = Path(__file__).parents[1] / "shared" / "killed.py"
 FEATURES = ["--backbone", "fishnet", "--image-size", "64x64"]
 FEATURES += ["--batch-size", "8", "--views", "2"]
-TRAIN = ["--folds", "2", "--epochs", "2", "--views", "2", "--name", "run"]
+TRAIN = ["--head", "gap", "--folds", "2", "--epochs", "2", "--views", "2", "--name", "run"]
 
 
 @pytest.fixture(scope="module")

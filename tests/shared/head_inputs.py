@@ -27,7 +27,7 @@ def some_inputs(n=48, shape=(3, 4, 8), n_views=1, with_boxes=True, seed=0):
     return HeadInputs(images, labels, None, ["identity", "hflip"][:n_views], features, boxes)
 
 
-CONFIG = TrainConfig(epochs=30, batch_size=16, lr=1e-2, metadata="size")
+CONFIG = TrainConfig(head="gap", epochs=30, batch_size=16, lr=1e-2, metadata="size")
 
 
 MEAN_BOX = np.array([0.2, 0.3, 0.6, 0.9])

@@ -27,7 +27,7 @@ def features_config(root: Path, **changes):
 
 def train_config(root: Path, **changes):
     places = {"data_dir": root / "data", "models_dir": root / "models"}
-    return TrainConfig(**{**places, "folds": 3, "epochs": 2, "name": "run", **changes})
+    return TrainConfig(**{**places, "head": "gap", "folds": 3, "epochs": 2, "name": "run", **changes})
 
 
 def predict_config(root: Path, **changes):
