@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from fishcli.basics.backends import may_have_gpu
 from fishcli.basics.errors import FishError
 from fishcli.basics.progress import warn
@@ -9,7 +11,12 @@ from fishcli.basics.quiet import load_onnxruntime, load_openvino
 from fishcli.features.backbones.backbone import Backbone
 from fishcli.features.backbones.engine import ONNX_RUNTIME, OPENVINO, Engine, EngineChoice
 from fishcli.features.backbones.onnx.loading import INSTALL
-from fishcli.features.backbones.onnx.running import RefusedError, onnx_by_openvino, onnx_by_runtime
+from fishcli.features.backbones.onnx.running import (
+    RefusedError,
+    onnx_by_openvino,
+    onnx_by_runtime,
+    refusing,
+)
 from fishcli.features.backbones.openvino_engine import known_difference, short_version
 
 CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
@@ -37,7 +44,7 @@ def onnx_engine(backbone: Backbone, choice: EngineChoice, batch_size: int) -> En
     reasons = []
     for name in _order(choice.engine):
         try:
-            return _engine(name, backbone, batch_size)
+            return _tried(_engine(name, backbone, batch_size), backbone)
         except RefusedError as error:
             reasons.append(f"{name}: {error}")
             warn(f"{name} can't take {backbone.recipe.backbone} ({error})")
@@ -53,7 +60,7 @@ def onnx_reference(backbone: Backbone, engine: Engine) -> Engine | None:
     for name in [name for name, module in others.items() if module is not None]:
         try:
             if not engine.name.startswith(name) or "(GPU" in engine.name:
-                return _engine(name, backbone, 1)
+                return _tried(_engine(name, backbone, 1), backbone)
         except RefusedError:
             continue
     return None
@@ -69,6 +76,15 @@ def _order(asked: str) -> list[str]:
         *([OPENVINO] if has_openvino else []),
         *([ONNX_RUNTIME] if runtime is not None else []),
     ]
+
+
+def _tried(engine: Engine, backbone: Backbone) -> Engine:
+    """The engine, once it has computed a black image: some networks that can be read can't be computed."""
+    with refusing():
+        found = engine.compute(np.zeros((1, *backbone.recipe.image_size, 3), np.uint8))
+    if found.shape[1:] != backbone.feature_shape:
+        raise RefusedError(f"it makes {found.shape[1:]}, where {backbone.feature_shape} was expected")
+    return engine
 
 
 def _engine(name: str, backbone: Backbone, batch_size: int) -> Engine:

@@ -18,6 +18,10 @@ FOLDER_OF_DATA = "session.model_external_initializers_file_folder_path"
 """Where ONNX Runtime looks for weights that a file does not hold."""
 
 
+LONGEST_REASON = 120
+"""Characters of why an engine can't."""
+
+
 class RefusedError(RuntimeError):
     """An engine can't read or compute a file; the message is one line of its own."""
 
@@ -44,15 +48,18 @@ class OnnxNetwork:
 
 
 @contextmanager
-def _refusing() -> Iterator[None]:
+def refusing() -> Iterator[None]:
     """Turn what an engine raises into a RefusedError: each has kinds of its own, some just RuntimeError."""
     try:
         yield
     except Exception as error:
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-        raise RefusedError(
-            cut(lines[-1] if lines[0].startswith("Exception from") else lines[0], 200)
-        ) from None
+        raise RefusedError(cut(_in_a_line(str(error)) or type(error).__name__, LONGEST_REASON)) from None
+
+
+def _in_a_line(error: str) -> str:
+    """What went wrong, of a message of many lines: OpenVINO sums up in some that begin with a dash."""
+    lines = [line.strip() for line in error.splitlines() if line.strip() and "http" not in line]
+    return ([line.removeprefix("-- ") for line in lines if line.startswith("-- ")] or lines or [""])[-1]
 
 
 def shapes_by_openvino(
@@ -63,7 +70,7 @@ def shapes_by_openvino(
     Raises:
         RefusedError: OpenVINO can't read it, or not at that size.
     """
-    with _refusing():
+    with refusing():
         model = _read(openvino, graph, image_size)
         outputs = [output for op in model.get_ordered_ops() for output in op.outputs()]
         known = [output for output in outputs if output.get_partial_shape().is_static]
@@ -73,7 +80,7 @@ def shapes_by_openvino(
 def shapes_by_runtime(runtime: Any, graph: Graph, image_size: tuple[int, int]) -> dict[str, tuple[int, ...]]:
     """The same as `shapes_by_openvino`, by ONNX Runtime."""
     names = [name for node in graph.nodes for name in node.outputs]
-    with _refusing():
+    with refusing():
         session = _session(
             runtime, graph, _input_shape(graph, image_size, 1), names, ["CPUExecutionProvider"]
         )
@@ -96,7 +103,7 @@ def onnx_by_openvino(openvino: Any, network: OnnxNetwork) -> tuple[Callable[[np.
         RefusedError: OpenVINO can't compute it.
     """
     graph = network.graph
-    with _refusing():
+    with refusing():
         model = _read(openvino, graph, network.image_size)
         outputs = [output for op in model.get_ordered_ops() for output in op.outputs()]
         wanted = next(output for output in outputs if network.tensor in output.get_names())
@@ -161,7 +168,7 @@ def onnx_by_runtime(
     """
     graph, how = network.graph, network.preprocessing
     shape = _input_shape(graph, network.image_size, batch_size)
-    with _refusing():
+    with refusing():
         session = _session(runtime, graph, shape, [network.tensor], providers)
     scale, mean, std = (np.array(each, np.float32) for each in (how.scale, how.mean, how.std))
 
