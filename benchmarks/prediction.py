@@ -53,7 +53,7 @@ def main() -> None:
         sample.write_text("\n".join(["image,ALB,YFT", *rows]) + "\n")
         backbone = ["--backbone", "mobilenet_v2", "--weights", "random"]
         fishcli(folder, "features", *backbone, "--views", N_VIEWS, "--splits", "train")
-        fishcli(folder, "train", "--folds", N_FOLDS, "--views", N_VIEWS, "--epochs", 5)
+        fishcli(folder, "train", "--head", "gap", "--folds", N_FOLDS, "--views", N_VIEWS, "--epochs", 5)
         _, said = fishcli(folder, "features", *backbone, "--splits", "test")
         (one_pass,) = re.findall(rf"{n_images:,} images in ([\d.,]+) s", said)
         (test_features,) = folder.glob("data/features/*/test")

@@ -37,8 +37,17 @@ FEATURES = (
 )
 MAX_LINKS, MAP_CHUNK = 50_000, 128
 MAP_HEADS = {
-    "pooled, while reading: 5 folds, 5 epochs": ["--epochs", 5],
-    "whole, from a file: 2 folds, 1 epoch": ["--epochs", 1, "--folds", 2, "--pooling", "max"],
+    "pooled, while reading: 5 folds, 5 epochs": ["--head", "gap", "--epochs", 5],
+    "whole, from a file: 2 folds, 1 epoch": [
+        "--head",
+        "gap",
+        "--epochs",
+        1,
+        "--folds",
+        2,
+        "--pooling",
+        "max",
+    ],
 }
 AUDIT_FIELDS = "width,height,size_key,aspect"
 
@@ -128,7 +137,20 @@ def measure(n_images: int, root: Path) -> list[dict[str, object]]:
     note("features", features(data_dir))
     note("features, nothing to do", features(data_dir))
     for name in ("avg", "max"):
-        head = ["--name", name, "--pooling", name, "--boxes", "none", "--metadata", "none", "--epochs", 1]
+        head = [
+            "--head",
+            "gap",
+            "--name",
+            name,
+            "--pooling",
+            name,
+            "--boxes",
+            "none",
+            "--metadata",
+            "none",
+            "--epochs",
+            1,
+        ]
         note(f"train --pooling {name}", fishcli("train", *places, *head))
     note("predict", fishcli("predict", *submissions, "--run", "avg"))
     note("ensemble", fishcli("ensemble", *submissions, "avg", "max", "--name", "blend"))

@@ -88,7 +88,18 @@ def write_store(data_dir: Path, n_rows: int) -> None:
 
 def train_options(data_dir: Path) -> list[object]:
     models = data_dir / "models"
-    options = ["--epochs", EPOCHS, "--metadata", "none", "--boxes", "none", "--memory-budget", 0]
+    options = [
+        "--head",
+        "gap",
+        "--epochs",
+        EPOCHS,
+        "--metadata",
+        "none",
+        "--boxes",
+        "none",
+        "--memory-budget",
+        0,
+    ]
     return [
         "train",
         "--data-dir",
