@@ -29,26 +29,26 @@ demo: $(INSTALLED) ## draw a competition and run the whole pipeline on it
 	test -e $(DEMO)/data/solution.csv || $(RUN) demo $(DEMO)/data
 	$(RUN) data $(PLACES) --out $(DEMO)/data_picture
 	$(RUN) features $(PLACES) --views 2
-	$(RUN) compare $(MODELS) --heads gap --metadata none,size --boxes none
+	$(RUN) compare $(MODELS) --heads blend --metadata none,size --boxes none
 	$(RUN) train $(MODELS) --views 2 --metadata none --name whole
 	$(RUN) train $(MODELS) --views 2 --metadata size --boxes none --name size
 	$(RUN) audit-leakage $(MODELS) --run whole --out $(DEMO)/audit
 	$(RUN) locate $(MODELS)
 	$(RUN) features $(PLACES) --views 2 --crop $(DEMO)/models/locate
 	$(RUN) train $(MODELS) --views 2 --metadata none --boxes none --name crop
-	$(RUN) train $(MODELS) --views 2 --metadata none --boxes none --head linear --name linear
+	$(RUN) train $(MODELS) --views 2 --metadata none --boxes none --head gap --name gap
 	$(RUN) predict $(SUBMISSIONS) --tta 2 --run whole
 	$(RUN) predict $(SUBMISSIONS) --tta 2 --run size
 	$(RUN) predict $(SUBMISSIONS) --tta 2 --run crop
-	$(RUN) ensemble $(SUBMISSIONS) --tta 2 crop linear --name blend
+	$(RUN) ensemble $(SUBMISSIONS) --tta 2 crop gap --name both
 	$(RUN) heatmap $(MODELS) crop --worst 12
 	$(RUN) report $(MODELS) locate
 	$(RUN) report $(MODELS) crop
 	$(RUN) runs --models-dir $(DEMO)/models
-	$(RUN) score $(foreach run,size whole crop blend,$(DEMO)/submissions/$(run)_stg1.csv $(DEMO)/submissions/$(run)_stg2.csv) \
+	$(RUN) score $(foreach run,size whole crop both,$(DEMO)/submissions/$(run)_stg1.csv $(DEMO)/submissions/$(run)_stg2.csv) \
 		--solution $(DEMO)/data/solution.csv $(PLACES)
 	@echo "What stage 2 lost by size, and won by looking at the fish: $(DEMO)/models/crop/report.html"
-	@echo "The submission: $(DEMO)/submissions/blend_stg1.csv and blend_stg2.csv"
+	@echo "The submission: $(DEMO)/submissions/both_stg1.csv and both_stg2.csv"
 
 test: $(INSTALLED) ## lint, type-check and run the tests
 	$(MAKE) --no-print-directory lint
