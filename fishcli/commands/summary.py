@@ -119,7 +119,7 @@ def _fitted_parts(head: ClassicalHead) -> list[dict[str, object]]:
     return [
         {
             "part": part,
-            "kind": type(model[part]).__name__,
+            "kind": "Blend" if isinstance(model[part], dict) else type(model[part]).__name__,
             "what": said,
             "numbers": count_numbers(model[part]),
         }
@@ -136,6 +136,8 @@ def _said(fitted: Any) -> str:
         return f"regressions and discriminants, blended to the powers {powers} by inner folds"
     if kind == "LogisticRegression":
         return f"multinomial, L2 penalty, C = {fitted.C:g} by inner folds"
+    if kind == "Affine":
+        return "linear, L2 penalty by inner folds"
     if kind in ("Ridge", "RidgeCV"):
         alpha = fitted.alpha_ if kind == "RidgeCV" else fitted.alpha
         return f"linear, L2 penalty {alpha:g} by inner folds"

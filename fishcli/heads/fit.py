@@ -5,13 +5,15 @@ from pathlib import Path
 import numpy as np
 
 from fishcli.dataset.metadata import MetadataEncoder
-from fishcli.heads.choices import HEADS
+from fishcli.heads.choices import HEADS, kind_of
 from fishcli.heads.inputs import HeadInputs
 from fishcli.heads.networks.examples import PseudoRows
 from fishcli.heads.trained import FoldHead
 from fishcli.options.train import TrainConfig
 
 SUFFIXES = {"keras": ".keras", "sklearn": ".skops"}
+OF_ARRAYS = ("blend",)
+"""Heads that are arrays and no more, which load without scikit-learn."""
 
 
 def fit_fold(
@@ -49,9 +51,14 @@ def fit_fold(
     return fit_keras(config, inputs, train_rows, seed, pseudo)
 
 
+def suffix_of(head: str) -> str:
+    """How the name of a head's file ends."""
+    return ".head.npz" if head in OF_ARRAYS else SUFFIXES[kind_of(head).fitted_by]
+
+
 def load_fold(path: Path, encoder: MetadataEncoder, counts: np.ndarray) -> FoldHead:
     """Load a head that `fit_fold` fitted; FishError where the file is missing or damaged."""
-    if path.suffix == SUFFIXES["sklearn"]:
+    if path.suffix != SUFFIXES["keras"]:
         from fishcli.heads.classical.fits import load_classical
 
         return load_classical(path, encoder, counts)

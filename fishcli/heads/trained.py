@@ -61,7 +61,7 @@ class FoldHead(ABC):
 
     @abstractmethod
     def save(self, path: Path) -> None:
-        """Write the fitted model to `path`, whose suffix is `SUFFIXES`' of this kind."""
+        """Write the fitted model to `path`, whose suffix is that of `heads.fit.suffix_of`."""
 
     @abstractmethod
     def _outputs(

@@ -14,8 +14,7 @@ from fishcli.basics.files import digests_of, read_csv, read_json
 from fishcli.dataset.classes import proba_columns
 from fishcli.dataset.layout.images import dataset_digest
 from fishcli.dataset.metadata import encoder_from_json
-from fishcli.heads.choices import kind_of
-from fishcli.heads.fit import SUFFIXES, load_fold
+from fishcli.heads.fit import load_fold, suffix_of
 from fishcli.heads.trained import FoldHead
 from fishcli.options.command_lines import advised
 from fishcli.options.finetune import FINETUNE
@@ -131,7 +130,7 @@ class Run(RunFolder):
     def model_path(self, fold: int, member: int) -> Path:
         """Where a fold's fitted head is; further members are numbered: fold_<k>_<s>."""
         number = "" if member == 0 else f"_{member}"
-        return self.fold_path(fold, number + SUFFIXES[kind_of(self.settings["head"]).fitted_by])
+        return self.fold_path(fold, number + suffix_of(self.settings["head"]))
 
     def load_folds(self) -> list[list[FoldHead]]:
         """The fitted heads of each fold, one a seed."""

@@ -1,6 +1,11 @@
 """Heads of scikit-learn: what they learn, what they may look at, and what they do with little."""
 
 import dataclasses
+import io
+import json
+import re
+import subprocess
+import sys
 import zipfile
 
 import numpy as np
@@ -16,6 +21,7 @@ from fishcli.heads.classical import estimators
 from fishcli.heads.classical.estimators import choose_c
 from fishcli.heads.classical.fits import fit_classical, load_classical
 from fishcli.heads.classical.rows import INNER_FOLDS, Rows, inner_folds, split_lone_groups
+from fishcli.heads.fit import suffix_of
 from fishcli.heads.inputs import HeadInputs
 from fishcli.options.train import TrainConfig
 
@@ -79,7 +85,7 @@ def test_a_head_learns_classes_and_boxes_and_survives_saving(head, n_groups, tmp
     true = MEAN_BOX + 0.1 * np.tanh(inputs.features[0, rest, :1].astype(float))
     assert ((boxes - true) ** 2).mean() < 0.8 * ((MEAN_BOX - true) ** 2).mean()
     assert trained.takes_pooled
-    path = tmp_path / "fold_0.skops"
+    path = tmp_path / f"fold_0{suffix_of(head)}"
     trained.save(path)
     loaded = load_classical(path, trained.encoder, trained.counts)
     for one, other in zip(predicted(loaded, inputs, rest), (proba, boxes), strict=True):
@@ -344,17 +350,20 @@ def test_a_head_saved_before_there_were_roots_predicts_as_it_did(tmp_path):
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory):
-    """A head and its file's content."""
-    path = tmp_path_factory.mktemp("saved") / "fold_0.skops"
-    trained = fitted("linear", some_inputs())
-    trained.save(path)
-    return trained, path.read_bytes()
+    """Heads by how their files' names end, and the files' contents."""
+    folder, found = tmp_path_factory.mktemp("saved"), {}
+    for head in ("linear", "blend"):
+        path, trained = folder / f"fold_0{suffix_of(head)}", fitted(head, some_inputs())
+        trained.save(path)
+        found[suffix_of(head)] = trained, path.read_bytes()
+    return found
 
 
+@pytest.mark.parametrize("suffix", [".skops", ".head.npz"])
 @pytest.mark.parametrize("damage", ["missing", "empty", "no zip", "truncated", "flipped", "no schema"])
-def test_a_damaged_file_is_named(damage, saved, tmp_path):
-    trained, whole = saved
-    path = tmp_path / "fold_0.skops"
+def test_a_damaged_file_is_named(damage, suffix, saved, tmp_path):
+    trained, whole = saved[suffix]
+    path = tmp_path / f"fold_0{suffix}"
     middle = len(whole) // 2
     flipped = (
         whole[:middle] + bytes(255 - byte for byte in whole[middle : middle + 64]) + whole[middle + 64 :]
@@ -365,5 +374,57 @@ def test_a_damaged_file_is_named(damage, saved, tmp_path):
     elif damage == "no schema":
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr("else.txt", "")
-    with pytest.raises(FishError, match=r"fold_0\.skops can't be loaded \(.+\)\."):
+    with pytest.raises(FishError, match=rf"fold_0{re.escape(suffix)} can't be loaded \(.+\)\."):
         load_classical(path, trained.encoder, trained.counts)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"scale": np.ones(3)},
+        {"coefficients": np.zeros((6, 3, 2), np.float32)},
+        {"exponents": np.ones(2)},
+        {"box_intercepts": np.zeros(5)},
+        {"another": np.zeros(1)},
+        {"mean": np.array([{}], object)},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_arrays_that_do_not_go_together_are_refused(change, saved, tmp_path):
+    trained, whole = saved[".head.npz"]
+    with np.load(io.BytesIO(whole)) as arrays:
+        parts = {**arrays, **change}
+    np.savez(tmp_path / "fold_0.head.npz", **parts)
+    with pytest.raises(FishError, match=r"fold_0\.head\.npz can't be loaded \(.+\)\."):
+        load_classical(tmp_path / "fold_0.head.npz", trained.encoder, trained.counts)
+
+
+def test_a_file_that_unpacks_to_more_than_it_is_is_refused(saved, tmp_path):
+    trained, whole = saved[".head.npz"]
+    with np.load(io.BytesIO(whole)) as arrays:
+        np.savez_compressed(tmp_path / "fold_0.head.npz", **arrays)
+    with pytest.raises(FishError, match="it is compressed, as no head is"):
+        load_classical(tmp_path / "fold_0.head.npz", trained.encoder, trained.counts)
+
+
+def test_a_blend_predicts_where_scikit_learn_was_never_imported(tmp_path):
+    trained = fitted("blend", some_inputs(), metadata="none")
+    trained.save(tmp_path / "fold_0.head.npz")
+    np.save(tmp_path / "features.npy", some_inputs().features[0])
+    known = {"encoder": dataclasses.asdict(trained.encoder), "counts": trained.counts.tolist()}
+    code = f"""
+import json, sys
+from pathlib import Path
+import numpy as np, pandas as pd
+from fishcli.dataset.metadata import encoder_from_json
+from fishcli.heads.fit import load_fold
+known = json.loads({json.dumps(json.dumps(known))})
+head = load_fold(Path("fold_0.head.npz"), encoder_from_json(known["encoder"]), np.array(known["counts"]))
+proba, _ = head.predict(np.load("features.npy"), pd.DataFrame({{"height": [48] * 96, "width": [64] * 96}}))
+np.save("proba.npy", proba)
+print(sorted({{"sklearn", "skops", "tensorflow", "keras"}} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stderr
+    proba, _ = predicted(trained, some_inputs(), np.arange(96))
+    np.testing.assert_array_equal(np.load(tmp_path / "proba.npy"), proba)

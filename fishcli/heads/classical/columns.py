@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from fishcli.heads.classical.arrays import Scaler
+
 
 def roots(features: np.ndarray) -> np.ndarray:
     """Signed square roots (n, channels) float32 of each row's shares of its sum of absolute values.
@@ -18,21 +20,21 @@ def roots(features: np.ndarray) -> np.ndarray:
 
 
 def fit_scaler(features: np.ndarray, is_of_roots: bool) -> Any:
-    """A StandardScaler of features (n, channels), or of their roots.
+    """A StandardScaler of features (n, channels), or the Scaler of their roots.
 
     Roots vary much alike, and those that hardly do tell little: the mean variance is added to each before
     columns are divided by it, and all together then vary as much as standardised ones.
     """
-    from sklearn.preprocessing import StandardScaler
-
     if not is_of_roots:
+        from sklearn.preprocessing import StandardScaler
+
         return StandardScaler().fit(features.astype(np.float32))
-    scaler = StandardScaler().fit(roots(features))
-    mean = scaler.var_.mean()
-    if mean > 0:
-        scale = np.sqrt(scaler.var_ + mean)
-        scaler.scale_ = scale * np.sqrt((scaler.var_ / scale**2).mean())
-    return scaler
+    seen = roots(features)
+    means, variances = seen.mean(axis=0, dtype=np.float64), seen.var(axis=0, dtype=np.float64)
+    scales = np.sqrt(variances + variances.mean())
+    if not scales.any():
+        return Scaler(means, np.ones_like(means))
+    return Scaler(means, scales * np.sqrt((variances / scales**2).mean()))
 
 
 def join_columns(scaler: Any, is_of_roots: bool, features: np.ndarray, metadata: np.ndarray) -> np.ndarray:

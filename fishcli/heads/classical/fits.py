@@ -15,6 +15,7 @@ from fishcli.basics.progress import warn
 from fishcli.basics.remote import read_bytes
 from fishcli.dataset.classes import smoothed_prior
 from fishcli.dataset.metadata import MetadataEncoder
+from fishcli.heads.classical.arrays import SUFFIX, Affine, read_parts, write_parts
 from fishcli.heads.classical.blend import blended
 from fishcli.heads.classical.columns import fit_scaler, join_columns
 from fishcli.heads.classical.estimators import FITTERS, TREES
@@ -70,7 +71,10 @@ class ClassicalHead(FoldHead):
         return sum(count_numbers(self.model[part]) for part in ("scaler", "classifier", "boxes"))
 
     def save(self, path: Path) -> None:
-        """Write a .skops file: a zip of arrays and JSON, not pickles, which can run any code."""
+        """Write an .npz or a .skops file: zips of arrays and JSON, not pickles, which can run any code."""
+        if path.suffix == SUFFIX:
+            write_parts(path, self.model)
+            return
         import skops.io
 
         skops.io.dump(self.model, path, compression=zipfile.ZIP_DEFLATED)
@@ -129,6 +133,8 @@ def fit_classical(
         has_box = ~np.isnan(rows.boxes).any(axis=1)
         if has_box.any():
             model["boxes"] = fit_boxes(rows.where(has_box), seed)
+            if is_of_roots:  # arrays and no more
+                model["boxes"] = Affine(model["boxes"].coef_, model["boxes"].intercept_)
     return ClassicalHead(model, encoder, counts)
 
 
@@ -139,11 +145,13 @@ def load_classical(path: Path, encoder: MetadataEncoder, counts: np.ndarray) -> 
         FishError: the file is missing or damaged, or holds types beyond TRUSTED, or a tree that scikit-learn
             would follow out of its memory.
     """
-    import skops.io
-    from sklearn.exceptions import InconsistentVersionWarning
-
     try:
         stored = read_bytes(path)
+        if path.suffix == SUFFIX:
+            return ClassicalHead(read_parts(stored, encoder.n_columns), encoder, counts)
+        import skops.io
+        from sklearn.exceptions import InconsistentVersionWarning
+
         untrusted = sorted(set(skops.io.get_untrusted_types(data=stored)) - set(TRUSTED))
         if untrusted:
             raise ValueError(f"it holds types that no head has: {examples(untrusted)}")
