@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from fishcli.basics.errors import FishError, cut
+from fishcli.basics.once import once
 from fishcli.features.backbones.onnx.data_files import check_memory, inside
 from fishcli.features.backbones.onnx.frame import Graph, Node
 from fishcli.features.backbones.onnx.image_input import image_input
@@ -32,6 +33,10 @@ def read_graph(path: Path) -> Graph:
         FishError: missing, broken or too large; custom operators, weights outside its folder; an input that
             is no image.
     """
+    return once(("an ONNX file's graph", path), lambda: _read_graph(path))
+
+
+def _read_graph(path: Path) -> Graph:
     try:
         n_bytes = path.stat().st_size
         if n_bytes > MOST_BYTES:
