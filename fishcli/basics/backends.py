@@ -4,8 +4,10 @@ TensorFlow computes unless the environment's `KERAS_BACKEND` names another.
 """
 
 import os
+import platform
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,6 +63,14 @@ def backend_version() -> str:
 
     name = backend_name()
     return f"{BACKENDS[name]} {import_module(name).__version__}"
+
+
+def processor_name() -> str:
+    """What this machine's processor is called."""
+    with suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next((line for line in lines if line.startswith("model name")), platform.machine())
+    return platform.processor() or platform.machine()
 
 
 def may_have_gpu() -> bool:

@@ -3,7 +3,6 @@
 import dataclasses
 import re
 import shutil
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -85,8 +84,8 @@ def test_what_training_takes_is_told_by_a_few_forward_passes(root, monkeypatch):
     few, many = (seconds_of_training(config, usual, n) for n in (64, 640))
     assert 0.01 < few < many < 600
     assert seconds_of_training(config_of(root, cut="no such layer"), usual, 64) is None
-    monkeypatch.delitem(sys.modules, "keras")
-    assert seconds_of_training(config, usual, 64) is None
+    monkeypatch.setattr("fishcli.runs.training.outlook.load_tail", None)
+    assert seconds_of_training(config, usual, 64) == few  # measured once a machine
 
 
 def test_a_fold_has_a_network_a_recipe_and_blends_them_in_log_space(root):

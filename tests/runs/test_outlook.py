@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from fishcli.basics.files import write_json
+from fishcli.features.store.recipe import Recipe
 from fishcli.features.store.store import FeatureStore
 from fishcli.options.finetune import FinetuneConfig
 from fishcli.options.train import TrainConfig
@@ -42,6 +43,7 @@ class AStore(FeatureStore):
     """One whose weights are named, and that lies nowhere."""
 
     weights = "imagenet"
+    recipe = Recipe("mobilenet_v2", "out_relu", "", (64, 64), "squash", "none", "", "pillow")
 
     def __init__(self):
         self.store_dir = Path("net-64x64-0123")

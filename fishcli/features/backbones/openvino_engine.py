@@ -1,7 +1,6 @@
 """A backbone converted for OpenVINO, and kept so."""
 
 import dataclasses
-import platform
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from fishcli.basics.backends import processor_name
 from fishcli.basics.errors import FishError
 from fishcli.basics.files import cache_dir, read_json, whole_file, write_json
 from fishcli.basics.progress import say, warn
@@ -57,7 +57,7 @@ def known_difference(openvino: Any, backbone: Backbone) -> float | None:
         kept = read_json(_checks_path(openvino, backbone))
     except FishError:
         return None
-    return kept.get(_processor()) if isinstance(kept, dict) else None
+    return kept.get(processor_name()) if isinstance(kept, dict) else None
 
 
 def keep_difference(openvino: Any, backbone: Backbone, difference: float) -> None:
@@ -67,19 +67,11 @@ def keep_difference(openvino: Any, backbone: Backbone, difference: float) -> Non
     with suppress(FishError, TypeError):
         known = dict(read_json(path))
     with suppress(OSError):
-        write_json(path, {**known, _processor(): difference}, sealed=True)
+        write_json(path, {**known, processor_name(): difference}, sealed=True)
 
 
 def _checks_path(openvino: Any, backbone: Backbone) -> Path:
     return _path(openvino, backbone).with_suffix(".checked.json")
-
-
-def _processor() -> str:
-    """What this machine's processor is called."""
-    with suppress(OSError):
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        return next((line for line in lines if line.startswith("model name")), platform.machine())
-    return platform.processor() or platform.machine()
 
 
 def _path(openvino: Any, backbone: Backbone) -> Path:

@@ -2,15 +2,18 @@
 
 import dataclasses
 import math
-import sys
 import time
+from contextlib import suppress
 
 import numpy as np
 
+from fishcli.basics.backends import find_device, processor_name
 from fishcli.basics.errors import FishError
+from fishcli.basics.files import read_json, write_json
 from fishcli.basics.progress import duration
 from fishcli.features.backbones.backbone import load_backbone, load_tail
-from fishcli.features.backbones.choice import is_onnx
+from fishcli.features.backbones.choice import BackboneChoice, is_onnx
+from fishcli.features.backbones.facts import facts_path
 from fishcli.features.backbones.stored import choice_of
 from fishcli.features.store.store import FeatureStore
 from fishcli.heads.joined import parts_of
@@ -60,32 +63,39 @@ def outlook(config: TrainConfig, this_run: Run, data: TrainData) -> str:
 
 
 def seconds_of_training(config: FinetuneConfig, store: FeatureStore, n_photos: int) -> float | None:
-    """About how long the folds would train here: forward passes of a batch through what is trained, timed.
+    """About how long the folds would train here.
 
-    None where that would take long, as Keras is not loaded, or means little: on a GPU it is nobody's wait,
-    and a step costs something else there. It takes about five seconds.
+    None where it means little: on a GPU it is nobody's wait, and a step costs something else there.
     """
-    if "keras" not in sys.modules:
-        return None
-    from fishcli.basics.backends import find_device
-
     if find_device().is_gpu:
         return None
-    choice = dataclasses.replace(choice_of(store), layer=config.cut, pool="none")
     try:
-        below = load_backbone(choice)
-        tail = load_tail(dataclasses.replace(choice, layer=below.recipe.layer))
+        step = _seconds_of_step(dataclasses.replace(choice_of(store), layer=config.cut, pool="none"), config)
     except FishError:  # its weights are gone, or no such stage: finetune itself says so
         return None
+    n_steps = math.ceil(n_photos * (1 - 1 / config.folds) / config.batch_size)
+    return step * n_steps * (config.epochs or usual_epochs(n_photos)) * config.folds
+
+
+def _seconds_of_step(choice: BackboneChoice, config: FinetuneConfig) -> float:
+    """Of a training step above a cut: forward passes of a batch, timed once a machine and then known."""
+    asked = {name: getattr(choice, name) for name in ("backbone", "image_size", "layer")}
+    asked |= {"batch_size": config.batch_size, "processor": processor_name()}
+    path = facts_path(asked, []).with_suffix(".step.json")
+    with suppress(FishError, KeyError, TypeError, ValueError):
+        return float(read_json(path)["seconds"])
+    below = load_backbone(choice)
+    tail = load_tail(dataclasses.replace(choice, layer=below.recipe.layer))
     maps = np.random.default_rng(0).random((config.batch_size, *below.feature_shape), np.float32)
     seconds = []
     for _ in range(4):
         started = time.perf_counter()
         tail.predict_on_batch(maps)
         seconds.append(time.perf_counter() - started)
-    n_steps = math.ceil(n_photos * (1 - 1 / config.folds) / config.batch_size)
-    n_epochs = config.epochs or usual_epochs(n_photos)
-    return STEP * float(np.median(seconds[1:])) * n_steps * n_epochs * config.folds  # the first one traces
+    step = STEP * float(np.median(seconds[1:]))  # the first one traces
+    with suppress(OSError):
+        write_json(path, {"seconds": step}, sealed=True)
+    return step
 
 
 def _is_best(this_run: Run) -> bool:
