@@ -78,6 +78,7 @@ def untraced() -> Iterator[None]:
             return build(keras, choice)
         if choice not in FISHNETS:
             FISHNETS[choice] = build(keras, choice)
+        FISHNETS[choice][0].trainable = True  # as a new one is; whoever had it before may have frozen it
         return FISHNETS[choice]
 
     with pytest.MonkeyPatch.context() as patch:
