@@ -72,7 +72,7 @@ def blend_runs(runs: dict[str, Run], numbers: list[int], asked: Blending) -> Ble
     mean, nested = _mixed(asked, labels, proba, fold)
     how = find_blend(mean, is_equal, labels, proba)
     prior = fold_priors(labels, fold, len(class_names))
-    members = [*zip(runs, how.weights, proba, strict=True), ("blend", 1.0, nested)]
+    members = [*zip(runs, how.weights, proba, strict=True), ("ensemble", 1.0, nested)]
     metric = metric_of_run(first) if asked.metric == AUTO_METRIC else asked_metric(asked.metric)
     kind = "random" if (oofs[0]["group"] == "").all() else "grouped"
     groups = oofs[0]["group"].to_numpy() if kind == "grouped" else None

@@ -330,8 +330,8 @@ def test_the_line_that_hands_it_in_tells_what_was_promised(root, capsys):
     said = capsys.readouterr().err
     assert f"run.csv -m 'run: out-of-fold {loss:.4f} (grouped)'" in said
     table = ensemble.run(ensemble_config(root, "run", "dense", slug="fish")).splitlines()
-    (blend,) = [line.split() for line in table if line.startswith("blend")]
-    assert f"-m 'run+dense: out-of-fold {blend[2]} (grouped)'" in capsys.readouterr().err
+    (ensembled,) = [line.split() for line in table if line.startswith("ensemble")]
+    assert f"-m 'run+dense: out-of-fold {ensembled[2]} (grouped)'" in capsys.readouterr().err
 
 
 def test_strict_fails_where_a_test_image_is_unreadable(root):
