@@ -162,7 +162,7 @@ def test_what_is_not_complete_is_listed_with_why(tmp_path):
     store = "mobilenet_v2_035-224x224-8c7f65110d40"
     go_on = f"fishcli train --models-dir {tmp_path} --folds 2 --view-set square --features {store}"
     assert "incomplete: begun: 1 of 2 folds are trained. Go on" in result.stdout
-    assert f"{go_on} --name begun\n" in result.stdout
+    assert f"{go_on} --head gap --name begun\n" in result.stdout
     for name in ("cut", "list", "nan", "folds", "bare"):
         assert f"unreadable: {name}: " in result.stdout
     assert "empty" not in result.stdout

@@ -285,10 +285,11 @@ def test_an_ensemble_has_the_metric_of_its_runs_and_the_mean_that_is_asked_for(r
     config = EnsembleConfig(**places, submissions_dir=root / "submissions", runs=["run", "other"], mean=mean)
     cells = columns_of(ensemble.run(config))
     said = capsys.readouterr().err
-    assert set(cells) == {"run", "other", "blend"}
+    assert set(cells) == {"run", "other", "ensemble"}
     assert all(float(row["balanced-accuracy"]) > 0.5 for row in cells.values())
     assert (
-        f"blend: out-of-fold balanced-accuracy {cells['blend']['balanced-accuracy']} (grouped folds" in said
+        f"ensemble: out-of-fold balanced-accuracy {cells['ensemble']['balanced-accuracy']} (grouped folds"
+        in said
     )
     assert ("--mean auto takes the" in said) == (mean == "auto")
     assert ("geometric mean, temperature" in said) or mean != "geometric"
