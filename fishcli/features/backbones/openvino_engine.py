@@ -1,7 +1,6 @@
 """A backbone converted for OpenVINO, and kept so."""
 
 import dataclasses
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +14,7 @@ from fishcli.basics.files import cache_dir, read_json, whole_file, write_json
 from fishcli.basics.progress import say, warn
 from fishcli.basics.quiet import load_keras
 from fishcli.features.backbones.backbone import Backbone
+from fishcli.features.backbones.openvino_requests import on_all_cores
 
 OUTPUT = "fishcli_features"
 """What the graph's result is called."""
@@ -22,9 +22,6 @@ OUTPUT = "fishcli_features"
 
 def openvino_computer(openvino: Any, backbone: Backbone) -> tuple[Callable[[np.ndarray], np.ndarray], int]:
     """A backbone's features through OpenVINO, and how many threads keep it busy.
-
-    One image at a time on each core: no thread waits for another, and all maps stay in the caches. Sixteen at
-    a time take a third more time in MobileNetV2, and four times the memory.
 
     Args:
         openvino: the module.
@@ -36,19 +33,7 @@ def openvino_computer(openvino: Any, backbone: Backbone) -> tuple[Callable[[np.n
     Raises:
         RuntimeError: of an operation that OpenVINO doesn't know, for one.
     """
-    compiled = openvino.Core().compile_model(
-        _converted(openvino, backbone),
-        "CPU",
-        {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": "f32"},
-    )
-    own = threading.local()
-
-    def compute(images: np.ndarray) -> np.ndarray:
-        if not hasattr(own, "request"):
-            own.request = compiled.create_infer_request()
-        return np.concatenate([own.request.infer([image[None]])[0] for image in images])
-
-    return compute, int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+    return on_all_cores(openvino, _converted(openvino, backbone))
 
 
 def known_difference(openvino: Any, backbone: Backbone) -> float | None:

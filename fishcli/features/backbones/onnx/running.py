@@ -1,6 +1,5 @@
 """What computes an ONNX file: OpenVINO, which reads it as it is, or ONNX Runtime."""
 
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from fishcli.features.backbones.onnx.forms import Form, Wish, features_from
 from fishcli.features.backbones.onnx.frame import Graph
 from fishcli.features.backbones.onnx.preprocessing import Preprocessing
 from fishcli.features.backbones.onnx.wire import set_up
+from fishcli.features.backbones.openvino_requests import on_all_cores
 
 FOLDER_OF_DATA = "session.model_external_initializers_file_folder_path"
 """Where ONNX Runtime looks for weights that a file does not hold."""
@@ -108,20 +108,12 @@ def onnx_by_openvino(openvino: Any, network: OnnxNetwork) -> tuple[Callable[[np.
         outputs = [output for op in model.get_ordered_ops() for output in op.outputs()]
         wanted = next(output for output in outputs if network.tensor in output.get_names())
         model = openvino.Model([wanted], model.get_parameters())
-        compiled = openvino.Core().compile_model(
-            _with_pixels(openvino, model, network),
-            "CPU",
-            {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": "f32"},
-        )
-    own = threading.local()
+        values_of, n_threads = on_all_cores(openvino, _with_pixels(openvino, model, network))
 
     def compute(images: np.ndarray) -> np.ndarray:
-        if not hasattr(own, "request"):
-            own.request = compiled.create_infer_request()
-        values = np.concatenate([own.request.infer([image[None]])[0] for image in images])
-        return features_from(values, network.form, network.wish)
+        return features_from(values_of(images), network.form, network.wish)
 
-    return compute, int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+    return compute, n_threads
 
 
 def _read(openvino: Any, graph: Graph, image_size: tuple[int, int]) -> Any:
