@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fishcli.library import showing
+from fishcli.library.kept import Kept
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Features:
+class Features(Kept):
     """Frozen features of images, kept in a folder. `train(features=it)` takes it.
 
     Attributes:
@@ -23,16 +24,6 @@ class Features:
     """
 
     path: Path
-
-    @property
-    def name(self) -> str:
-        """The store's name."""
-        return self.path.name
-
-    @property
-    def as_option(self) -> str:
-        """What an option takes in its place: its name."""
-        return self.name
 
     @cached_property
     def _store(self) -> "FeatureStore":

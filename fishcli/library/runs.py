@@ -9,6 +9,7 @@ from fishcli.basics.files import read_csv, read_json
 from fishcli.basics.remote import parse_path
 from fishcli.library import showing
 from fishcli.library.calls import Told, ask
+from fishcli.library.kept import Kept
 from fishcli.library.pages import Heatmaps, Page
 from fishcli.library.signatures import takes
 
@@ -46,7 +47,7 @@ class Prediction:
 
 
 @dataclass(frozen=True, repr=False)
-class Run:
+class Run(Kept):
     """A run that classifies, complete: what its folder holds.
 
     Attributes:
@@ -56,16 +57,6 @@ class Run:
 
     told: Told
     path: Path
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-        return self.path.name
-
-    @property
-    def as_option(self) -> str:
-        """What an option takes in its place: its name."""
-        return self.name
 
     @cached_property
     def _files(self) -> "RunFiles":
@@ -170,7 +161,7 @@ class Run:
 
 
 @dataclass(frozen=True, repr=False)
-class Localiser:
+class Localiser(Kept):
     """A run of `locate`: it finds boxes, and knows no classes. `features(crop=it)` takes it.
 
     Attributes:
@@ -180,11 +171,6 @@ class Localiser:
 
     told: Told
     path: Path
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-        return self.path.name
 
     @property
     def as_option(self) -> str:
