@@ -16,7 +16,7 @@ from features import BATCH, SIDE, TIMM_NAMES
 from fishcli.basics.quiet import load_keras
 from fishcli.features.backbones.backbone import Backbone, load_backbone
 from fishcli.features.backbones.choice import BackboneChoice
-from fishcli.features.backbones.engines import EngineChoice, load_engine
+from fishcli.features.backbones.engines.loading import EngineChoice, load_engine
 from fishcli.features.extract import extract
 from fishcli.features.photo_inputs import SplitPlan, read_inputs
 from fishcli.features.store.store import FeatureStore

@@ -17,7 +17,7 @@ import fishcli
 from jinja2 import Environment, PackageLoader
 
 print(Path(fishcli.__file__).parent)
-print((files("fishcli.features.backbones") / "fishnet.npz").is_file())
+print((files("fishcli.features.backbones.networks") / "fishnet.npz").is_file())
 print(*Environment(loader=PackageLoader("fishcli.report.pages"), autoescape=True).list_templates())
 """
 

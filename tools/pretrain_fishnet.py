@@ -26,7 +26,7 @@ import numpy as np
 from fishnet_drawings import N_SHAPES, N_TEXTURES, Studio, view
 
 from fishcli.basics.quiet import load_keras
-from fishcli.features.backbones.fishnet import build_fishnet, preprocess, save_weights
+from fishcli.features.backbones.networks.fishnet import build_fishnet, preprocess, save_weights
 
 N_VIEWS = 2
 MARGIN = 4 / 3

@@ -20,7 +20,7 @@ from fishcli.dataset.annotations import read_boxes
 from fishcli.dataset.fields import read_fields
 from fishcli.dataset.layout.images import load_tests
 from fishcli.dataset.layout.pools import has_tests
-from fishcli.features.backbones.engines import EngineChoice, load_engine
+from fishcli.features.backbones.engines.loading import EngineChoice, load_engine
 from fishcli.features.backbones.stored import reload_backbone
 from fishcli.features.store.again import line_for
 from fishcli.features.store.lists import list_stores

@@ -9,7 +9,7 @@ from fishcli.basics.progress import say
 from fishcli.dataset.layout.images import load_tests, load_tests_if_any, load_train
 from fishcli.features.backbones.backbone import load_backbone
 from fishcli.features.backbones.choice import BackboneChoice, is_onnx, named_backbone
-from fishcli.features.backbones.engines import EngineChoice
+from fishcli.features.backbones.engines.loading import EngineChoice
 from fishcli.features.backbones.listing import list_layers
 from fishcli.features.backbones.onnx.loading import how_pixels_go_in
 from fishcli.features.backbones.usual import usual_backbone, usual_size

@@ -14,7 +14,7 @@ from fishcli.basics.progress import bar, say
 from fishcli.basics.remote import is_remote
 from fishcli.dataset.photos.photo import warn_of_truncated
 from fishcli.features.backbones.backbone import Backbone
-from fishcli.features.backbones.engines import (
+from fishcli.features.backbones.engines.loading import (
     N_CHECKED,
     Engine,
     EngineChoice,

@@ -13,7 +13,7 @@ from fishcli.basics.progress import bar, say
 from fishcli.dataset.photos.photo import warn_of_truncated
 from fishcli.features.ahead import in_pieces, map_ahead
 from fishcli.features.backbones.backbone import Backbone
-from fishcli.features.backbones.engines import Engine
+from fishcli.features.backbones.engines.loading import Engine
 from fishcli.features.photo_inputs import Inputs, SplitPlan, boxes_name, copy_made_by, read_inputs
 from fishcli.features.photos.recipes import PREFIX
 from fishcli.features.store.arrays import record_engine

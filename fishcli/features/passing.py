@@ -10,7 +10,7 @@ import pandas as pd
 
 from fishcli.features.ahead import in_pieces, map_ahead
 from fishcli.features.backbones.backbone import Backbone
-from fishcli.features.backbones.engines import N_CHECKED, Engine, EngineChoice, checked, load_engine
+from fishcli.features.backbones.engines.loading import N_CHECKED, Engine, EngineChoice, checked, load_engine
 from fishcli.features.extract import features_of
 from fishcli.features.photo_inputs import Inputs, SplitPlan, first_inputs, read_inputs
 from fishcli.features.photos.crops import regions_of

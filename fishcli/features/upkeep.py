@@ -19,7 +19,7 @@ from fishcli.dataset.annotations import read_boxes
 from fishcli.dataset.boxes import BOX_RULES, target_boxes
 from fishcli.dataset.photos.photo import is_readable
 from fishcli.features.backbones.backbone import Backbone
-from fishcli.features.backbones.engines import N_CHECKED, EngineChoice, checked, load_engine
+from fishcli.features.backbones.engines.loading import N_CHECKED, EngineChoice, checked, load_engine
 from fishcli.features.backbones.stored import reload_backbone
 from fishcli.features.chunk_tasks import extract_on
 from fishcli.features.extract import extract

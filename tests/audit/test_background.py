@@ -22,7 +22,7 @@ from fishcli.audit.seen.painting import (
 from fishcli.basics.quiet import load_keras
 from fishcli.dataset.annotations import BOX_COLUMNS
 from fishcli.features.backbones.backbone import Backbone, Network
-from fishcli.features.backbones.engines import EngineChoice, load_engine
+from fishcli.features.backbones.engines.loading import EngineChoice, load_engine
 from fishcli.features.photos.resizing import LETTERBOX_COLOUR
 from fishcli.features.store.recipe import Recipe
 

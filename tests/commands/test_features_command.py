@@ -13,7 +13,7 @@ from fishcli.cli import app
 from fishcli.commands import features
 from fishcli.dataset.layout.images import load_train
 from fishcli.features import extract, upkeep
-from fishcli.features.backbones.engines import Engine
+from fishcli.features.backbones.engines.loading import Engine
 from fishcli.features.store.store import FeatureStore
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("untraced")]

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from fishcli.basics.errors import FishError
-from fishcli.features.backbones.applications import APPLICATIONS
 from fishcli.features.backbones.backbone import load_backbone
 from fishcli.features.backbones.choice import BackboneChoice
+from fishcli.features.backbones.networks.applications import APPLICATIONS
 
 pytestmark = pytest.mark.tensorflow
 

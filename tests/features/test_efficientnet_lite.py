@@ -10,10 +10,10 @@ from fishcli.basics.errors import FishError
 from fishcli.basics.files import cache_dir
 from fishcli.basics.quiet import load_keras
 from fishcli.features.backbones import backbone as backbones
-from fishcli.features.backbones import efficientnet_lite
 from fishcli.features.backbones.backbone import load_backbone, load_tail
 from fishcli.features.backbones.choice import BackboneChoice
-from fishcli.features.backbones.efficientnet_lite import LITE, build_lite, is_installed, preprocess
+from fishcli.features.backbones.networks import efficientnet_lite
+from fishcli.features.backbones.networks.efficientnet_lite import LITE, build_lite, is_installed, preprocess
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("untraced")]
 

@@ -11,10 +11,10 @@ from fishcli.basics.backends import Device
 from fishcli.basics.errors import FishError
 from fishcli.basics.files import cache_dir
 from fishcli.commands import features as features_command
-from fishcli.features.backbones import engines
 from fishcli.features.backbones.backbone import load_backbone
 from fishcli.features.backbones.choice import BackboneChoice
-from fishcli.features.backbones.engines import (
+from fishcli.features.backbones.engines import loading as engines
+from fishcli.features.backbones.engines.loading import (
     COARSE_TOLERANCE,
     TOLERANCE,
     Engine,

@@ -10,11 +10,11 @@ from fishcli.basics.errors import FishError
 from fishcli.basics.files import cache_dir
 from fishcli.commands import features as features_command
 from fishcli.features.backbones import backbone as backbones
-from fishcli.features.backbones import engines
 from fishcli.features.backbones.backbone import load_backbone
 from fishcli.features.backbones.choice import BackboneChoice
+from fishcli.features.backbones.engines import loading as engines
 from fishcli.features.backbones.facts import Facts, keep_facts, read_facts
-from fishcli.features.backbones.fishnet import save_weights
+from fishcli.features.backbones.networks.fishnet import save_weights
 from fishcli.options.features import FeaturesConfig
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("untraced")]

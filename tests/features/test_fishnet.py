@@ -13,13 +13,13 @@ from sklearn.preprocessing import StandardScaler
 
 from fishcli.basics.errors import FishError
 from fishcli.basics.quiet import load_keras
-from fishcli.features.backbones import fishnet
 from fishcli.features.backbones.backbone import load_backbone
 from fishcli.features.backbones.choice import BackboneChoice
+from fishcli.features.backbones.networks import fishnet
 
 pytestmark = pytest.mark.tensorflow
 
-IN_PACKAGE = files("fishcli.features.backbones") / fishnet.WEIGHTS_FILE
+IN_PACKAGE = files("fishcli.features.backbones.networks") / fishnet.WEIGHTS_FILE
 
 
 def load(**changes):

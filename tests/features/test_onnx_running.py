@@ -19,11 +19,12 @@ from onnx_graphs import (
 
 from fishcli.basics.errors import FishError
 from fishcli.basics.quiet import load_onnxruntime, load_openvino
-from fishcli.features.backbones import engines, onnx_engine
 from fishcli.features.backbones.backbone import load_backbone
 from fishcli.features.backbones.choice import BackboneChoice, name_of, named_backbone
-from fishcli.features.backbones.engine import Engine, EngineChoice
-from fishcli.features.backbones.engines import checked, choice_of, load_engine
+from fishcli.features.backbones.engines import loading as engines
+from fishcli.features.backbones.engines import onnx_engine
+from fishcli.features.backbones.engines.engine import Engine, EngineChoice
+from fishcli.features.backbones.engines.loading import checked, choice_of, load_engine
 from fishcli.features.backbones.onnx import loading
 from fishcli.features.backbones.onnx.preprocessing import WORDS
 from fishcli.features.backbones.onnx.running import RefusedError

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from fishcli.basics.quiet import load_keras
-from fishcli.features.backbones import efficientnet_lite, fishnet
 from fishcli.features.backbones.cutting import network_size, pixel_size
+from fishcli.features.backbones.networks import efficientnet_lite, fishnet
 from fishcli.features.backbones.pixels import PixelInput, from_pixels
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("untraced")]

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from fishcli.basics.errors import FishError
-from fishcli.features.backbones import torch_pickle
-from fishcli.features.backbones.torch_pickle import MAGIC, PROTOCOL, read_checkpoint
+from fishcli.features.backbones.networks import torch_pickle
+from fishcli.features.backbones.networks.torch_pickle import MAGIC, PROTOCOL, read_checkpoint
 
 MACHINE = {
     "protocol_version": PROTOCOL,

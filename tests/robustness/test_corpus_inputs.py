@@ -24,7 +24,7 @@ from fishcli.dataset.layout.images import load_tests, load_train
 from fishcli.dataset.layout.samples import load_samples
 from fishcli.dataset.photos.file_facts import FACT_NAMES, read_facts
 from fishcli.dataset.photos.thumbnails import read_thumbnails
-from fishcli.features.backbones import fishnet
+from fishcli.features.backbones.networks import fishnet
 from fishcli.features.photos.decode import UnreadableImageError, decode
 from fishcli.options.layout import LayoutOptions
 

@@ -23,7 +23,7 @@ from fishcli.dataset.layout.own_table import read_own
 from fishcli.dataset.layout.samples import load_samples
 from fishcli.dataset.photos.file_facts import FACT_NAMES, read_facts
 from fishcli.dataset.photos.photo import read_header
-from fishcli.features.backbones import fishnet
+from fishcli.features.backbones.networks import fishnet
 from fishcli.features.photos.decode import UnreadableImageError, decode
 from fishcli.features.store.lists import read_images, read_unreadable
 from fishcli.features.store.recipe import Recipe

@@ -19,7 +19,7 @@ from fishcli.dataset.layout.samples import load_samples
 from fishcli.dataset.metadata import MetadataEncoder
 from fishcli.dataset.names import FORMULA, check_names, harmless
 from fishcli.dataset.photos.file_facts import read_facts
-from fishcli.features.backbones import fishnet
+from fishcli.features.backbones.networks import fishnet
 from fishcli.heads.fit import load_fold
 from fishcli.options.layout import LayoutOptions
 

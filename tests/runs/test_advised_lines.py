@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from fishcli.basics.errors import FishError
 from fishcli.cli import app
-from fishcli.features.backbones import fishnet
+from fishcli.features.backbones.networks import fishnet
 from fishcli.features.store.again import features_line, line_for
 from fishcli.features.store.recipe import Recipe
 from fishcli.features.store.store import FeatureStore

@@ -13,7 +13,7 @@ from fishcli.basics.progress import bar
 from fishcli.dataset.annotations import BOX_COLUMNS
 from fishcli.features.ahead import in_pieces, map_ahead
 from fishcli.features.backbones.backbone import Backbone
-from fishcli.features.backbones.engines import Engine
+from fishcli.features.backbones.engines.loading import Engine
 from fishcli.features.photos.decode import UnreadableImageError, decode
 from fishcli.features.photos.resizing import LETTERBOX_COLOUR, resize
 from fishcli.heads.inputs import pool_maps

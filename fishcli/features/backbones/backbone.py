@@ -10,8 +10,6 @@ import numpy as np
 from fishcli.basics.errors import FishError, choose
 from fishcli.basics.files import digest
 from fishcli.basics.quiet import load_keras, seeded_keras
-from fishcli.features.backbones import efficientnet_lite, fishnet
-from fishcli.features.backbones.applications import APPLICATIONS, build_application
 from fishcli.features.backbones.choice import (
     BACKBONES,
     FISHNET,
@@ -21,14 +19,16 @@ from fishcli.features.backbones.choice import (
     is_onnx,
 )
 from fishcli.features.backbones.cutting import cut_at, layer_of, network_size, trainable_layers
-from fishcli.features.backbones.efficientnet_lite import LITE
 from fishcli.features.backbones.facts import Facts, facts_path, keep_facts, read_facts
 from fishcli.features.backbones.network import Backbone, Network
-from fishcli.features.backbones.npz import load_npz
+from fishcli.features.backbones.networks import efficientnet_lite, fishnet
+from fishcli.features.backbones.networks.applications import APPLICATIONS, build_application
+from fishcli.features.backbones.networks.efficientnet_lite import LITE
+from fishcli.features.backbones.networks.npz import load_npz
+from fishcli.features.backbones.networks.random_weights import SEED, calibrate
 from fishcli.features.backbones.onnx.graph import read_graph
 from fishcli.features.backbones.onnx.loading import load_onnx
 from fishcli.features.backbones.onnx.running import OnnxNetwork
-from fishcli.features.backbones.random_weights import SEED, calibrate
 from fishcli.features.photos.decode import DECODER
 from fishcli.features.store.recipe import INPUT, Recipe
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from fishcli.basics.errors import FishError, choose
 from fishcli.basics.remote import with_home
-from fishcli.features.backbones.applications import APPLICATIONS
-from fishcli.features.backbones.efficientnet_lite import LITE
+from fishcli.features.backbones.networks.applications import APPLICATIONS
+from fishcli.features.backbones.networks.efficientnet_lite import LITE
 from fishcli.features.photos.crops import Crop
 from fishcli.options.reading import Transparency
 

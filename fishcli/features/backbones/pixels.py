@@ -3,7 +3,7 @@
 from typing import Any
 
 from fishcli.basics.quiet import load_keras
-from fishcli.features.backbones import efficientnet_lite, fishnet
+from fishcli.features.backbones.networks import efficientnet_lite, fishnet
 
 keras: Any = load_keras()
 ops = keras.ops

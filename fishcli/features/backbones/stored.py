@@ -8,7 +8,7 @@ from fishcli.basics.errors import FishError
 from fishcli.basics.files import whole_file
 from fishcli.features.backbones.backbone import Backbone, load_backbone, load_tail, pixels_alone
 from fishcli.features.backbones.choice import UNFILLED, BackboneChoice, is_onnx, weights_file
-from fishcli.features.backbones.npz import save_npz
+from fishcli.features.backbones.networks.npz import save_npz
 from fishcli.features.store.again import features_line
 from fishcli.features.store.recipe import INPUT, Recipe
 from fishcli.features.store.store import FeatureStore

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from fishcli.basics.progress import say
 from fishcli.features.backbones.choice import is_onnx
-from fishcli.features.backbones.efficientnet_lite import INSTALL, LITE, is_installed
+from fishcli.features.backbones.networks.efficientnet_lite import INSTALL, LITE, is_installed
 from fishcli.features.backbones.onnx.graph import read_graph
 
 FIRST, SECOND = "efficientnet_lite0", "mobilenet_v2"

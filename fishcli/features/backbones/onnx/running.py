@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from fishcli.basics.errors import cut
+from fishcli.features.backbones.engines.openvino_requests import on_all_cores
 from fishcli.features.backbones.onnx.forms import Form, Wish, features_from
 from fishcli.features.backbones.onnx.frame import Graph
 from fishcli.features.backbones.onnx.preprocessing import Preprocessing
 from fishcli.features.backbones.onnx.wire import set_up
-from fishcli.features.backbones.openvino_requests import on_all_cores
 
 FOLDER_OF_DATA = "session.model_external_initializers_file_folder_path"
 """Where ONNX Runtime looks for weights that a file does not hold."""

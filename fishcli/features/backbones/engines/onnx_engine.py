@@ -9,7 +9,8 @@ from fishcli.basics.errors import FishError
 from fishcli.basics.progress import warn
 from fishcli.basics.quiet import load_onnxruntime, load_openvino
 from fishcli.features.backbones.backbone import Backbone
-from fishcli.features.backbones.engine import ONNX_RUNTIME, OPENVINO, Engine, EngineChoice
+from fishcli.features.backbones.engines.engine import ONNX_RUNTIME, OPENVINO, Engine, EngineChoice
+from fishcli.features.backbones.engines.openvino_engine import known_difference, short_version
 from fishcli.features.backbones.onnx.loading import INSTALL
 from fishcli.features.backbones.onnx.running import (
     RefusedError,
@@ -17,7 +18,6 @@ from fishcli.features.backbones.onnx.running import (
     onnx_by_runtime,
     refusing,
 )
-from fishcli.features.backbones.openvino_engine import known_difference, short_version
 
 CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 """ONNX Runtime's names of what computes."""

@@ -18,9 +18,9 @@ from fishcli.basics.progress import say, warn
 from fishcli.basics.quiet import load_keras, load_openvino
 from fishcli.features.backbones.backbone import Backbone
 from fishcli.features.backbones.choice import is_onnx
-from fishcli.features.backbones.engine import ONNX_RUNTIME, OPENVINO, TOLERANCE, Engine, EngineChoice
-from fishcli.features.backbones.onnx_engine import onnx_engine, onnx_reference
-from fishcli.features.backbones.openvino_engine import (
+from fishcli.features.backbones.engines.engine import ONNX_RUNTIME, OPENVINO, TOLERANCE, Engine, EngineChoice
+from fishcli.features.backbones.engines.onnx_engine import onnx_engine, onnx_reference
+from fishcli.features.backbones.engines.openvino_engine import (
     first_line,
     keep_difference,
     known_difference,

@@ -9,7 +9,7 @@ import numpy as np
 
 from fishcli.basics.errors import FishError
 from fishcli.basics.files import whole_file
-from fishcli.features.backbones.npz import load_npz
+from fishcli.features.backbones.networks.npz import load_npz
 
 WEIGHTS_FILE = "fishnet.npz"
 WEIGHTS_SHA256 = "60bb6a5f9b124c5fa9b97b9beb2aac2970626bbcb21927c5e12f26e6a167a63f"
@@ -86,7 +86,9 @@ def load_weights(model: Any, path: Path | None = None) -> None:
         FishError: the file is damaged or doesn't hold this network's weights.
     """
     source = f"the weights {path}" if path else "fishnet's weights in the package"
-    content = _read(path) if path else (files("fishcli.features.backbones") / WEIGHTS_FILE).read_bytes()
+    content = (
+        _read(path) if path else (files("fishcli.features.backbones.networks") / WEIGHTS_FILE).read_bytes()
+    )
     if path is None and hashlib.sha256(content).hexdigest() != WEIGHTS_SHA256:
         raise FishError(
             f"{source} are damaged. Install fishcli again: pip install --force-reinstall fishcli."

@@ -17,8 +17,8 @@ import numpy as np
 from fishcli.basics.errors import FishError
 from fishcli.basics.files import cache_dir
 from fishcli.basics.progress import say, warn
-from fishcli.features.backbones.npz import load_npz, save_npz
-from fishcli.features.backbones.torch_pickle import read_checkpoint
+from fishcli.features.backbones.networks.npz import load_npz, save_npz
+from fishcli.features.backbones.networks.torch_pickle import read_checkpoint
 
 INSTALL = "pip install 'fishcli[lite]'"
 

@@ -14,7 +14,7 @@ from fishcli.basics.files import cache_dir, read_json, whole_file, write_json
 from fishcli.basics.progress import say, warn
 from fishcli.basics.quiet import load_keras
 from fishcli.features.backbones.backbone import Backbone
-from fishcli.features.backbones.openvino_requests import on_all_cores
+from fishcli.features.backbones.engines.openvino_requests import on_all_cores
 
 OUTPUT = "fishcli_features"
 """What the graph's result is called."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fishcli.basics.errors import FishError
-from fishcli.features.backbones.efficientnet_lite import INSTALL
+from fishcli.features.backbones.networks.efficientnet_lite import INSTALL
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""What computes a backbone's features, chosen and checked."""

@@ -1,0 +1,1 @@
+"""The networks that are backbones, and their weights' files."""
