@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
+from fishcli.basics.leases import GONE_S, Lease, NoLeasesError
 from fishcli.basics.progress import warn
 from fishcli.basics.remote import is_remote
 from fishcli.basics.unwritable import CANNOT_BE_WRITTEN
@@ -17,11 +19,13 @@ def alone(path: Path) -> Iterator[None]:
 
     The lock is the operating system's, on the hidden file `.<name>.lock` beside `path`: it ends with its
     process, however that ends. Not reentrant. Where nothing can be written there is nothing to hold, so that
-    commands that only read go on. Nor on a remote file system: object stores have no locks. Files are put
-    there whole, but it is the user who sees to it that one process at a time writes to a store or a run.
+    commands that only read go on. On S3 it is a lease on an object of that name, which a process that was
+    killed leaves to others after half a minute; other remote file systems have neither, and there it is the
+    user who sees to it that one process at a time writes to a store or a run.
     """
     if is_remote(path):
-        yield
+        with _leased(path):
+            yield
         return
     path = path.absolute()
     lock = FileLock(path.with_name(f".{path.name}.lock") if path.name else path / ".lock")
@@ -42,3 +46,28 @@ def alone(path: Path) -> Iterator[None]:
             with suppress(OSError):  # while held: who waits sees that the file has no name and asks again
                 Path(lock.lock_file).unlink()
             lock.release()
+
+
+@contextmanager
+def _leased(path: Any) -> Iterator[None]:
+    """Hold a remote path, where its file system has leases."""
+    if path.protocol not in ("s3", "s3a"):
+        yield
+        return
+    lease = Lease(path.parent / f".{path.name}.lock" if path.name else path / ".lock")
+
+    def waits() -> None:
+        warn(
+            f"another fishcli process works on {path}, or was killed just now: waiting until it is done "
+            f"or was silent for {GONE_S:.0f} s (Ctrl-C gives up)"
+        )
+
+    try:
+        lease.acquire(waits)
+    except NoLeasesError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        lease.release()

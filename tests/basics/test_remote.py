@@ -1,6 +1,5 @@
 """Data, a store of crops, runs and submissions on S3, served over HTTP on this machine."""
 
-import logging
 import os
 import sys
 from urllib.request import Request, urlopen
@@ -9,6 +8,7 @@ import pandas as pd
 import pytest
 from conftest import noise, write_competition
 from pipeline import compute, features_config, fit, predict_config, train_config, tree_hash, write_found
+from served_bucket import s3fs, served_bucket
 from typer.testing import CliRunner
 
 from fishcli.basics import remote
@@ -22,31 +22,11 @@ from fishcli.options.seeing import RunsConfig
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("untraced")]
 
-moto_server = pytest.importorskip("moto.server")
-s3fs = pytest.importorskip("s3fs")
-
 
 @pytest.fixture(scope="module")
 def bucket():
-    """A bucket's URL; its server and credentials are in the environment, as users have them."""
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = moto_server.ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    names = {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in names.items():
-            patch.setenv(name, value)
-        s3fs.S3FileSystem.clear_instance_cache()
-        s3fs.S3FileSystem().mkdir("fish")
-        yield "s3://fish"
-    s3fs.S3FileSystem.clear_instance_cache()
-    server.stop()
+    with served_bucket("fish") as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
