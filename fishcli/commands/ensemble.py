@@ -8,11 +8,11 @@ from fishcli.basics.tables import table_text
 from fishcli.dataset.classes import proba_columns
 from fishcli.options.predict import EnsembleConfig
 from fishcli.options.views import parse_tta
-from fishcli.runs.blending import Blending, blend_runs
+from fishcli.runs.blending import Blending, blend_runs, fitting_runs
 from fishcli.runs.deciding import asked_metric
 from fishcli.runs.picking import pick_run
 from fishcli.runs.predicting import predict_run
-from fishcli.runs.run import check_name
+from fishcli.runs.run import Run, check_name
 from fishcli.runs.submitting import (
     Answers,
     load_competition,
@@ -28,15 +28,14 @@ def run(config: EnsembleConfig) -> str:
     """Blend the runs; returns a table of losses and the submissions' paths."""
     parse_tta(config.tta)  # before anything is read
     asked_metric(config.metric)
-    if len(config.runs) < 2 or len(set(config.runs)) < len(config.runs):
-        raise FishError("an ensemble takes two or more different runs: fishcli ensemble RUN RUN ...")
     if config.name is not None:
         check_name(config.name)
-    runs = {name: pick_run(config.models_dir, name) for name in config.runs}
+    runs = _runs_of(config)
     numbers = [tta_of(each, config.tta) for each in runs.values()]
     blended = blend_runs(runs, numbers, Blending(config.blend, config.mean, config.metric))
 
-    first, columns = runs[config.runs[0]], proba_columns(runs[config.runs[0]].class_names)
+    first = next(iter(runs.values()))
+    columns = proba_columns(first.class_names)
     say_where_train_differs(config, first)
     samples, tests = load_competition(config, first.class_names)
     keys = ["split", "image"]
@@ -49,5 +48,20 @@ def run(config: EnsembleConfig) -> str:
     promised = promise(blended.table["log loss"].iloc[-1], blended.kind)
     n_train = n_train_of(first)
     answers = Answers(samples, mixed, first.class_names, n_train, blended.decision, promised)
-    paths = write_submissions(config, config.name or "+".join(config.runs), answers)
+    paths = write_submissions(config, config.name or ("all" if config.all else "+".join(runs)), answers)
     return f"{table_text(blended.table)}\n\n{paths}"
+
+
+def _runs_of(config: EnsembleConfig) -> dict[str, Run]:
+    """The runs that are meant, by name, two at least."""
+    names = config.runs or []
+    if config.all and names:
+        raise FishError("--all takes all runs: leave it out, or the names.")
+    if config.all:
+        return fitting_runs(config.models_dir, config.tta)
+    if len(names) < 2 or len(set(names)) < len(names):
+        raise FishError(
+            "an ensemble takes two or more different runs: fishcli ensemble RUN RUN ..., or all: fishcli "
+            "ensemble --all"
+        )
+    return {name: pick_run(config.models_dir, name) for name in names}

@@ -73,14 +73,18 @@ class PackConfig(RunConfig):
     tta: Annotated[
         str, Option(help="Average the first N views of each run's set; auto: as many as paid out of fold.")
     ] = "1"
-    blend: Annotated[Literal["oof", "equal"], Option(help="Weights by out-of-fold log loss, or equal.")] = (
-        "oof"
-    )
+    blend: Annotated[Literal["oof", "equal", "greedy"], Option(help="As ensemble has it.")] = "oof"
     mean: Annotated[
         Literal["arithmetic", "geometric", "vote", "auto"],
         Option(help="Of a run's folds, as predict has it; of several runs, as ensemble has it."),
     ] = "arithmetic"
     metric: MetricName = AUTO_METRIC
+
+
+BLEND_HELP = (
+    "oof: the weights of least log loss out of fold; equal; greedy: run after run as often as it helps "
+    "(bagged selection); stack: a regression on all runs' answers."
+)
 
 
 def seconds_of(text: str | None) -> float | None:
@@ -99,10 +103,13 @@ def seconds_of(text: str | None) -> float | None:
 class EnsembleConfig(SubmissionConfig):
     """Blend runs, by weights found on their out-of-fold predictions, into a submission CSV."""
 
-    runs: Annotated[list[str], Argument(metavar="RUN RUN ...", help="Names of runs.")]
-    blend: Annotated[Literal["oof", "equal"], Option(help="Weights by out-of-fold log loss, or equal.")] = (
-        "oof"
-    )
+    runs: Annotated[
+        list[str] | None, Argument(metavar="RUN RUN ...", help="Names of runs.", show_default=False)
+    ] = None
+    all: Annotated[
+        bool, Option("--all", help="Blend all runs of the folder that have the newest one's folds.")
+    ] = False
+    blend: Annotated[Literal["oof", "equal", "greedy", "stack"], Option(help=BLEND_HELP)] = "oof"
     mean: Annotated[
         Literal["arithmetic", "geometric", "auto"],
         Option(help="Of runs; auto: the one with less log loss out of fold, weights found on other folds."),

@@ -4,7 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fishcli.scoring.calibration import COLDEST, HOTTEST, find_temperature
+from fishcli.scoring.calibration import find_temperature
+from fishcli.scoring.pooling import find_exponents, log_pool
+from fishcli.scoring.selection import select_weights
+from fishcli.scoring.stacking import Stack, fit_stack
 
 TINY = 1e-15
 MEANS = ("arithmetic", "geometric")
@@ -88,74 +91,43 @@ class Blend:
         return log_pool(proba, np.array(self.weights) / self.temperature)
 
 
-def log_pool(proba: np.ndarray, exponents: np.ndarray) -> np.ndarray:
-    """The renormalised product (n, C) of predictions (m, n, C), each to the power of its exponent (m,)."""
-    logs = np.tensordot(exponents, np.log(np.maximum(proba, TINY)), axes=1)
-    powers = np.exp(logs - logs.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
-
-
-def find_blend(mean: str, is_equal: bool, labels: np.ndarray, proba: np.ndarray) -> Blend:
-    """The blend of predictions (m, n, C) that has the least log loss.
+def find_blend(
+    weights: str, mean: str, labels: np.ndarray, proba: np.ndarray, fold: np.ndarray
+) -> Blend | Stack:
+    """How the predictions of runs become one, found on out-of-fold predictions.
 
     Args:
-        mean: "arithmetic" or "geometric".
-        is_equal: whether all weights are the same; a geometric mean's temperature is found all the same.
+        weights: "oof" for those of the least log loss, "equal" (a geometric mean's temperature is found all
+            the same), "greedy" for `select_weights`', "stack" for a learner in place of weights.
+        mean: "arithmetic" or "geometric"; of a stack neither.
         labels: (n,) int.
         proba: (m, n, C), rows sum to 1.
+        fold: (n,) int, by which a stack chooses.
     """
-    n_members = len(proba)
-    equal = np.full(n_members, 1 / n_members)
-    if mean == "arithmetic":
-        return Blend(mean, _floats(equal if is_equal else find_weights(labels, proba)))
-    if is_equal:
-        return Blend(mean, _floats(equal), find_temperature(labels, log_pool(proba, equal)))
-    exponents = find_exponents(labels, proba)
-    return Blend(mean, _floats(exponents / exponents.sum()), float(1 / exponents.sum()))
-
-
-def find_exponents(labels: np.ndarray, proba: np.ndarray) -> np.ndarray:
-    """The exponents (m,) under which the log-linear pool of predictions (m, n, C) has the least log loss.
-
-    They are 0 at least; their sum is what a temperature would be the reciprocal of, and has its limits. The
-    loss is convex in them; SciPy's SLSQP finds them (logarithmic opinion pools, Heskes 1998).
-    """
-    from scipy.optimize import minimize
-
-    logs = np.log(np.maximum(proba, TINY))
-    right = logs[:, np.arange(len(labels)), labels]
-
-    def loss(exponents: np.ndarray) -> tuple[float, np.ndarray]:
-        scores = np.tensordot(exponents, logs, axes=1)
-        most = scores.max(axis=1, keepdims=True)
-        powers = np.exp(scores - most)
-        sums = powers.sum(axis=1, keepdims=True)
-        value = (most[:, 0] + np.log(sums[:, 0]) - exponents @ right).mean()
-        return float(value), np.einsum("mnc,nc->m", logs, powers / sums) / len(labels) - right.mean(axis=1)
-
-    found = minimize(
-        loss,
-        np.full(len(proba), 1 / len(proba)),
-        jac=True,
-        method="SLSQP",
-        bounds=[(0.0, 1 / COLDEST)] * len(proba),
-        constraints=[
-            {"type": "ineq", "fun": lambda exponents: exponents.sum() - 1 / HOTTEST},
-            {"type": "ineq", "fun": lambda exponents: 1 / COLDEST - exponents.sum()},
-        ],
-    )
-    exponents = np.clip(found.x, 0.0, 1 / COLDEST)
-    return exponents * np.clip(exponents.sum(), 1 / HOTTEST, 1 / COLDEST) / exponents.sum()
+    if weights == "stack":
+        return fit_stack(labels, proba, fold)
+    if weights == "oof" and mean == "geometric":
+        exponents = find_exponents(labels, proba)
+        return Blend(mean, _floats(exponents / exponents.sum()), float(1 / exponents.sum()))
+    if weights == "oof":
+        found = find_weights(labels, proba)
+    elif weights == "greedy":
+        found = select_weights(mean, labels, proba)
+    else:
+        found = np.full(len(proba), 1 / len(proba))
+    hot = find_temperature(labels, log_pool(proba, found)) if mean == "geometric" else 1.0
+    return Blend(mean, _floats(found), hot)
 
 
 def nested_blend(
-    mean: str, is_equal: bool, labels: np.ndarray, proba: np.ndarray, fold: np.ndarray
+    weights: str, mean: str, labels: np.ndarray, proba: np.ndarray, fold: np.ndarray
 ) -> np.ndarray:
     """The blend (n, C) of predictions (m, n, C), each fold by what `find_blend` finds on the other folds."""
     mixed = np.empty(proba.shape[1:])
     for k in np.unique(fold):
-        found = find_blend(mean, is_equal, labels[fold != k], proba[:, fold != k])
-        mixed[fold == k] = found.of(proba[:, fold == k])
+        others = fold != k
+        found = find_blend(weights, mean, labels[others], proba[:, others], fold[others])
+        mixed[~others] = found.of(proba[:, ~others])
     return mixed
 
 

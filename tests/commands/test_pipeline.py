@@ -1,6 +1,7 @@
 """train, predict and ensemble, on one tiny competition."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -386,6 +387,14 @@ def test_several_samples_give_several_submissions(root):
     np.testing.assert_allclose(one[CLASSES], two[CLASSES], atol=1e-6)
 
 
+def rewrite_oof(run_dir, oof):
+    """Other out-of-fold predictions for a run, sealed as they are."""
+    oof.to_csv(run_dir / "oof.csv", index=False)
+    metrics = read_json(run_dir / "metrics.json")
+    metrics["files"] |= digests_of([run_dir / "oof.csv"])
+    write_json(run_dir / "metrics.json", metrics, sealed=True)
+
+
 def ensemble_config(root, *runs, **changes):
     places = {"data_dir": root / "data", "models_dir": root / "models"}
     return EnsembleConfig(
@@ -464,6 +473,30 @@ def test_runs_on_other_folds_are_not_blended(root):
     fit(root, name="moved", seed=5, groups="none", views=2, epochs=1)
     with pytest.raises(FishError, match="the runs run and moved have different folds"):
         ensemble.run(ensemble_config(root, "run", "moved"))
+
+
+@pytest.mark.parametrize("blend", ["greedy", "stack"])
+def test_all_runs_of_the_newest_ones_folds_are_blended_and_others_named(root, blend, tmp_path, capsys):
+    runs = {name: Run.open(root / "models" / name) for name in ("run", "dense")}
+    for name in (*runs, "short", "elsewhere"):
+        shutil.copytree(root / "models" / name if name in runs else runs["run"].run_dir, tmp_path / name)
+    (tmp_path / "short" / "metrics.json").unlink()
+    oof = pd.read_csv(tmp_path / "elsewhere" / "oof.csv")
+    oof["fold"] = oof["fold"].max() - oof["fold"]
+    rewrite_oof(tmp_path / "elsewhere", oof)
+    shutil.copytree(tmp_path / "run", tmp_path / "third")
+    for seconds, name in enumerate(["elsewhere", "run", "dense", "third"]):  # the newest comes last
+        os.utime(tmp_path / name / "metrics.json", (2e9 + seconds, 2e9 + seconds))
+    shown = ensemble.run(ensemble_config(root, models_dir=tmp_path, all=True, blend=blend))
+    assert (
+        "elsewhere is left out: the runs third and elsewhere have different folds" in capsys.readouterr().err
+    )
+    table = [line.split() for line in shown.splitlines()[:5]]
+    assert [line[0] for line in table] == ["run", "third", "dense", "run", "ensemble"]
+    assert "ensemble without it" in shown.splitlines()[0]
+    assert Path(shown.splitlines()[-1]).name.startswith("all")
+    mixed = pd.read_csv(shown.splitlines()[-1])[CLASSES]
+    np.testing.assert_allclose(mixed.sum(axis=1), 1, atol=1e-6)
 
 
 def test_an_ensemble_needs_out_of_fold_predictions_of_its_views(root):

@@ -82,8 +82,8 @@ def test_the_nested_loss_is_no_better_than_the_loss_in_sample(drawn):
     labels, proba = drawn
     fold = np.arange(len(labels)) % 3
     for mean in ("arithmetic", "geometric"):
-        in_sample = log_loss(labels, find_blend(mean, False, labels, proba).of(proba))
-        assert log_loss(labels, nested_blend(mean, False, labels, proba, fold)) >= in_sample - 1e-4
+        in_sample = log_loss(labels, find_blend("oof", mean, labels, proba, fold).of(proba))
+        assert log_loss(labels, nested_blend("oof", mean, labels, proba, fold)) >= in_sample - 1e-4
 
 
 def test_the_nested_loss_predicts_each_fold_with_the_others_weights():
@@ -92,7 +92,7 @@ def test_the_nested_loss_predicts_each_fold_with_the_others_weights():
     first_is_good_on_0 = np.where(fold[:, None] == 0, good, bad)
     first_is_good_on_1 = np.where(fold[:, None] == 1, good, bad)
     proba = np.stack([first_is_good_on_0, first_is_good_on_1])
-    nested = nested_blend("arithmetic", False, labels, proba, fold)
+    nested = nested_blend("oof", "arithmetic", labels, proba, fold)
     assert log_loss(labels, nested) == pytest.approx(-np.log(0.2), abs=1e-3)
 
 
@@ -125,13 +125,13 @@ def test_images_that_no_run_knows_are_survived():
 @given(runs())
 def test_a_log_linear_pool_beats_every_run_at_its_temperature_and_equal_weights(drawn):
     labels, proba = drawn
-    found = find_blend("geometric", False, labels, proba)
+    found = find_blend("oof", "geometric", labels, proba, labels)
     assert sum(found.weights) == pytest.approx(1)
     assert min(found.weights) >= 0
     assert COLDEST - 1e-6 <= found.temperature <= HOTTEST + 1e-6
     mixed = found.of(proba)
     np.testing.assert_allclose(mixed.sum(axis=1), 1)
-    equal = find_blend("geometric", True, labels, proba)
+    equal = find_blend("equal", "geometric", labels, proba, labels)
     assert set(equal.weights) == {1 / len(proba)}
     for other in [
         *(with_temperature(each, find_temperature(labels, each)) for each in proba),
@@ -142,7 +142,7 @@ def test_a_log_linear_pool_beats_every_run_at_its_temperature_and_equal_weights(
 
 def test_a_geometric_blend_of_equal_weights_is_the_geometric_mean_at_its_temperature():
     labels = np.array([0])
-    found = find_blend("geometric", True, labels, TWO)
+    found = find_blend("equal", "geometric", labels, TWO, labels)
     expected = with_temperature(average(TWO, "geometric"), found.temperature)
     np.testing.assert_allclose(found.of(TWO), expected, atol=1e-12)
 
@@ -152,8 +152,8 @@ def test_a_pool_of_runs_that_are_not_sure_enough_is_surer():
     labels = rng.integers(3, size=3000)
     seen = rng.normal(size=(2, 3000, 3)) + 1.5 * np.eye(3)[labels]
     proba = np.stack([average(np.exp(each)[None], "geometric") for each in 1.5 * seen])  # each knows half
-    found = find_blend("geometric", False, labels, proba)
+    found = find_blend("oof", "geometric", labels, proba, labels)
     assert found.weights == pytest.approx([0.5, 0.5], abs=0.05)
     assert found.temperature == pytest.approx(0.5, abs=0.02)
-    arithmetic = find_blend("arithmetic", False, labels, proba)
+    arithmetic = find_blend("oof", "arithmetic", labels, proba, labels)
     assert log_loss(labels, found.of(proba)) < log_loss(labels, arithmetic.of(proba)) - 0.02
