@@ -47,7 +47,8 @@ def seconds_of_fit(config: TrainConfig, inputs: HeadInputs) -> float:
     prior = np.full(N_CLASSES, 1 / N_CLASSES)
     started = time.perf_counter()
     model = build_head(config, inputs.features.shape[2:], MetadataEncoder("none"), prior, None)
-    optimizer = HeadAdamW(model, config.lr, -(-n // config.batch_size) * config.epochs)
+    optimizer = HeadAdamW(model, config.lr)
+    optimizer.restart(-(-n // config.batch_size) * config.epochs)
     loss = keras.losses.CategoricalCrossentropy(label_smoothing=config.label_smoothing)
     model.compile(optimizer, {"class": loss}, jit_compile=False)
     x, y = {"features": inputs.features[0, np.arange(n)]}, {"class": one_hot}

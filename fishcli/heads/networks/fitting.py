@@ -1,4 +1,4 @@
-"""Training of a head by Keras' own `fit`: on any backend but TensorFlow, which `training` has a graph for."""
+"""Training of a head by Keras' own `fit`: on any backend but TensorFlow, which `trainers` has a graph for."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -9,24 +9,15 @@ import numpy as np
 from fishcli.basics.cluster import stop_if_cancelled
 from fishcli.basics.quiet import load_keras
 from fishcli.heads.networks.examples import Block
-from fishcli.heads.networks.losses import Loss
 
 Batch = tuple[dict[str, np.ndarray], dict[str, np.ndarray]]
 
 
-def train_by_fit(
-    model: Any,
-    optimizer: Any,
-    losses: dict[str, tuple[Loss, float]],
-    blocks: Iterable[Block],
-    epochs: tuple[int, int],
-) -> dict[str, list[float]]:
+def train_by_fit(model: Any, blocks: Iterable[Block], epochs: tuple[int, int]) -> dict[str, list[float]]:
     """Train `model` in place.
 
     Args:
-        model: of `build_head`.
-        optimizer: of its trainable variables.
-        losses: the loss and the weight of each output.
+        model: of `build_head`, compiled with the losses of its outputs.
         blocks: the examples of all epochs.
         epochs: how many, and the steps of each.
 
@@ -34,27 +25,23 @@ def train_by_fit(
         Each epoch's mean losses by name, "loss" being the weighted total; up to the first that is not finite.
     """
     keras = load_keras()
-    model.compile(
-        optimizer,
-        loss={name: loss for name, (loss, _) in losses.items()},
-        loss_weights={name: weight for name, (_, weight) in losses.items()},
-    )
 
     def after_epoch(epoch: int, logs: dict[str, float]) -> None:
         stop_if_cancelled()
         model.stop_training = model.stop_training or not math.isfinite(logs["loss"])
 
     n_epochs, n_steps = epochs
+    outputs = list(model.output)
     found = model.fit(
-        _batches(blocks, list(losses)),
+        _batches(blocks, outputs),
         epochs=n_epochs,
         steps_per_epoch=n_steps,
         shuffle=False,
         verbose=0,
         callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=after_epoch)],
     ).history
-    columns = {"loss": "loss", **{name: f"{name}_loss" for name in losses}}
-    if len(losses) == 1:  # Keras has no column for the one that is all
+    columns = {"loss": "loss", **{name: f"{name}_loss" for name in outputs}}
+    if len(outputs) == 1:  # Keras has no column for the one that is all
         columns = dict.fromkeys(columns, "loss")
     return {name: [float(value) for value in found[column]] for name, column in columns.items()}
 
