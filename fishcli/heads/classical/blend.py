@@ -102,6 +102,11 @@ def _find_exponents(rows: Rows, turned: np.ndarray) -> np.ndarray:
     return np.asarray(minimize(loss, EXPECTED, jac=True, method="L-BFGS-B", bounds=bounds).x)
 
 
+def softmax(scores: np.ndarray) -> np.ndarray:
+    """Probabilities (n, k) float64 of scores (n, k)."""
+    return _softmax(scores)[0]
+
+
 def _softmax(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Probabilities (n, k) of scores (n, k), and the logarithms (n,) of the sums of the scores' powers."""
     scores = scores.astype(np.float64)

@@ -2,20 +2,20 @@
 
 import dataclasses
 import os
-from collections.abc import Callable, Iterator
-from itertools import islice
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from fishcli.basics.progress import say
 from fishcli.dataset.classes import fill_missing_classes
-from fishcli.heads.classical.blend import fit_blend
+from fishcli.heads.classical.arrays import Affine
+from fishcli.heads.classical.blend import fit_blend, softmax
+from fishcli.heads.classical.ridge import ridge_path
 from fishcli.heads.classical.rows import Rows
+from fishcli.heads.classical.softmax_regression import Linear, principal_axes, regression_path
 
 CS = (1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0)
 FIXED_C = 1e-2
-MAX_ITER = 5000
 ALPHAS = (1e1, 1e2, 1e3, 1e4, 1e5)
 FIXED_ALPHA = 1e3
 SVM_C = 10.0
@@ -29,19 +29,23 @@ Classifier = tuple[np.ndarray, Any]
 
 
 def _fit_linear(rows: Rows, seed: int) -> Classifier:
-    """Multinomial logistic regression with an L2 penalty, C of 1e-4, 1e-3, 0.01, 0.1, 1, 10 by `choose_c`."""
-    turn = None
-    if len(rows.columns) < rows.columns.shape[1]:
-        # The penalty keeps the coefficients in the span of the rows, so fewer columns, turned into that
-        # span, have the same optimum, and any part of the rows has it too.
-        turn = np.linalg.svd(rows.columns, full_matrices=False)[2]
-        rows = dataclasses.replace(rows, columns=rows.columns @ turn.T)
-    model = next(islice(_along_cs(rows), CS.index(choose_c(rows)), None))
-    if model.n_iter_.max() >= MAX_ITER:
-        say(f"the fit of C = {model.C:g} stopped short of its minimum, after {MAX_ITER:,} steps")
-    if turn is not None:
-        model.coef_, model.n_features_in_ = model.coef_ @ turn, turn.shape[1]
-    return model.classes_, model
+    """Multinomial logistic regression with an L2 penalty, C of 1e-4, 1e-3, 0.01, 0.1, 1, 10 by `choose_c`.
+
+    One decomposition of the rows serves all inner folds and every C: see `principal_axes`.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    axes = principal_axes(rows.columns.astype(np.float32))
+    rows = dataclasses.replace(rows, columns=rows.columns @ axes)
+    chosen = CS.index(choose_c(dataclasses.replace(rows, columns=rows.columns.astype(np.float32))))
+    classes, path = _along_cs(rows, CS[: chosen + 1])
+    coefficients, intercepts = (axes @ path[-1][0]).T, path[-1][1]
+    if len(classes) == 2:  # scikit-learn keeps what tells the second from the first
+        coefficients, intercepts = coefficients[1:] - coefficients[:1], intercepts[1:] - intercepts[:1]
+    model = LogisticRegression(C=CS[chosen])
+    model.classes_, model.n_features_in_ = classes, coefficients.shape[1]
+    model.coef_, model.intercept_ = coefficients, intercepts
+    return classes, model
 
 
 def _fit_blend(rows: Rows, seed: int) -> Classifier:
@@ -61,23 +65,22 @@ def choose_c(rows: Rows) -> float:
         counts = np.bincount(train.labels, minlength=rows.labels.max() + 1)
         if (counts > 0).sum() < 2:
             continue  # the smoothed prior whatever C is
-        for place, model in enumerate(_along_cs(train)):
+        classes, path = _along_cs(train, CS)
+        for place, (coefficients, intercepts) in enumerate(path):
             proba = np.zeros((len(held.labels), len(counts)))
-            proba[:, model.classes_] = model.predict_proba(held.columns)
+            proba[:, classes] = softmax(held.columns @ coefficients + intercepts)
             proba = fill_missing_classes(proba, counts)
             right = np.maximum(proba[np.arange(len(proba)), held.labels], 1e-15)
             losses[place] -= held.class_weights @ np.log(right)
     return CS[int(losses.argmin())] if losses.any() else FIXED_C
 
 
-def _along_cs(rows: Rows) -> Iterator[Any]:
-    """Logistic regression of `rows` at each of CS, every fit starting where the last one ended."""
-    from sklearn.linear_model import LogisticRegression
-
-    # At scikit-learn's own tol, 1e-4, the fits of high C stop far from their minimum.
-    model = LogisticRegression(tol=1e-5, max_iter=MAX_ITER, warm_start=True)
-    for c in CS:
-        yield model.set_params(C=c).fit(rows.columns, rows.labels, rows.class_weights)
+def _along_cs(rows: Rows, cs: tuple[float, ...]) -> tuple[np.ndarray, list[Linear]]:
+    """The classes (k,) that `rows` have, and their regression at each C of scikit-learn's."""
+    classes, labels = np.unique(rows.labels, return_inverse=True)
+    # Of two classes scikit-learn has one score, whose square is twice the sum of squares of two.
+    halved = tuple(c / 2 for c in cs) if len(classes) == 2 else cs
+    return classes, regression_path(rows.columns, labels, rows.class_weights, halved)
 
 
 def _fit_svm(rows: Rows, seed: int) -> Classifier:
@@ -128,14 +131,36 @@ def _forest_settings(rows: Rows, seed: int) -> dict[str, Any]:
 
 
 def _fit_linear_boxes(rows: Rows, seed: int) -> Any:
-    """Ridge regression, its penalty of ALPHAS by the squared error on inner folds; FIXED_ALPHA without."""
-    from sklearn.linear_model import Ridge, RidgeCV
-    from sklearn.model_selection import PredefinedSplit
+    """Ridge regression, its penalty by `choose_alpha`."""
+    from sklearn.linear_model import Ridge
 
-    if len(np.unique(rows.fold)) < 2:
-        return Ridge(FIXED_ALPHA).fit(rows.columns, rows.boxes, rows.weights)
-    model = RidgeCV(ALPHAS, scoring="neg_mean_squared_error", cv=PredefinedSplit(rows.fold))
-    return model.fit(rows.columns, rows.boxes, sample_weight=rows.weights).set_params(cv=None)
+    alpha, fitted = _fit_ridge(rows)
+    model = Ridge(alpha)
+    model.coef_, model.intercept_, model.n_features_in_ = *fitted, rows.columns.shape[1]
+    return model
+
+
+def _fit_blend_boxes(rows: Rows, seed: int) -> Affine:
+    """The same, as arrays and no more."""
+    return Affine(*_fit_ridge(rows)[1])
+
+
+def _fit_ridge(rows: Rows) -> tuple[float, tuple[np.ndarray, np.ndarray]]:
+    alpha = choose_alpha(rows)
+    return alpha, ridge_path(rows.columns, rows.boxes, rows.weights, (alpha,))[0]
+
+
+def choose_alpha(rows: Rows) -> float:
+    """The penalty of ALPHAS with the least mean squared error on inner folds; FIXED_ALPHA without them."""
+    folds = np.unique(rows.fold)
+    if len(folds) < 2:
+        return FIXED_ALPHA
+    errors = np.zeros(len(ALPHAS))
+    for k in folds:
+        train, held = rows.where(rows.fold != k), rows.where(rows.fold == k)
+        path = ridge_path(train.columns, train.boxes, train.weights, ALPHAS)
+        errors += [((held.columns @ each.T + base - held.boxes) ** 2).mean() for each, base in path]
+    return ALPHAS[int(errors.argmin())]
 
 
 def _fit_svm_boxes(rows: Rows, seed: int) -> Any:
@@ -155,7 +180,7 @@ def _fit_forest_boxes(rows: Rows, seed: int) -> Any:
 
 
 FITTERS: dict[str, tuple[Callable[[Rows, int], Classifier], Callable[[Rows, int], Any]]] = {
-    "blend": (_fit_blend, _fit_linear_boxes),
+    "blend": (_fit_blend, _fit_blend_boxes),
     "linear": (_fit_linear, _fit_linear_boxes),
     "svm": (_fit_svm, _fit_svm_boxes),
     "forest": (_fit_forest, _fit_forest_boxes),

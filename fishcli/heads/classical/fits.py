@@ -15,7 +15,7 @@ from fishcli.basics.progress import warn
 from fishcli.basics.remote import read_bytes
 from fishcli.dataset.classes import smoothed_prior
 from fishcli.dataset.metadata import MetadataEncoder
-from fishcli.heads.classical.arrays import SUFFIX, Affine, read_parts, write_parts
+from fishcli.heads.classical.arrays import SUFFIX, read_parts, write_parts
 from fishcli.heads.classical.blend import blended
 from fishcli.heads.classical.columns import fit_scaler, join_columns
 from fishcli.heads.classical.estimators import FITTERS, TREES
@@ -133,8 +133,6 @@ def fit_classical(
         has_box = ~np.isnan(rows.boxes).any(axis=1)
         if has_box.any():
             model["boxes"] = fit_boxes(rows.where(has_box), seed)
-            if is_of_roots:  # arrays and no more
-                model["boxes"] = Affine(model["boxes"].coef_, model["boxes"].intercept_)
     return ClassicalHead(model, encoder, counts)
 
 

@@ -2,7 +2,9 @@
 
 import numpy as np
 
-MAX_ITER = 200
+ENDS = {"float32": (200, 1e-4, 1e-7), "float64": (2000, 1e-6, 1e-11)}
+"""Where L-BFGS ends, by the rows' type: after so many steps, at so small a slope, or when the loss falls by
+so small a share."""
 MEMORY = 10
 """Steps that L-BFGS keeps its picture of the curvature from."""
 
@@ -28,7 +30,10 @@ def principal_axes(columns: np.ndarray) -> np.ndarray:
 
 
 def regression_path(
-    columns: np.ndarray, labels: np.ndarray, weights: np.ndarray, cs: tuple[float, ...]
+    columns: np.ndarray,
+    labels: np.ndarray,
+    weights: np.ndarray,
+    cs: tuple[float, ...],
 ) -> list[Linear]:
     """Logistic regression with an L2 penalty at each C, every fit starting where the last one ended.
 
@@ -37,7 +42,7 @@ def regression_path(
     the class prior alone would give them, in a few dozen steps whatever C is.
 
     Args:
-        columns: (n, r) float32, turned into `principal_axes`.
+        columns: (n, r), turned into `principal_axes`; float32, or float64 for digits that take longer.
         labels: (n,) int, of k classes from 0, each with a row at least.
         weights: (n,) of the rows.
         cs: rising.
@@ -45,19 +50,20 @@ def regression_path(
     from scipy.optimize import minimize
 
     n_columns, n_classes = columns.shape[1], int(labels.max()) + 1
+    kind, (max_iter, gtol, ftol) = columns.dtype, ENDS[columns.dtype.name]
     total = float(weights.sum())
-    share = (weights / total).astype(np.float32)[:, None]
-    true = np.eye(n_classes, dtype=np.float32)[labels]
+    share = (weights / total).astype(kind)[:, None]
+    true = np.eye(n_classes, dtype=kind)[labels]
     prior = (share * true).sum(axis=0)
     curvature = float((prior * (1 - prior)).mean())
     squares = (share * columns * columns).sum(axis=0)
-    coefficients, intercepts = np.zeros((n_columns, n_classes), np.float32), np.log(prior)
+    coefficients, intercepts = np.zeros((n_columns, n_classes), kind), np.log(prior)
     found = []
     for c in cs:
-        scales = np.sqrt(squares * curvature + 1 / (c * total)).astype(np.float32)[:, None]
+        scales = np.sqrt(squares * curvature + 1 / (c * total)).astype(kind)[:, None]
 
         def loss(at: np.ndarray, c: float = c, scales: np.ndarray = scales) -> tuple[float, np.ndarray]:
-            turned = at.astype(np.float32).reshape(n_columns + 1, n_classes)
+            turned = at.astype(kind).reshape(n_columns + 1, n_classes)
             weighed = turned[:-1] / scales
             scores = columns @ weighed + turned[-1]
             scores -= scores.max(axis=1, keepdims=True)
@@ -72,9 +78,9 @@ def regression_path(
             return float(each.sum(dtype=np.float64)) + penalty, slopes.ravel().astype(np.float64)
 
         start = np.concatenate([coefficients * scales, intercepts[None]]).ravel().astype(np.float64)
-        options = {"maxiter": MAX_ITER, "maxcor": MEMORY, "gtol": 1e-4, "ftol": 1e-7}
+        options = {"maxiter": max_iter, "maxcor": MEMORY, "gtol": gtol, "ftol": ftol}
         ended = minimize(loss, start, jac=True, method="L-BFGS-B", options=options)
-        turned = ended.x.astype(np.float32).reshape(n_columns + 1, n_classes)
+        turned = ended.x.astype(kind).reshape(n_columns + 1, n_classes)
         coefficients, intercepts = turned[:-1] / scales, turned[-1]
         found.append((coefficients, intercepts))
     return found
