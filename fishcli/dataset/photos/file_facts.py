@@ -12,6 +12,7 @@ from PIL import Image
 from fishcli.basics.files import digest
 from fishcli.basics.remote import content
 from fishcli.dataset.names import harmless
+from fishcli.dataset.photos.exif import exif_of
 from fishcli.dataset.photos.levels import to_rgb
 from fishcli.dataset.photos.photo import (
     DAMAGE,
@@ -90,7 +91,7 @@ def _encoding(image: Image.Image) -> Facts:
 
 
 def _camera(image: Image.Image) -> Facts:
-    exif = image.getexif()
+    exif = exif_of(image)
     orientation = exif.get(EXIF_ORIENTATION)
     return {
         "exif_make": _text(exif.get(EXIF_MAKE)),
@@ -100,7 +101,7 @@ def _camera(image: Image.Image) -> Facts:
 
 
 def _taken(image: Image.Image) -> Facts:
-    exif = image.getexif()
+    exif = exif_of(image)
     inner = exif.get_ifd(EXIF_IFD)
     for value in (inner.get(EXIF_TAKEN), inner.get(EXIF_DIGITISED), exif.get(EXIF_CHANGED)):
         found = EXIF_TIME.match(_text(value))

@@ -12,6 +12,7 @@ from PIL import Image, UnidentifiedImageError
 from fishcli.basics.errors import examples
 from fishcli.basics.progress import warn
 from fishcli.basics.remote import content, is_remote, read_bytes
+from fishcli.dataset.photos.exif import exif_of
 from fishcli.dataset.photos.levels import to_rgb
 from fishcli.options.reading import MAX_PIXELS, USUAL, Reading
 
@@ -90,7 +91,7 @@ def _parse_header(path: Path, file: Any, reading: Reading) -> tuple[int, int, st
         with open_photo(file, reading) as image:
             width, height = image.size
             # Pillow gives a TIFF's size upright already.
-            is_sideways = image.format != "TIFF" and image.getexif().get(EXIF_ORIENTATION, 1) in (5, 6, 7, 8)
+            is_sideways = image.format != "TIFF" and exif_of(image).get(EXIF_ORIENTATION, 1) in (5, 6, 7, 8)
     except (FileNotFoundError, UnidentifiedImageError, Image.DecompressionBombError) as error:
         return 0, 0, _why(path, error, reading)
     except DAMAGE as error:
@@ -112,7 +113,7 @@ def read_orientation(path: Path) -> int:
 def _parse_orientation(file: Any) -> int:
     try:
         with Image.open(file, formats=FORMATS) as image:
-            value = image.getexif().get(EXIF_ORIENTATION)
+            value = exif_of(image).get(EXIF_ORIENTATION)
             return int(value) if value in TURNS else 1
     except DAMAGE:
         return 1
@@ -176,7 +177,7 @@ def _decoded(file: Any, reading: Reading, size: tuple[int, int] | None) -> Image
         if size is not None:
             image.draft(None, size)  # JPEG files only
         # Pillow turns a TIFF itself.
-        turn = TURNS.get(image.getexif().get(EXIF_ORIENTATION, 1)) if image.format != "TIFF" else None
+        turn = TURNS.get(exif_of(image).get(EXIF_ORIENTATION, 1)) if image.format != "TIFF" else None
         photo = to_rgb(image, reading.transparency)
     return photo if turn is None else photo.transpose(turn)
 
