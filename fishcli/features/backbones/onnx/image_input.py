@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from fishcli.basics.errors import FishError, cut, examples
 from fishcli.features.backbones.onnx.frame import ImageInput, Node
-from fishcli.features.backbones.onnx.wire import messages, one_int, text
 
 ELEMENTS = {1: "float32", 10: "float16"}
 """NumPy's names of the types that an input may have, by ONNX's numbers."""
@@ -13,25 +13,26 @@ SCALING = ("Cast", "Sub", "Div", "Mul", "Add", "Identity")
 """Operators that bring pixels into a range, wherever channels lie."""
 
 
-def image_input(path: Path, inputs: Sequence[memoryview], nodes: Sequence[Node]) -> ImageInput:
+def image_input(path: Path, inputs: Sequence[Any], nodes: Sequence[Node]) -> ImageInput:
     """The one input of a network.
 
     Args:
         path: the file, for errors.
-        inputs: ValueInfo messages.
+        inputs: as the onnx package has them (ValueInfoProto).
         nodes: the network's.
 
     Raises:
         FishError: there is none, or several; it is no image, or several at a time.
     """
     if len(inputs) != 1:
-        named = examples([text(each, 1) for each in inputs]) or "none"
+        named = examples([each.name for each in inputs]) or "none"
         raise FishError(
             f"{path} has {len(inputs)} inputs ({named}), and fishcli has one image to give. Export "
             "the part that sees images by itself."
         )
-    name = text(inputs[0], 1)
-    element, shape = _type_of(inputs[0])
+    name, tensor = inputs[0].name, inputs[0].type.tensor_type
+    element = tensor.elem_type
+    shape = [side.dim_value if side.dim_value > 0 else None for side in tensor.shape.dim]  # None: left open
     if element not in ELEMENTS:
         raise FishError(
             f"{path}: its input {cut(name, 60)} is of ONNX's type {element}; expected an image in "
@@ -62,13 +63,6 @@ def image_input(path: Path, inputs: Sequence[memoryview], nodes: Sequence[Node])
         size=None if height is None or width is None else (height, width),
         is_batch_free=shape[0] is None,
     )
-
-
-def _type_of(value: memoryview) -> tuple[int, list[int | None]]:
-    """The type and the shape that a graph declares of an input, None for sides that are left open."""
-    tensor = next(messages(next(messages(value, 2), value[:0]), 1), value[:0])
-    dims = messages(next(messages(tensor, 2), tensor[:0]), 1)
-    return one_int(tensor, 1), [one_int(dim, 1) if one_int(dim, 1) > 0 else None for dim in dims]
 
 
 def _is_channels_first(name: str, shape: list[int | None], nodes: Sequence[Node]) -> bool:

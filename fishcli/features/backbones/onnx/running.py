@@ -11,8 +11,8 @@ from fishcli.basics.errors import cut
 from fishcli.features.backbones.engines.openvino_requests import on_all_cores
 from fishcli.features.backbones.onnx.forms import Form, Wish, features_from
 from fishcli.features.backbones.onnx.frame import Graph
+from fishcli.features.backbones.onnx.graph import load_model
 from fishcli.features.backbones.onnx.preprocessing import Preprocessing
-from fishcli.features.backbones.onnx.wire import set_up
 
 FOLDER_OF_DATA = "session.model_external_initializers_file_folder_path"
 """Where ONNX Runtime looks for weights that a file does not hold."""
@@ -185,8 +185,21 @@ def _session(
     options.intra_op_num_threads = 1  # images are computed side by side
     if graph.data_files:
         options.add_session_config_entry(FOLDER_OF_DATA, str(graph.path.parent.resolve()))
-    content = set_up(graph.content(), graph.image.name, shape, results)
-    return runtime.InferenceSession(content, options, providers=providers)
+    return runtime.InferenceSession(set_up(graph, shape, results), options, providers=providers)
+
+
+def set_up(graph: Graph, shape: tuple[int, ...], results: Iterable[str]) -> bytes:
+    """An ONNX file's content for an input of one shape, and with other tensors for results."""
+    model = load_model(graph.path)
+    for given in model.graph.input:
+        if given.name == graph.image.name:
+            given.type.tensor_type.ClearField("shape")
+            for side in shape:
+                given.type.tensor_type.shape.dim.add(dim_value=side)
+    del model.graph.output[:]
+    for name in results:
+        model.graph.output.add(name=name)
+    return bytes(model.SerializeToString())
 
 
 def _input_shape(graph: Graph, image_size: tuple[int, int], n_images: int) -> tuple[int, ...]:
