@@ -2,19 +2,24 @@
 
 import dataclasses
 import shlex
+import shutil
 import subprocess
 import sys
+import zipfile
+from pathlib import PurePosixPath
 
 import numpy as np
+import pandas as pd
 import pytest
 import typer
 from conftest import write_competition
 from onnx_graphs import write_convolutions, write_tokens
+from pipeline import fit, submit
 
 from fishcli.basics.errors import FishError
 from fishcli.basics.quiet import load_onnxruntime, load_openvino
 from fishcli.cli import app
-from fishcli.commands import features
+from fishcli.commands import features, pack
 from fishcli.dataset.annotations import read_boxes
 from fishcli.dataset.layout.images import load_train
 from fishcli.features.backbones.stored import pack_backbone, reload_backbone, unpack_backbone
@@ -23,6 +28,7 @@ from fishcli.features.store.store import FeatureStore
 from fishcli.options.features import FeaturesConfig
 from fishcli.options.finetune import FinetuneConfig
 from fishcli.options.locate import LocateConfig
+from fishcli.options.predict import PackConfig
 from fishcli.runs.locating.maps import store_of_maps
 from fishcli.runs.training.tuning_inputs import stores_above
 
@@ -181,8 +187,27 @@ def test_a_file_is_packed_whole_and_unpacked_under_any_name(tmp_path, root):
         unpack_backbone(store.recipe, tmp_path / "other.onnx", is_random=False)
 
 
-def test_a_file_with_weights_beside_it_is_not_packed(tmp_path, root):
-    beside = {"save_as_external_data": True, "location": "net.bin", "size_threshold": 0}
-    store = store_of(root, backbone=str(write_convolutions(tmp_path / "net.onnx", **beside)))
-    with pytest.raises(FishError, match="keeps weights in files beside it, and is to be one file here"):
-        pack_backbone(store, tmp_path / "weights.npz")
+@pytest.mark.parametrize("beside", [None, "weights/net.bin"])
+def test_a_pack_predicts_without_the_file_that_it_was_made_of(tmp_path, root, beside):
+    """With all weights in the file, or in another one beside it, which the pack then has, too."""
+    nets = tmp_path / "nets"
+    (nets / "weights").mkdir(parents=True)
+    apart = {"save_as_external_data": True, "location": beside, "size_threshold": 0} if beside else {}
+    path = write_convolutions(nets / "net.onnx", **apart)
+    for folder in ("data/train", "data/test"):
+        shutil.copytree(root / folder, tmp_path / folder)
+    store = store_of(tmp_path, data_dir=tmp_path / "data", backbone=str(path))
+    head = {"head": "linear", "epochs": 60, "folds": 2, "metadata": "none", "boxes": "none"}
+    fit(tmp_path, **head, features=store.recipe.name)
+    expected = submit(tmp_path)
+    out = tmp_path / "pack.zip"
+    pack.run(PackConfig(data_dir=tmp_path / "data", models_dir=tmp_path / "models", runs=["run"], out=out))
+    with zipfile.ZipFile(out) as archive:
+        names = {PurePosixPath(name).name for name in archive.namelist()}
+        requirements = archive.read("requirements.txt").decode()
+    assert {"net.onnx", PurePosixPath(beside or "").name} - {""} <= names
+    assert "\nonnx==" in requirements
+    shutil.rmtree(nets)
+    shutil.rmtree(store.store_dir)
+    found = submit(tmp_path, run=None, models_dir="nowhere", pack=out, out=tmp_path / "found.csv")
+    pd.testing.assert_frame_equal(found, expected, atol=1e-5)

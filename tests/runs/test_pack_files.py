@@ -11,6 +11,7 @@ from fishcli.dataset.layout.answers import Answer
 from fishcli.features.photos.crops import Crop
 from fishcli.features.store.recipe import Recipe
 from fishcli.features.store.store import FeatureStore
+from fishcli.runs.packing import requirements
 from fishcli.runs.packing.files import opened_pack, seal, written_pack
 from fishcli.runs.packing.making import localiser_of
 from fishcli.runs.packing.manifest import Packed, PackedForm, PackedLocaliser, PackedMember, PackedStore
@@ -197,9 +198,33 @@ def test_crops_that_nobody_could_find_in_new_photos_cant_be_packed(tmp_path, is_
 
 
 def test_requirements_are_of_exact_versions_and_without_fishcli_itself():
-    lines = requirements_text().splitlines()
+    lines = requirements_text(has_onnx=False).splitlines()
     names = [line.partition("==")[0] for line in lines[1:]]
     assert {"numpy", "keras", "tensorflow", "scikit-learn", "scipy", "pillow"} <= set(names)
     assert all(line.count("==") == 1 for line in lines[1:])
     assert "fishcli" not in names
     assert names == sorted(set(names))
+
+
+def test_what_reads_onnx_files_is_required_where_one_is_packed(monkeypatch):
+    known = {"onnx": "1.19.0", "onnxruntime-gpu": "1.22.0"}
+
+    def version(name):
+        if name not in known:
+            raise requirements.metadata.PackageNotFoundError
+        return known[name]
+
+    monkeypatch.setattr(requirements.metadata, "version", version)
+    monkeypatch.setattr(requirements.metadata, "requires", lambda name: None)
+    assert requirements_text(has_onnx=True).splitlines()[1:] == ["onnx==1.19.0", "onnxruntime-gpu==1.22.0"]
+    assert requirements_text(has_onnx=False).splitlines()[1:] == []
+
+
+def test_a_file_that_no_pack_could_be_opened_with_is_not_packed(tmp_path):
+    with (
+        pytest.raises(FishError, match="can't be a file's name in a pack. Rename it"),
+        written_pack(tmp_path / "pack") as folder,
+    ):
+        (folder / "a:b.bin").write_bytes(b"")
+        fill(folder)
+    assert not list(tmp_path.iterdir())

@@ -1,6 +1,7 @@
 """The backbone that made a store, loaded again."""
 
 import dataclasses
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -41,23 +42,20 @@ def reload_backbone(store: FeatureStore) -> Backbone:
 def pack_backbone(store: FeatureStore, path: Path) -> None:
     """Write the weights of the backbone that made a store, up to its layer, for `unpack_backbone`.
 
-    An ONNX file is copied whole.
+    An ONNX file is copied whole, and the files with its weights keep their places beside it.
 
     Raises:
-        FishError: see `reload_backbone`; an ONNX file that keeps weights in files beside it.
+        FishError: see `reload_backbone`.
     """
     backbone = reload_backbone(store)
     if not is_onnx(store.recipe.backbone):
         save_npz(backbone.model, path)
         return
     graph = backbone.onnx.graph
-    if graph.data_files:
-        raise FishError(
-            f"{graph.path} keeps weights in files beside it, and is to be one file here. Write it so in "
-            "Python: import onnx; onnx.save(onnx.load('PATH'), 'OTHER'), and make the store from that."
-        )
-    with whole_file(path) as partial:
-        partial.write_bytes(graph.content())
+    places = {each: path.parent / each.relative_to(graph.path.parent) for each in graph.data_files}
+    for source, place in {graph.path: path, **places}.items():
+        with whole_file(place) as partial:
+            shutil.copyfile(source, partial)
 
 
 def unpack_backbone(recipe: Recipe, path: Path | None, *, is_random: bool) -> Backbone:

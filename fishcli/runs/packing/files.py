@@ -82,6 +82,8 @@ def seal(folder: Path, packed: Packed) -> int:
         }
         for path in paths
     }
+    if unfit := [name for name in files if _leads_out(name)]:
+        raise FishError(f"{shown(unfit[0])} can't be a file's name in a pack. Rename it, without \\ and :.")
     value = {"format": FORMAT, "fishcli": __version__, **packed.to_json(), "files": files}
     write_json(folder / MANIFEST, value, sealed=True)
     return sum(path.stat().st_size for path in [*paths, folder / MANIFEST])
@@ -170,10 +172,17 @@ def _files_of(value: Any, path: Path) -> dict[str, Any]:
     ):
         raise _damaged(path, f"{MANIFEST} names no files")
     for name in files:
-        parts = PurePosixPath(name).parts
-        if name.startswith("/") or set(name) & set("\\:\0") or not parts or {"..", "."} & set(parts):
+        if _leads_out(name):
             raise _damaged(path, f"{MANIFEST} names {shown(name)}, which lies outside of it")
     return files
+
+
+def _leads_out(name: str) -> bool:
+    """Whether a file's name could mean one outside of its pack, here or on another system."""
+    parts = PurePosixPath(name).parts
+    return (
+        name.startswith("/") or bool(set(name) & set("\\:\0")) or not parts or bool({"..", "."} & set(parts))
+    )
 
 
 def _unpack(path: Path, folder: Path) -> None:

@@ -8,10 +8,11 @@ from fishcli.basics.errors import FishError
 from fishcli.basics.files import write_text
 from fishcli.basics.progress import say
 from fishcli.basics.remote import local_copy, parse_path
+from fishcli.features.backbones.choice import ONNX, is_onnx
 from fishcli.features.backbones.stored import pack_backbone
 from fishcli.features.store.again import features_line
 from fishcli.features.store.picking import pick_store
-from fishcli.features.store.recipe import INPUT
+from fishcli.features.store.recipe import INPUT, Recipe
 from fishcli.features.store.store import FeatureStore
 from fishcli.heads.joined import parts_of
 from fishcli.options.command_lines import advised
@@ -93,7 +94,8 @@ def make_pack(out: Path, stores_dir: Path, wanted: ToPack) -> int:
             decision=wanted.decision,
             form=wanted.form,
         )
-        write_text(folder / REQUIREMENTS, requirements_text())
+        has_onnx = any(is_onnx(store.recipe.backbone) for store in stores.values())
+        write_text(folder / REQUIREMENTS, requirements_text(has_onnx=has_onnx))
         return seal(folder, packed)
 
 
@@ -109,7 +111,7 @@ def _add_store(
         return
     weights = ""
     if recipe.layer != INPUT:
-        weights = f"backbones/{recipe.backbone}-{recipe.weights_sha256[:12]}.npz"
+        weights = f"backbones/{_weights_place(recipe)}"
         if not (folder / weights).exists():  # whole photos and crops, say, by the same one
             say(f"packing {recipe.backbone} up to {recipe.layer}")
             pack_backbone(store, folder / weights)
@@ -125,6 +127,12 @@ def _add_store(
             localisers[localiser] = PackedLocaliser(place, maps.recipe.name)
             _add_store(folder, maps, stores, localisers)
     stores[recipe.name] = PackedStore(recipe, weights, store.weights == "random", localiser)
+
+
+def _weights_place(recipe: Recipe) -> str:
+    """Where a backbone's weights lie: what an ONNX file keeps beside it has a folder of its own."""
+    name, digits = recipe.backbone, recipe.weights_sha256[:12]
+    return f"{name.removesuffix(ONNX)}-{digits}/{name}" if is_onnx(name) else f"{name}-{digits}.npz"
 
 
 def localiser_of(store: FeatureStore) -> LocaliserRun:

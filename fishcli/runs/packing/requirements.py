@@ -9,12 +9,18 @@ from fishcli import __version__
 NAME = re.compile(r"[A-Za-z0-9._-]+")
 BESIDE = ("openvino",)
 """What computes where it is installed, though nothing requires it."""
+OF_ONNX = ("onnx", "onnxruntime", "onnxruntime-gpu")
+"""What reads ONNX files, and what computes them where it is installed."""
 
 
-def requirements_text() -> str:
-    """A requirements.txt of all that is installed of what fishcli needs; its own wheel comes beside them."""
+def requirements_text(*, has_onnx: bool) -> str:
+    """A requirements.txt of all that is installed of what fishcli needs; its own wheel comes beside them.
+
+    Args:
+        has_onnx: whether an ONNX file is among what computes.
+    """
     versions: dict[str, str] = {}
-    todo = [*_required_by("fishcli"), *BESIDE]
+    todo = [*_required_by("fishcli"), *BESIDE, *(OF_ONNX if has_onnx else ())]
     while todo:
         name = re.sub("[-_.]+", "-", todo.pop()).lower()
         if name in versions or name == "fishcli":

@@ -2,16 +2,17 @@
 
 import os
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from fishcli.basics.errors import FishError, cut
 
 
 def inside(file: Path, location: str) -> Path:
     """The file that a tensor's values lie in, as an ONNX file says; FishError where it lies elsewhere."""
-    folder = file.parent.resolve()
-    path = (folder / location.replace("\0", "?")).resolve()
-    if not location or not path.is_relative_to(folder):
+    place = PurePath(location.replace("\0", "?"))
+    path = file.parent / place
+    leads_out = place.is_absolute() or ".." in place.parts or not place.parts
+    if leads_out or not path.resolve().is_relative_to(file.parent.resolve()):
         raise FishError(
             f"{file} says that weights lie at {cut(location, 80)!r}, outside of its own folder, "
             "where nothing is read. Put them beside it, and export it so that it says so."

@@ -33,12 +33,11 @@ def known_graph(path: Path) -> Graph | None:
 
 def keep_graph(graph: Graph) -> None:
     """Keep a file's frame for the next time, where the cache can be written."""
-    folder = graph.path.parent.resolve()
     value = {
         "image": asdict(graph.image),
         "nodes": [astuple(node) for node in graph.nodes],
         "outputs": graph.outputs,
-        "data_files": [str(path.relative_to(folder)) for path in graph.data_files],
+        "data_files": [str(path.relative_to(graph.path.parent)) for path in graph.data_files],
     }
     if (kept := _place(graph.path)) is not None:
         with suppress(OSError):
