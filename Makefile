@@ -71,6 +71,7 @@ format: $(INSTALLED) ## let ruff rewrite the code
 bench: $(INSTALLED) ## run the benchmarks that need no data (minutes)
 	$(BIN)/python benchmarks/features.py
 	$(BIN)/python benchmarks/prediction.py
+	$(BIN)/python benchmarks/latency.py
 	$(BIN)/python benchmarks/scaling.py
 	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/faults.py

@@ -19,6 +19,7 @@ from fishcli.dataset.names import NameIndex
 from fishcli.features.upkeep import Upkeep, bring_up_to_date
 from fishcli.options.seeing import HeatmapConfig
 from fishcli.report.contact_sheets import MAX_PHOTOS, Shot, pair_sheet, write_sheet
+from fishcli.report.pictures import save_png
 from fishcli.runs.locating.crops import with_regions
 from fishcli.runs.picking import pick_one_seed
 from fishcli.runs.seeing.class_map_mass import MEANS, mass_of, summarise
@@ -87,7 +88,7 @@ def _draw(inputs: MapInputs, images: Sequence[str], out: Path) -> None:
     smalls: dict[str, Image.Image] = {}
     for drawn in draw_images(inputs, images):
         with whole_file(out / f"{drawn.image}.png") as partial:
-            drawn.picture.save(partial, format="PNG")
+            save_png(drawn.picture(), partial)
         smalls[drawn.image] = drawn.small
     shown = [image for image in images if image in smalls][:MAX_PHOTOS]
     rows = inputs.rows(shown).tolist()

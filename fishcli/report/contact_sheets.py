@@ -12,6 +12,7 @@ from fishcli.basics.files import whole_file
 from fishcli.dataset.photos.photo import UnreadableImageError, contained
 from fishcli.dataset.photos.thumbnails import read_small
 from fishcli.options.reading import USUAL, Reading
+from fishcli.report.pictures import save_png
 
 MAX_PHOTOS, MAX_PAIRS = 40, 8
 PAPER, INK, FAINT, BLANK = "#ffffff", "#1f1f1f", "#666666", "#e3e3e3"
@@ -58,7 +59,7 @@ def pair_sheet(pairs: Sequence[tuple[Shot, Shot]], notes: Sequence[str], title: 
 def write_sheet(path: Path, sheet: Image.Image) -> None:
     """Write a sheet as a PNG; the same sheet, the same bytes."""
     with whole_file(path) as partial:
-        sheet.save(partial, format="PNG")
+        save_png(sheet, partial)
 
 
 def _sheet(
@@ -139,5 +140,5 @@ def twin_sheet(pairs: list[dict[str, Any]], paths: Mapping[str, Path], reading: 
         for pair in shown
     ]
     png = io.BytesIO()
-    pair_sheet(shots, notes, "Near duplicates in training").save(png, format="PNG")
+    save_png(pair_sheet(shots, notes, "Near duplicates in training"), png)
     return png.getvalue()

@@ -8,6 +8,7 @@ from imagehash import phash
 from PIL import Image
 
 from fishcli.basics.errors import FishError
+from fishcli.dataset.photos import thumbnails
 from fishcli.dataset.photos.thumbnails import (
     SIDE,
     read_hashes,
@@ -15,6 +16,7 @@ from fishcli.dataset.photos.thumbnails import (
     read_thumbnails,
     readable_thumbnails,
 )
+from fishcli.options.reading import Reading
 
 
 def table(*paths):
@@ -172,3 +174,66 @@ def test_no_photos():
     found = read_thumbnails(table())
     assert found.pixels.shape == (0, SIDE, SIDE, 3)
     assert found.is_readable.tolist() == []
+
+
+def refuse(*_):
+    raise AssertionError("a photo was decoded again")
+
+
+def same(one, other):
+    pairs = [(one.pixels, other.pixels), (one.hashes, other.hashes)]
+    return all((a == b).all() for a, b in pairs) and one.problems == other.problems
+
+
+def test_a_photo_is_decoded_once_for_all_commands(tmp_path, monkeypatch):
+    photos = table(*(make_image(tmp_path / f"{name}.png", pixels=noise((40, 60), name)) for name in range(3)))
+    first = read_thumbnails(photos)
+    monkeypatch.setattr(thumbnails, "read_photo", refuse)
+    assert same(read_thumbnails(photos), first)
+    part = read_thumbnails(photos.iloc[[2, 0]])  # joined by their files, not by their places
+    assert same(part, first.only(np.array([2, 0])))
+    assert (read_hashes(photos)[0] == first.hashes).all()
+
+
+def test_a_photo_that_is_written_anew_is_decoded_anew(tmp_path):
+    path = make_image(tmp_path / "a.png", pixels=halves())
+    read_thumbnails(table(path))
+    make_image(path, pixels=255 - halves())
+    assert (read_thumbnails(table(path)).pixels[0, 0, 0] == [5, 255, 255]).all()
+
+
+def test_what_is_kept_of_photos_read_by_other_rules_is_not_taken(tmp_path):
+    pixels = np.zeros((40, 40, 4), np.uint8)
+    Image.fromarray(pixels, "RGBA").save(tmp_path / "a.png")
+    photos = table(tmp_path / "a.png")
+    assert (read_thumbnails(photos).pixels == 0).all()
+    assert (read_thumbnails(photos, reading=Reading(transparency="white")).pixels == 255).all()
+
+
+def test_a_photo_that_cannot_be_read_is_tried_each_time(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(b"no photo")
+    photos = table(tmp_path / "a.jpg", make_image(tmp_path / "b.png"))
+    first, again = read_thumbnails(photos), read_thumbnails(photos)
+    assert first.problems[0]
+    assert same(first, again)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut off", None])
+def test_a_damaged_cache_costs_time_alone(tmp_path, monkeypatch, content):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    photos = table(make_image(tmp_path / "a.png", pixels=halves()))
+    first = read_thumbnails(photos)
+    (kept,) = (tmp_path / "cache").rglob("thumbnails-*.npz")
+    if content is None:
+        np.savez(
+            kept, keys=np.load(kept)["keys"], pixels=np.zeros((1, 8, 8, 3), np.uint8), hashes=np.zeros(1)
+        )
+    else:
+        kept.write_bytes(content)
+    assert same(read_thumbnails(photos), first)
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert read_thumbnails(table(make_image(tmp_path / "a.png"))).problems == [""]

@@ -2,7 +2,7 @@
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from PIL import Image
 
 from fishcli.basics.errors import FishError, examples
 from fishcli.basics.progress import track, warn
+from fishcli.dataset.photos.kept_looks import KeptLooks, open_looks
 from fishcli.dataset.photos.photo import UnreadableImageError, read_photo, warn_of_truncated
 from fishcli.options.reading import USUAL, Reading
 
@@ -50,7 +51,7 @@ class Thumbnails:
 
 
 def read_thumbnails(images: pd.DataFrame, split: str = "train", reading: Reading = USUAL) -> Thumbnails:
-    """Decode the photos of a split once, in threads.
+    """Decode the photos of a split once, in threads; those that earlier commands decoded are known.
 
     JPEGs are decoded at an eighth of their size at best, which is what makes it quick. A photo that can't be
     decoded to its end is unreadable, whatever is wrong with it; `problems` says what.
@@ -131,26 +132,45 @@ class _Look(NamedTuple):
 
 
 def _looks(paths: Iterable[Path], split: str, reading: Reading) -> Iterator[_Look]:
-    """The look at each photo in order, decoded some way ahead; truncated ones are said at the end."""
-    truncated = []
-    for path, look in zip(paths, _in_order(paths, reading), strict=True):
-        truncated += [str(path)] if look.is_truncated else []
+    """The look at each photo in order, decoded some way ahead; truncated ones are said at the end.
+
+    What is kept of earlier looks is not decoded again.
+    """
+    paths, truncated, is_new = list(paths), [], False
+    kept = open_looks(paths, split, reading, SIDE)
+    for row, look in enumerate(_in_order(paths, reading, kept)):
+        if look.is_truncated:
+            truncated.append(str(paths[row]))
+        elif kept is not None and not look.problem and not kept.known[row]:
+            kept.put(row, np.asarray(look.thumbnail), look.bits)
+            is_new = True
         yield look
+    if kept is not None and is_new:
+        kept.write()
     warn_of_truncated(split, truncated)
 
 
-def _in_order(paths: Iterable[Path], reading: Reading) -> Iterator[_Look]:
-    pending: deque[Future] = deque()
+def _in_order(paths: Sequence[Path], reading: Reading, kept: KeptLooks | None) -> Iterator[_Look]:
+    pending: deque[_Look | Future[_Look]] = deque()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         try:
-            for path in paths:
-                pending.append(pool.submit(_look, path, reading))
+            for row, path in enumerate(paths):
+                if kept is not None and kept.known[row]:
+                    known = _Look(kept.pixels[row], int(kept.hashes[row]), "", is_truncated=False)
+                    pending.append(known)
+                else:
+                    pending.append(pool.submit(_look, path, reading))
                 if len(pending) > AHEAD:
-                    yield pending.popleft().result()
+                    yield _found(pending.popleft())
             while pending:
-                yield pending.popleft().result()
+                yield _found(pending.popleft())
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _found(look: "_Look | Future[_Look]") -> _Look:
+    """A look, waited for where it is still to come."""
+    return look if isinstance(look, _Look) else look.result()
 
 
 def _look(path: Path, reading: Reading) -> _Look:

@@ -44,6 +44,8 @@ def box_places(cover: list[list[float]], width: float) -> "Figure":
         cover: the share of boxes over each cell of GRID, rows from the top.
         width: CSS pixels.
     """
+    from matplotlib.patches import Rectangle
+
     shares = np.asarray(cover, dtype=float)
     drawn = min(width, 560)
     figure = svg_figure(width, 0.6 * drawn + 6)
@@ -53,8 +55,8 @@ def box_places(cover: list[list[float]], width: float) -> "Figure":
     for (row, column), alpha in np.ndenumerate(alphas):
         if alpha >= 0.02:
             look: dict[str, Any] = {"color": ACCENT, "alpha": round(float(alpha), 2), "linewidth": 0}
-            # Smoothed edges would show as seams between neighbours.
-            panel.barh(row, 1, 1, column, align="edge", antialiased=False, **look)
+            # Smoothed edges would show as seams between neighbours. A bar each would be measured, too.
+            panel.add_artist(Rectangle((column, row), 1, 1, antialiased=False, **look))
     panel.set(xlim=(0, shares.shape[1]), ylim=(shares.shape[0], 0), xticks=[], yticks=[])
     for spine in panel.spines.values():
         spine.set_color(DIM)

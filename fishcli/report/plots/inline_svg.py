@@ -46,12 +46,16 @@ def inline_svg(figure: "Figure", name: str, alt: str) -> str:
         alt: what the figure shows, in words.
     """
     from matplotlib import rc_context
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
 
     drawn = io.StringIO()
     nothing = {"Creator": None, "Date": None, "Format": None, "Type": None}
+    for patch in (figure.patch, *(panel.patch for panel in figure.axes)):
+        patch.set(facecolor="none", edgecolor="none")
     with warnings.catch_warnings(), rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
         warnings.filterwarnings("ignore", "Glyph .* missing")  # the reader's fonts draw it, not matplotlib's
-        figure.savefig(drawn, format="svg", transparent=True, metadata=nothing)
+        # Figure.savefig would draw it twice, once only to lay it out, which drawing does as well.
+        FigureCanvasSVG(figure).print_svg(drawn, metadata=nothing)
     root = ElementTree.fromstring(drawn.getvalue())
     _drop_style_sheets(root)
     used = {each.removeprefix("#") for element in root.iter() for each in _references(element)}

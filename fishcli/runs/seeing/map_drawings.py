@@ -1,7 +1,8 @@
 """Class maps drawn over photos, with what the run said of them out of fold."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from PIL import Image
@@ -21,12 +22,12 @@ class Drawn:
 
     Attributes:
         image: its id.
-        picture: the photo at its own resolution under its maps, captioned.
+        picture: draws the photo at its own resolution under its maps, captioned; a report needs none.
         small: the first map over the photo as small as on a contact sheet, without words.
     """
 
     image: str
-    picture: Image.Image
+    picture: Callable[[], Image.Image]
     small: Image.Image
 
 
@@ -48,21 +49,28 @@ def draw_images(inputs: MapInputs, images: Sequence[str]) -> Iterator[Drawn]:
             warn(f"{image} can't be drawn: {error}")
             continue
         around = Boxes(inputs.boxes.get(image, np.empty((0, 4))), boxes.get(image))
-        titles = _titles(inputs, row)
-        shown = maps[: len(titles)]
-        panels = [
-            Panel(title, _spread(inputs, image, values, photo.size))
-            for title, values in zip(titles, shown, strict=True)
-        ]
-        where = f"{image}, fold {inputs.images['fold'].iloc[row]} ({inputs.kind} folds)"
-        said = [where, prediction_said(inputs, row)]
-        caption = [": ".join(filter(None, said)), *_mass_said(inputs, image, maps[-1], around)]
         small = contained(photo, PAIR_CELL)
         yield Drawn(
             image,
-            heatmap_picture(photo, panels, around, caption),
+            partial(_picture, inputs, image, photo, maps, around),
             overlay(small, _spread(inputs, image, maps[0], small.size), around),
         )
+
+
+def _picture(
+    inputs: MapInputs, image: str, photo: Image.Image, maps: list[np.ndarray], around: Boxes
+) -> Image.Image:
+    """A photo at its own resolution under its maps, captioned."""
+    row = int(inputs.rows([image])[0])
+    titles = _titles(inputs, row)
+    panels = [
+        Panel(title, _spread(inputs, image, values, photo.size))
+        for title, values in zip(titles, maps[: len(titles)], strict=True)
+    ]
+    where = f"{image}, fold {inputs.images['fold'].iloc[row]} ({inputs.kind} folds)"
+    said = [where, prediction_said(inputs, row)]
+    caption = [": ".join(filter(None, said)), *_mass_said(inputs, image, maps[-1], around)]
+    return heatmap_picture(photo, panels, around, caption)
 
 
 def prediction_said(inputs: MapInputs, row: int) -> str:

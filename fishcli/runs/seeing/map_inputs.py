@@ -73,12 +73,16 @@ class MapInputs:
 
     def grid(self, image: str, values: np.ndarray) -> PhotoGrid:
         """Where the cells of a map lie in the image's photo."""
-        seen = self.images.iloc[self.rows([image])]
-        ((height, width),) = seen_sizes(seen)
+        row, (sizes, regions) = self.images.index.get_loc(image), self._seen
+        height, width = sizes[row]
         recipe, (rows, columns) = self.store.recipe, values.shape
         grid = photo_grid((rows, columns), self._sides, (height, width), recipe.image_size, recipe.resize)
-        regions = regions_of(seen)
-        return grid if regions is None else grid.within(regions[0, :4])
+        return grid if regions is None else grid.within(regions[row, :4])
+
+    @cached_property
+    def _seen(self) -> tuple[np.ndarray, np.ndarray | None]:
+        """The sizes (n, 2) of what is seen of each image, and the regions of crops."""
+        return seen_sizes(self.images), regions_of(self.images)
 
     @cached_property
     def _sides(self) -> tuple[int, int]:
