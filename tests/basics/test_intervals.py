@@ -267,3 +267,23 @@ def test_thousands_of_groups_are_drawn_as_two_thousand():
     few, many = (prediction_interval(losses, np.arange(6000), n_new) for n_new in (10, 5000))
     assert width(few) == pytest.approx(2 * 1.96 / math.sqrt(10), rel=0.1)
     assert width(many) == pytest.approx(2 * 1.96 * math.sqrt(2 / 2000), rel=0.1)
+
+
+@pytest.mark.parametrize("n_groups", [2, 9, 200])
+def test_the_draws_are_those_of_scipys_bootstrap(n_groups):
+    rng = np.random.default_rng(n_groups)
+    sums, counts = rng.normal(size=n_groups), rng.integers(1, 9, n_groups)
+    order = np.argsort(sums / counts)
+    group = np.repeat(np.arange(n_groups), counts)
+    wide = math.sqrt(n_groups / (n_groups - 1)) * stats.t.ppf(0.975, n_groups - 1)
+    expected = stats.bootstrap(
+        (sums[order], counts[order]),
+        lambda sums, counts, axis: sums.sum(axis=axis) / counts.sum(axis=axis),
+        n_resamples=4000,
+        paired=True,
+        confidence_level=1 - 2 * stats.norm.sf(wide),
+        method="percentile",
+        rng=np.random.default_rng(0),
+    ).confidence_interval
+    found = paired_interval((sums / counts)[group], group)
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), rel=1e-9)
