@@ -86,14 +86,15 @@ def _embed(layers: Any, metadata: Any, n_embedded: int) -> Any:
 
 def box_output(keras: Any, features: Any, dropout: float, mean_box: np.ndarray) -> Any:
     """Box corners from sigmoid centre and size, branching off before any global pooling."""
+    from fishcli.heads.networks.layers import NormalisedCells
+
     layers, ops = keras.layers, keras.ops
-    hidden = layers.BatchNormalization(momentum=MOMENTUM)(features)
     if len(features.shape) == 4:
-        cells = [math.ceil(side / BOX_CELLS) for side in features.shape[1:3]]
-        if max(cells) > 1:
-            hidden = layers.AveragePooling2D(cells, padding="same")(hidden)
-        hidden = layers.Conv2D(64, 1, activation="relu")(hidden)
+        rows, columns = (math.ceil(side / BOX_CELLS) for side in features.shape[1:3])
+        hidden = NormalisedCells(64, (rows, columns), MOMENTUM)(features)
         hidden = layers.Flatten()(hidden)
+    else:
+        hidden = layers.BatchNormalization(momentum=MOMENTUM)(features)
     hidden = layers.Dropout(dropout / 2)(hidden)
     hidden = layers.Dense(128, "relu")(hidden)
     halves = []
