@@ -28,7 +28,7 @@ class HeadAdamW(keras.optimizers.AdamW):
     def restart(self, n_steps: int) -> None:
         """Forget all that was seen; `n_steps` are to come."""
         for each in (*self._momentums, *self._velocities, self.iterations):
-            each.assign(ops.zeros_like(each))
+            each.assign(ops.zeros(each.shape, each.dtype))
         self._n_steps.assign(n_steps)
 
     def apply(self, grads: Any, trainable_variables: Any = None) -> None:
