@@ -76,7 +76,7 @@ def test_the_store_says_what_made_it(root):
 
 
 def test_with_nothing_to_do_neither_tensorflow_nor_an_engine_is_imported(root):
-    heavy = ("tensorflow", "keras", "openvino", "onnxruntime")
+    heavy = ("tensorflow", "keras", "openvino", "onnxruntime", "onnx")
     code = (
         "import sys\n"
         "from pathlib import Path\n"
