@@ -12,7 +12,7 @@ MODELS := $(PLACES) --models-dir $(DEMO)/models
 SUBMISSIONS := $(MODELS) --submissions-dir $(DEMO)/submissions
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo check test lint format bench clean
+.PHONY: help install demo check test lint format bench vulnerabilities clean
 
 help: ## show this help
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -75,6 +75,10 @@ bench: $(INSTALLED) ## run the benchmarks that need no data (minutes)
 	$(BIN)/python benchmarks/scaling.py
 	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/faults.py
+
+vulnerabilities: $(INSTALLED) ## look up all that is installed in the package index's list of known vulnerabilities
+	$(BIN)/python -m pip install --quiet pip-audit
+	$(BIN)/pip-audit --skip-editable --progress-spinner off
 
 clean: ## remove the environment, the demo and caches; never data/, models/, submissions/
 	rm -rf $(VENV) $(DEMO) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
