@@ -105,7 +105,7 @@ def fish_or_background(
         return None
     boxes = read_boxes(config.data_dir / "boxes", inputs.images, config.box_categories)
     backbone = reload_backbone(store)
-    engine = load_engine(backbone, EngineChoice(), PAINTED_AT_ONCE)
+    engine = load_engine(backbone, EngineChoice(), PAINTED_AT_ONCE, store.store_dir)
     painted = painted_features(backbone, engine, inputs.images, boxes, PAINTED_AT_ONCE, config.max_pixels)
     found = measure_background(painted, inputs.table.labels, inputs.table.groups, folds)
     return dataclasses.asdict(found)

@@ -1,5 +1,6 @@
 """Heavy libraries, imported late and without their noise."""
 
+import logging
 import os
 import random
 import sys
@@ -111,6 +112,17 @@ def load_openvino() -> ModuleType | None:
     except ImportError:
         return None
     return openvino
+
+
+def load_nncf() -> ModuleType | None:
+    """Import NNCF without its telemetry and its notes, and return it; None where it is not installed."""
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # as OpenVINO's
+    try:
+        import nncf
+    except ImportError:
+        return None
+    logging.getLogger("nncf").setLevel(logging.ERROR)
+    return nncf
 
 
 def load_onnxruntime() -> ModuleType | None:

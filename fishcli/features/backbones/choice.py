@@ -37,6 +37,7 @@ class BackboneChoice:
         crop: of which regions of photos, None for whole ones; part of the recipe.
         preprocessing: how pixels go into an ONNX file; the others have their own.
         tokens: what is kept of an ONNX file's tokens, as `onnx.forms.Wish` has it.
+        precision: as `Recipe` has it, and part of it.
     """
 
     backbone: str
@@ -50,6 +51,7 @@ class BackboneChoice:
     crop: Crop | None = None
     preprocessing: str = ""
     tokens: str = "maps"
+    precision: str = "auto"
 
 
 def is_onnx(backbone: str) -> bool:

@@ -11,7 +11,7 @@ from fishcli.features.backbones.backbone import Backbone, load_backbone, load_ta
 from fishcli.features.backbones.choice import UNFILLED, BackboneChoice, is_onnx, weights_file
 from fishcli.features.backbones.networks.npz import save_npz
 from fishcli.features.store.again import features_line
-from fishcli.features.store.recipe import INPUT, Recipe
+from fishcli.features.store.recipe import INPUT, INT8, Recipe
 from fishcli.features.store.store import FeatureStore
 
 
@@ -45,8 +45,13 @@ def pack_backbone(store: FeatureStore, path: Path) -> None:
     An ONNX file is copied whole, and the files with its weights keep their places beside it.
 
     Raises:
-        FishError: see `reload_backbone`.
+        FishError: see `reload_backbone`; a store in 8 bits.
     """
+    if store.recipe.precision == INT8:
+        raise FishError(
+            f"{store.recipe.name} is in 8 bits, which no pack holds. Compute a store without --precision, "
+            f"train on it and pack that run: {features_line(store.store_dir, precision='auto')}."
+        )
     backbone = reload_backbone(store)
     if not is_onnx(store.recipe.backbone):
         save_npz(backbone.model, path)

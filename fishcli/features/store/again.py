@@ -15,7 +15,7 @@ from fishcli.options.command_lines import advised, with_shared
 from fishcli.options.features import FeaturesConfig
 from fishcli.options.views import is_view, named_views
 
-OF_RECIPE = ("backbone", "layer", "pool", "resize", "transparency", "truncated", "tokens")
+OF_RECIPE = ("backbone", "layer", "pool", "resize", "transparency", "truncated", "tokens", "precision")
 """What a recipe says in the words of the options."""
 WHOLE = "whole_backbone"
 """What recipe.json says where the layer is the backbone's last, which is taken where none is named."""

@@ -12,6 +12,8 @@ from fishcli.options.reading import Reading, Transparency
 
 INPUT = "input"
 """What stands for a layer in the recipe of a store that keeps pixels, as the backbone's input takes them."""
+INT8, BFLOAT16 = "int8", "bfloat16"
+"""The precisions that are part of the recipe. Float16 is not: a GPU takes it unasked where it agrees."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class Recipe:
         truncated: whether JPEG files that lack their last bytes are read.
         crop: how regions of photos come from detections; None for whole photos.
         tokens: what is kept of an ONNX file's tokens, as `backbones.onnx.forms.Wish` has it.
+        precision: INT8 or BFLOAT16 where that was asked for, else "auto".
     """
 
     backbone: str
@@ -45,6 +48,7 @@ class Recipe:
     truncated: bool = False
     crop: Crop | None = None
     tokens: str = "maps"
+    precision: str = "auto"
 
     @property
     def dtype(self) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -24,6 +25,7 @@ class Engine:
             another engine), relative to the features' scale; infinite where the user has asked for less
             precision.
         known: by how much it was found to differ before, on such a processor; None where nobody looked.
+        checks: the file that keeps how much that was; None where it is looked at each time.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Engine:
     n_threads: int
     tolerance: float = TOLERANCE
     known: float | None = None
+    checks: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class EngineChoice:
 
     Attributes:
         engine: "auto", "keras", "openvino" or "onnxruntime".
-        precision: "auto", "float32", "float16" or "bfloat16".
+        precision: "auto", "float32", "float16", "bfloat16" or "int8"; the last two as the recipe has them.
     """
 
     engine: str = "auto"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -19,15 +20,15 @@ from fishcli.basics.quiet import load_keras, load_openvino
 from fishcli.features.backbones.backbone import Backbone
 from fishcli.features.backbones.choice import is_onnx
 from fishcli.features.backbones.engines.engine import ONNX_RUNTIME, OPENVINO, TOLERANCE, Engine, EngineChoice
+from fishcli.features.backbones.engines.int8 import INSTALL, int8_engine
 from fishcli.features.backbones.engines.onnx_engine import onnx_engine, onnx_reference
 from fishcli.features.backbones.engines.openvino_engine import (
     first_line,
+    has_bfloat16,
     keep_difference,
-    known_difference,
-    openvino_computer,
-    short_version,
+    openvino_engine,
 )
-from fishcli.features.store.recipe import INPUT
+from fishcli.features.store.recipe import BFLOAT16, INPUT, INT8
 
 COARSE_TOLERANCE = 0.1
 """The same of 16 bits that the user has not asked for.
@@ -55,22 +56,26 @@ class Reference:
     engine: Callable[[], Engine]
 
 
-def load_engine(backbone: Backbone, choice: EngineChoice, batch_size: int) -> Engine:
+def load_engine(
+    backbone: Backbone, choice: EngineChoice, batch_size: int, store_dir: Path | None = None
+) -> Engine:
     """Make a backbone ready. Pixels are kept as they are, by whatever is asked for.
 
-    "auto" takes Keras where its backend has a GPU or 16 bits are asked for, else OpenVINO where it is
+    "auto" takes Keras where its backend has a GPU or float16 is asked for, else OpenVINO where it is
     installed and the backend is TensorFlow, from which it takes networks, else Keras; of an ONNX file what
-    `onnx_engine` says. "auto" precision is
+    `onnx_engine` says. "auto" precision is the recipe's; where that is "auto", too,
     float16 on a GPU that is faster with it, else float32: features need no wider range, and bfloat16 is ten
-    times as far off.
+    times as far off. bfloat16 is OpenVINO's on processors that have it, and int8 OpenVINO's alone.
 
     Args:
         backbone: the one source of the graph, whichever engine computes it.
         choice: the engine.
         batch_size: images that Keras takes at a time.
+        store_dir: the folder of the store that the backbone made; it keeps the backbone in 8 bits.
 
     Raises:
-        FishError: OpenVINO is asked for and not installed, not fed by TensorFlow, or in 16 bits.
+        FishError: OpenVINO is asked for and not installed, not fed by TensorFlow, or in a precision that it
+            hasn't here.
     """
     if backbone.recipe.layer == INPUT:
         return Engine("pixels", lambda images: images, batch_size, 1)
@@ -81,22 +86,27 @@ def load_engine(backbone: Backbone, choice: EngineChoice, batch_size: int) -> En
             f"--engine onnxruntime: it computes ONNX files, and {backbone.recipe.backbone} is none. Leave "
             "--engine out."
         )
-    is_coarse = choice.precision in ("float16", "bfloat16")
-    if choice.engine == "openvino":
-        _refuse_openvino(choice.precision if is_coarse else None)
+    precision = choice.precision if backbone.recipe.precision == "auto" else backbone.recipe.precision
+    if choice.engine == "openvino" or precision == INT8:
+        _refuse_openvino(choice.engine, precision)
+    if precision == INT8:
+        if store_dir is None:
+            raise ValueError("int8 is computed by what a store keeps")
+        return int8_engine(load_openvino(), backbone, store_dir)
     openvino = None
     if choice.engine == "openvino" or (
-        choice.engine == "auto" and not is_coarse and backend_name() == "tensorflow" and not _has_gpu()
+        choice.engine == "auto"
+        and precision != "float16"
+        and backend_name() == "tensorflow"
+        and not _has_gpu()
     ):
         openvino = load_openvino()
-    if openvino is not None:
+    if openvino is not None and (precision != BFLOAT16 or has_bfloat16(openvino)):
         try:
-            compute, n_threads = openvino_computer(openvino, backbone)
-            name = f"{OPENVINO} {short_version(openvino)} (CPU, float32)"
-            return Engine(name, compute, 1, n_threads, known=known_difference(openvino, backbone))
+            return openvino_engine(openvino, backbone, BFLOAT16 if precision == BFLOAT16 else "float32")
         except RuntimeError as error:
             warn(f"OpenVINO can't take {backbone.recipe.backbone} ({first_line(error)}): Keras computes")
-    return _keras_engine(backbone, batch_size, choice.precision)
+    return _keras_engine(backbone, batch_size, precision)
 
 
 def checked(engine: Engine, backbone: Backbone, images: np.ndarray, batch_size: int) -> Engine:
@@ -135,8 +145,8 @@ def checked(engine: Engine, backbone: Backbone, images: np.ndarray, batch_size: 
         )
         return reference.engine()
     say(f"engine: {engine.name}; it differs from {reference.name} by at most {said}")
-    if engine.name.startswith(OPENVINO):
-        keep_difference(load_openvino(), backbone, difference)
+    if engine.checks is not None:
+        keep_difference(engine.checks, difference)
     return engine
 
 
@@ -180,21 +190,30 @@ def choice_of(name: str) -> EngineChoice:
     return EngineChoice(engine, name.removesuffix(")").rsplit(", ", 1)[-1])
 
 
-def _refuse_openvino(precision: str | None) -> None:
-    """Raise FishError where OpenVINO can't do what is asked; `precision` is one of 16 bits, or None."""
-    if precision:
+def _refuse_openvino(engine: str, precision: str) -> None:
+    """Raise FishError where OpenVINO can't do what is asked."""
+    asked, instead, extra = "--engine openvino", "pass --engine keras", "pip install 'fishcli[openvino]'"
+    if precision == INT8:
+        asked, instead, extra = "--precision int8", "leave --precision out", INSTALL
+        if engine == "keras":
+            raise FishError(f"{asked}: OpenVINO computes it. Leave --engine out, or {instead}.")
+    if precision == "float16":
         raise FishError(
-            f"--precision {precision}: OpenVINO computes in float32. Leave --precision out, or pass "
-            "--engine keras."
+            "--precision float16: OpenVINO computes in float32, bfloat16 or int8. Leave --precision out, or "
+            f"{instead}."
         )
     if backend_name() != "tensorflow":
         raise FishError(
-            f"--engine openvino: it takes networks from TensorFlow, and KERAS_BACKEND is {backend_name()}. "
-            "Unset KERAS_BACKEND, or pass --engine keras."
+            f"{asked}: OpenVINO takes networks from TensorFlow, and KERAS_BACKEND is {backend_name()}. "
+            f"Unset KERAS_BACKEND, or {instead}."
         )
-    if load_openvino() is None:
+    openvino = load_openvino()
+    if openvino is None:
+        raise FishError(f"{asked}: OpenVINO is not installed. Install it: {extra}.")
+    if precision == BFLOAT16 and not has_bfloat16(openvino):
         raise FishError(
-            "--engine openvino: it is not installed. Install it: pip install 'fishcli[openvino]'."
+            "--precision bfloat16: OpenVINO finds none on this processor. Leave --precision out, or "
+            f"{instead}."
         )
 
 

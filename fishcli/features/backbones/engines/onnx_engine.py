@@ -10,7 +10,7 @@ from fishcli.basics.progress import warn
 from fishcli.basics.quiet import load_onnxruntime, load_openvino
 from fishcli.features.backbones.backbone import Backbone
 from fishcli.features.backbones.engines.engine import ONNX_RUNTIME, OPENVINO, Engine, EngineChoice
-from fishcli.features.backbones.engines.openvino_engine import known_difference, short_version
+from fishcli.features.backbones.engines.openvino_engine import checks_path, engine_name, known_difference
 from fishcli.features.backbones.onnx.loading import INSTALL
 from fishcli.features.backbones.onnx.running import (
     RefusedError,
@@ -36,7 +36,7 @@ def onnx_engine(backbone: Backbone, choice: EngineChoice, batch_size: int) -> En
     """
     if choice.engine == "keras":
         raise FishError("--engine keras: Keras computes no ONNX files. Leave --engine out.")
-    if choice.precision in ("float16", "bfloat16"):
+    if choice.precision not in ("auto", "float32"):
         raise FishError(
             f"--precision {choice.precision}: ONNX files are computed in float32, or as they were exported. "
             "Leave --precision out."
@@ -91,8 +91,9 @@ def _engine(name: str, backbone: Backbone, batch_size: int) -> Engine:
     if name == OPENVINO:
         openvino: Any = load_openvino()
         compute, n_threads = onnx_by_openvino(openvino, backbone.onnx)
-        full_name = f"{OPENVINO} {short_version(openvino)} (CPU, float32)"
-        return Engine(full_name, compute, 1, n_threads, known=known_difference(openvino, backbone))
+        checks = checks_path(openvino, backbone)
+        known = known_difference(checks)
+        return Engine(engine_name(openvino, "float32"), compute, 1, n_threads, known=known, checks=checks)
     from joblib import cpu_count  # of this process, not of the machine
 
     runtime: Any = load_onnxruntime()

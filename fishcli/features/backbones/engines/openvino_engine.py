@@ -1,7 +1,6 @@
 """A backbone converted for OpenVINO, and kept so."""
 
 import dataclasses
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -14,40 +13,60 @@ from fishcli.basics.files import cache_dir, read_json, whole_file, write_json
 from fishcli.basics.progress import say, warn
 from fishcli.basics.quiet import load_keras
 from fishcli.features.backbones.backbone import Backbone
+from fishcli.features.backbones.engines.engine import OPENVINO, TOLERANCE, Engine
 from fishcli.features.backbones.engines.openvino_requests import on_all_cores
+from fishcli.features.store.recipe import BFLOAT16
 
 OUTPUT = "fishcli_features"
 """What the graph's result is called."""
 
 
-def openvino_computer(openvino: Any, backbone: Backbone) -> tuple[Callable[[np.ndarray], np.ndarray], int]:
-    """A backbone's features through OpenVINO, and how many threads keep it busy.
+def openvino_engine(openvino: Any, backbone: Backbone, precision: str) -> Engine:
+    """A backbone ready to be computed by OpenVINO.
 
     Args:
         openvino: the module.
         backbone: computed by Keras on TensorFlow, or by a copy that was converted so.
-
-    Returns:
-        From (n, h, w, 3) uint8 RGB to features (n, ...) float32.
+        precision: "float32", or BFLOAT16 where `has_bfloat16`.
 
     Raises:
         RuntimeError: of an operation that OpenVINO doesn't know, for one.
     """
-    return on_all_cores(openvino, _converted(openvino, backbone))
+    is_coarse = precision == BFLOAT16
+    compute, n_threads = on_all_cores(openvino, converted(openvino, backbone), "bf16" if is_coarse else "f32")
+    checks = checks_path(openvino, backbone, precision)
+    return Engine(
+        name=engine_name(openvino, precision),
+        compute=compute,
+        batch_size=1,
+        n_threads=n_threads,
+        tolerance=np.inf if is_coarse else TOLERANCE,
+        known=known_difference(checks),
+        checks=checks,
+    )
 
 
-def known_difference(openvino: Any, backbone: Backbone) -> float | None:
-    """By how much it was found to differ from Keras on such a processor; None where nobody looked."""
+def has_bfloat16(openvino: Any) -> bool:
+    """Whether OpenVINO computes in bfloat16 on this processor, and not in float32 whatever it is told."""
+    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def engine_name(openvino: Any, precision: str) -> str:
+    """What an engine of OpenVINO's is called."""
+    return f"{OPENVINO} {short_version(openvino)} (CPU, {precision})"
+
+
+def known_difference(checks: Path) -> float | None:
+    """By how much an engine was found to differ on such a processor; None where nobody looked."""
     try:
-        kept = read_json(_checks_path(openvino, backbone))
+        kept = read_json(checks)
     except FishError:
         return None
     return kept.get(processor_name()) if isinstance(kept, dict) else None
 
 
-def keep_difference(openvino: Any, backbone: Backbone, difference: float) -> None:
-    """Keep what was found, so that Keras need not compute the next time."""
-    path = _checks_path(openvino, backbone)
+def keep_difference(path: Path, difference: float) -> None:
+    """Keep what was found, so that no reference need compute the next time."""
     known: dict[str, float] = {}
     with suppress(FishError, TypeError):
         known = dict(read_json(path))
@@ -55,19 +74,26 @@ def keep_difference(openvino: Any, backbone: Backbone, difference: float) -> Non
         write_json(path, {**known, processor_name(): difference}, sealed=True)
 
 
-def _checks_path(openvino: Any, backbone: Backbone) -> Path:
-    return _path(openvino, backbone).with_suffix(".checked.json")
+def checks_path(openvino: Any, backbone: Backbone, precision: str = "float32") -> Path:
+    """Where it is kept by how much a backbone differs when computed so, by processor."""
+    how = "" if precision == "float32" else f".{precision}"
+    return _path(openvino, backbone).with_suffix(f"{how}.checked.json")
 
 
 def _path(openvino: Any, backbone: Backbone) -> Path:
     """Where the converted backbone is kept: one for all ways of getting from a photo to its input."""
     plain = dataclasses.replace(
-        backbone.recipe, resize="squash", transparency="drop", truncated=False, crop=None
+        backbone.recipe,
+        resize="squash",
+        transparency="drop",
+        truncated=False,
+        crop=None,
+        precision="auto",
     )
     return cache_dir() / f"{plain.name}-openvino-{short_version(openvino)}.xml"
 
 
-def _converted(openvino: Any, backbone: Backbone) -> Any:
+def converted(openvino: Any, backbone: Backbone) -> Any:
     """The backbone as an OpenVINO model of one image; kept for the next time."""
     path = _path(openvino, backbone)
     if path.exists():
@@ -86,20 +112,20 @@ def _converted(openvino: Any, backbone: Backbone) -> Any:
         return tf.identity(features, name=OUTPUT)
 
     images = tf.TensorSpec((1, *backbone.recipe.image_size, 3), tf.uint8)
-    converted = openvino.convert_model(run.get_concrete_function(images))
+    made = openvino.convert_model(run.get_concrete_function(images))
     # Activations with gradients of their own (swish) become results too, computed and turned around in vain.
-    features = [each for each in converted.get_results() if f"{OUTPUT}:0" in each.input_value(0).get_names()]
+    features = [each for each in made.get_results() if f"{OUTPUT}:0" in each.input_value(0).get_names()]
     if not features:
         raise RuntimeError("the converted graph has lost its output")
     # Two results of one name are one tensor.
-    converted = openvino.Model(features[:1], converted.get_parameters())
+    made = openvino.Model(features[:1], made.get_parameters())
     try:
         with whole_file(path) as partial:
-            openvino.save_model(converted, partial, compress_to_fp16=False)
+            openvino.save_model(made, partial, compress_to_fp16=False)
             partial.with_suffix(".bin").replace(path.with_suffix(".bin"))
     except OSError as error:
         say(f"the converted backbone can't be kept in {path.parent} ({error.strerror}); it is made each time")
-    return converted
+    return made
 
 
 def short_version(openvino: Any) -> str:

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 
-def on_all_cores(openvino: Any, model: Any) -> tuple[Callable[[np.ndarray], np.ndarray], int]:
+def on_all_cores(
+    openvino: Any, model: Any, precision: str = "f32"
+) -> tuple[Callable[[np.ndarray], np.ndarray], int]:
     """A model of one image, ready to compute, and how many threads keep it busy.
 
     One image at a time on each core: no thread waits for another, and all maps stay in the caches. Sixteen at
@@ -16,6 +18,7 @@ def on_all_cores(openvino: Any, model: Any) -> tuple[Callable[[np.ndarray], np.n
     Args:
         openvino: the module.
         model: from (1, h, w, 3) uint8 RGB to its first result.
+        precision: of what is not quantised, by OpenVINO's name of the type.
 
     Returns:
         From (n, h, w, 3) uint8 RGB to that of each, (n, ...) float32.
@@ -23,7 +26,7 @@ def on_all_cores(openvino: Any, model: Any) -> tuple[Callable[[np.ndarray], np.n
     Raises:
         RuntimeError: of an operation that OpenVINO doesn't know, for one.
     """
-    how = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": "f32"}
+    how = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": precision}
     compiled = openvino.Core().compile_model(model, "CPU", how)
     own = threading.local()
 
