@@ -6,19 +6,19 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from feature_stages import decoding, feeding, in_memory, plan_of, resizing, writing
 from features import BATCH, SIDE, TIMM_NAMES
+from joblib import cpu_count  # of this process, not of the machine
 
 from fishcli.basics.quiet import load_keras
 from fishcli.features.backbones.backbone import Backbone, load_backbone
-from fishcli.features.backbones.choice import BackboneChoice
+from fishcli.features.backbones.choice import FISHNET, BackboneChoice, default_weights
 from fishcli.features.backbones.engines.loading import EngineChoice, load_engine
 from fishcli.features.extract import extract
-from fishcli.features.photo_inputs import SplitPlan, read_inputs
 from fishcli.features.store.store import FeatureStore
 from fishcli.options.views import first_views
 
@@ -30,8 +30,6 @@ class AbsentError(Exception):
 
 
 def fishcli(backbone: Backbone, folder: Path, engine: str = "auto", n_views: int = 1) -> Callable[[], None]:
-    from joblib import cpu_count
-
     store = FeatureStore.create(folder / f"{engine}-{n_views}", backbone.recipe, "random")
     made = load_engine(backbone, EngineChoice(engine), BATCH)
     plan = plan_of(folder, first_views(n_views))
@@ -41,25 +39,6 @@ def fishcli(backbone: Backbone, folder: Path, engine: str = "auto", n_views: int
         extract(store, backbone, made, plan, BATCH, cpu_count())
 
     return run
-
-
-def in_memory(backbone: Backbone, folder: Path) -> Callable[[], None]:
-    engine, plan = load_engine(backbone, EngineChoice(), BATCH), plan_of(folder, first_views(1))
-    inputs = [read_inputs(plan, row, plan.views, backbone) for row in range(len(plan.paths))]
-    pixels = np.stack([each.pixels["identity"] for each in inputs if not isinstance(each, str)])
-    size = engine.batch_size
-    parts = [pixels[start : start + size] for start in range(0, len(pixels), size)]
-
-    def run() -> None:
-        with ThreadPoolExecutor(engine.n_threads) as pool:
-            list(pool.map(engine.compute, parts))
-
-    return run
-
-
-def plan_of(folder: Path, views: list[str]) -> SplitPlan:
-    paths = sorted((folder / "train").rglob("*.jpg"))
-    return SplitPlan("train", views, [path.name for path in paths], list(paths))
 
 
 def keras_batches(folder: Path) -> Any:
@@ -112,6 +91,8 @@ def onnx_runtime(backbone: Backbone, folder: Path) -> Callable[[], None]:
 
 def torch_timm(backbone: Backbone, folder: Path) -> Callable[[], None]:
     require("torch", "timm", "torchvision")
+    if backbone.recipe.backbone == FISHNET:
+        raise AbsentError("timm has no fishnet")
     import timm
     import torch
     from PIL import Image
@@ -159,18 +140,23 @@ def gflop(backbone: Backbone) -> float:
 def main() -> None:
     name, network, folder = sys.argv[1], sys.argv[2], Path(sys.argv[3])
     answers, sys.stdout = sys.stdout, sys.stderr  # Keras prints there
-    weights = folder / "random.weights.h5"
+    saved = folder / "random.weights.h5"
+    weights = default_weights(network) if network == FISHNET else str(saved)
     if name == "weights":  # made once: to make them takes more memory than to use them
-        backbone = load_backbone(BackboneChoice(network, "random", (SIDE, SIDE)))
-        backbone.model.save_weights(weights)
-        print(gflop(backbone), file=answers)
+        drawn = load_backbone(BackboneChoice(network, "random", (SIDE, SIDE)))
+        drawn.model.save_weights(saved)
+        print(gflop(drawn), file=answers)
         return
-    backbone = load_backbone(BackboneChoice(network, str(weights), (SIDE, SIDE)))
+    backbone = load_backbone(BackboneChoice(network, weights, (SIDE, SIDE)))
     contenders = {
         "fishcli": lambda: fishcli(backbone, folder),
         "tensorflow": lambda: fishcli(backbone, folder, "keras"),
         "views": lambda: fishcli(backbone, folder, n_views=8),
+        "decode": lambda: decoding(backbone, folder),
+        "resize": lambda: resizing(backbone, folder),
         "memory": lambda: in_memory(backbone, folder),
+        "write": lambda: writing(backbone, folder),
+        "feed": lambda: feeding(backbone, folder),
         "keras": lambda: keras_loop(backbone, folder),
         "dataset": lambda: keras_dataset(backbone, folder),
         "onnx": lambda: onnx_runtime(backbone, folder),
@@ -188,9 +174,10 @@ def main() -> None:
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             print(peak / (1024 if sys.platform != "darwin" else 1024**2), file=answers, flush=True)
             return
-        started = time.perf_counter()
+        started, cpu_started = time.perf_counter(), time.process_time()
         run()
-        print(time.perf_counter() - started, file=answers, flush=True)
+        seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu_started
+        print(seconds, cpu_seconds, file=answers, flush=True)
 
 
 if __name__ == "__main__":

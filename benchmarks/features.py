@@ -3,9 +3,11 @@
     python benchmarks/features.py [--backbones mobilenet_v2 resnet50 ...] [--rounds 3]
 
 Every contender is a process of its own that has its model ready; they take turns on the same files, round by
-round. Printed are medians, ratios to the Keras loop, peak memory, and what the machine could do at most: the
-engine's rate with arrays in memory, and matrix multiplication in float32. Weights are random: they don't
-change the speed. torch with timm, and ONNX Runtime (with tf2onnx), take part where they are installed.
+round. Printed are medians, ratios to the Keras loop, peak memory, and what the machine could do at most: what
+its stages allow, each measured alone on all cores, and matrix multiplication in float32. Where others are at
+work on the machine compare CPU seconds: they say what the pipeline costs, but not whether it lets cores idle.
+Weights are random but fishnet's: they don't change the speed. torch with timm, and ONNX Runtime (with
+tf2onnx), take part where they are installed.
 """
 
 import argparse
@@ -23,7 +25,14 @@ from PIL import Image
 WORKER = str(Path(__file__).with_name("feature_contenders.py"))
 SIDE = 224
 BATCH = 32
-N_IMAGES = {"mobilenet_v2": 192, "efficientnet_v2_b0": 192, "resnet50": 96, "vgg16": 48, "convnext_tiny": 48}
+N_IMAGES = {
+    "mobilenet_v2": 192,
+    "efficientnet_v2_b0": 192,
+    "resnet50": 96,
+    "vgg16": 48,
+    "convnext_tiny": 48,
+    "fishnet": 192,
+}
 AIMS = {
     "mobilenet_v2": 3.5,
     "efficientnet_v2_b0": 2.3,
@@ -39,9 +48,15 @@ CONTENDERS = {
     "dataset": "image_dataset_from_directory, predict",
     "onnx": "load_img, ONNX Runtime",
     "timm": "torch DataLoader, timm",
-    "memory": "fishcli's engine, arrays in memory",
     "views": "fishcli features, 8 views",
+    "decode": "decoding alone, all cores",
+    "resize": "resizing alone, all cores",
+    "memory": "the engine alone, arrays in memory",
+    "write": "writing alone, all cores",
+    "feed": "fishcli features, a device of no time",
 }
+STAGES = ("decode", "resize", "memory", "write")
+"""What makes features of photos, one after the other."""
 TIMM_NAMES = {
     "mobilenet_v2": "mobilenetv2_100",
     "efficientnet_v2_b0": "tf_efficientnetv2_b0",
@@ -93,13 +108,17 @@ def compare(backbone: str, names: list[str], n_rounds: int, folder: Path) -> Non
     multiplication = sgemm()
     crew = {name: Contender(name, backbone, folder) for name in names}
     rounds: dict[str, list[float]] = {name: [] for name in crew}
+    costs: dict[str, list[float]] = {name: [] for name in crew}
     for _ in range(n_rounds):
         for name, contender in crew.items():
             if not contender.absent:
-                rounds[name].append(n_images / contender.seconds())
+                seconds, cpu_seconds = contender.seconds()
+                rounds[name].append(n_images / seconds)
+                costs[name].append(1000 * cpu_seconds / n_images)
     rate = {name: median(rates) for name, rates in rounds.items() if rates}
+    cost = {name: median(each) for name, each in costs.items() if each}
     print(f"\n{backbone}, {SIDE}x{SIDE}, {n_images} JPEG files around 1280x720, {n_rounds} rounds, medians")
-    if "keras" in rate and "fishcli" in rate:
+    if "keras" in rate and "fishcli" in rate and backbone in AIMS:
         print(f"  against the Keras loop: {rate['fishcli'] / rate['keras']:.2f}x (aim {AIMS[backbone]}x)")
     for name, contender in crew.items():
         if contender.absent:
@@ -108,7 +127,22 @@ def compare(backbone: str, names: list[str], n_rounds: int, folder: Path) -> Non
         spread = f"{min(rounds[name]):.1f} to {max(rounds[name]):.1f}"
         ratio = f"{rate[name] / rate['keras']:.2f}x" if "keras" in rate else ""
         peak = contender.finish()
-        print(f"  {CONTENDERS[name]:<40} {rate[name]:7.1f} img/s ({spread}) {ratio:>7} {peak:7,.0f} MiB")
+        said = f"{rate[name]:7.1f} img/s ({spread}) {ratio:>7} {cost[name]:6.2f} CPU ms/img {peak:7,.0f} MiB"
+        print(f"  {CONTENDERS[name]:<40} {said}")
+    if "fishcli" in rate and rate.keys() >= set(STAGES):
+        limit = 1 / sum(1 / rate[stage] for stage in STAGES)
+        share = sum(cost[stage] for stage in STAGES) / cost["fishcli"]
+        print(
+            f"  end to end over what the stages allow: {rate['fishcli'] / limit:.2f} of {limit:.1f} img/s "
+            f"(aim 0.9); {share:.2f} in CPU seconds"
+        )
+    if rate.keys() >= {"feed", "decode", "resize"}:
+        limit = 1 / (1 / rate["decode"] + 1 / rate["resize"])
+        share = (cost["decode"] + cost["resize"]) / cost["feed"]
+        print(
+            f"  a device of no time is fed {rate['feed'] / limit:.2f} of what decoding and resizing alone "
+            f"reach (aim 0.95); {share:.2f} in CPU seconds"
+        )
     if "memory" in rate and "fishcli" in rate:
         share = rate["fishcli"] / rate["memory"]
         print(f"  end to end over the engine in memory: {share:.2f} (aim for heavy nets 0.95)")
@@ -133,8 +167,10 @@ class Contender:
         first = self._line()
         self.absent = first.removeprefix("absent ") if first != "ready" else ""
 
-    def seconds(self) -> float:
-        return float(self._ask("go"))
+    def seconds(self) -> tuple[float, float]:
+        """What going over the files takes, by the clock and of the process's CPU time."""
+        seconds, cpu_seconds = self._ask("go").split()
+        return float(seconds), float(cpu_seconds)
 
     def finish(self) -> float:
         """Stop; the peak of its resident memory, MiB."""
