@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[type[Config], str]] = {
     "groups": (data.GroupsConfig, "groups"),
     "heatmap": (seeing.HeatmapConfig, "heatmap"),
     "report": (seeing.ReportConfig, "report"),
+    "doubts": (seeing.DoubtsConfig, "doubts"),
     "runs": (seeing.RunsConfig, "leaderboard"),
     "runs rm": (seeing.RemoveConfig, "remove_runs"),
     "runs note": (seeing.NoteConfig, "note_run"),

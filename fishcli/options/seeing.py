@@ -41,6 +41,19 @@ class ReportConfig(RunConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
+class DoubtsConfig(RunConfig):
+    """Find labels that out-of-fold predictions contradict: a page of photos, and a relabel.csv to mend."""
+
+    runs: Annotated[
+        list[str] | None,
+        Argument(metavar="RUN ...", help="Runs, averaged.", show_default="the newest"),
+    ] = None
+    out: Annotated[Path, Option(help="The folder for doubts.html and relabel.csv.")] = Path("doubts")
+    shown: Annotated[int, Option(help="Photos on the page at most; the CSV has all.", min=1)] = 200
+    force: Annotated[bool, Option("--force", help="Replace --out's relabel.csv; never DATA_DIR's.")] = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunsConfig(Config):
     """List the runs, best first; `runs rm` removes one, `runs note` keeps what a leaderboard said of it."""
 

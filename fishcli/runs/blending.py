@@ -101,10 +101,7 @@ def blend_runs(runs: dict[str, Run], numbers: list[int], asked: Blending) -> Ble
     Raises:
         FishError: runs of other classes, images or folds; predictions of so many views that nobody has.
     """
-    first, *others = runs.values()
-    oofs = [_read_oof(each, n_views) for each, n_views in zip(runs.values(), numbers, strict=True)]
-    for each, oof in zip(others, oofs[1:], strict=True):
-        _check_same(first, oofs[0], each, oof)
+    first, oofs = next(iter(runs.values())), read_oofs(list(runs.values()), numbers)
     class_names = first.class_names
     labels, fold = labels_of(oofs[0]["class_name"], class_names), oofs[0]["fold"].to_numpy()
     columns = proba_columns(class_names)
@@ -165,6 +162,18 @@ def _without_each(
         return [np.nan] * len(proba)
     left = [np.delete(proba, i, axis=0) for i in range(len(proba))]
     return [log_loss(labels, nested_blend(weights, mean, labels, each, fold)) for each in left]
+
+
+def read_oofs(runs: list[Run], numbers: list[int]) -> list[pd.DataFrame]:
+    """The out-of-fold predictions of runs on the same folds, with so many views each; rows alike.
+
+    Raises:
+        FishError: runs of other classes, images or folds; predictions of so many views that nobody has.
+    """
+    oofs = [_read_oof(each, n_views) for each, n_views in zip(runs, numbers, strict=True)]
+    for each, oof in zip(runs[1:], oofs[1:], strict=True):
+        _check_same(runs[0], oofs[0], each, oof)
+    return oofs
 
 
 def _read_oof(this_run: Run, n_views: int) -> pd.DataFrame:

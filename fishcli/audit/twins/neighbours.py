@@ -133,6 +133,23 @@ def _joined(pairs: Sequence[tuple[np.ndarray, ...]]) -> tuple[np.ndarray, np.nda
     return rows, partners, by_hash
 
 
+def pairs_of_two_labels(hashes: np.ndarray, labels: np.ndarray, hash_bits: int) -> np.ndarray:
+    """Pairs (k, 2) of photos that differ in at most so many bits of their hashes, and in their label.
+
+    Args:
+        hashes: (n,) uint64.
+        labels: (n,) int.
+        hash_bits: of 64.
+    """
+    points = views([hashes], [None])[0]
+    found = [np.empty((0, 2), np.int64)]
+    for rows, partners, _ in close_pairs(points, points, Limits(hash_bits, None, None)):
+        chosen = (rows < partners) & (labels[rows] != labels[partners])
+        found.append(np.column_stack([rows[chosen], partners[chosen]]))
+    pairs = np.concatenate(found)
+    return pairs[np.lexsort(pairs.T[::-1])]
+
+
 def hamming(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """How many bits of the hashes (...) uint64 differ: uint8, broadcast."""
     return np.bitwise_count(first ^ second)

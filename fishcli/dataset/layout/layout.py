@@ -1,7 +1,7 @@
 """What a competition's folder means: which photos are to learn from, and what their labels and groups are."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -20,6 +20,7 @@ from fishcli.dataset.layout.labels import FOLDERS, Labels, find_labels, labels_o
 from fishcli.dataset.layout.listing import Listing
 from fishcli.dataset.layout.misplaced import warn_of_lists, warn_of_validation
 from fishcli.dataset.layout.pools import EXPECTED, sample_paths, training_photos, training_tables
+from fishcli.dataset.layout.relabel import relabelled
 from fishcli.dataset.layout.tables import Table, id_place, read_table, tables_naming
 from fishcli.dataset.names import NameIndex, warn_of_lookalikes
 from fishcli.options.layout import LayoutOptions
@@ -56,8 +57,15 @@ def read_training(data_dir: Path, options: LayoutOptions) -> Training:
         FishError: there are none, or they can't be told apart by what lies there; the message has the option
             that helps.
     """
-    found: Training = once(("training", str(data_dir), options), lambda: _read_training(data_dir, options))
+    found: Training = once(("training", str(data_dir), options), lambda: _relabelled(data_dir, options))
     return found
+
+
+def _relabelled(data_dir: Path, options: LayoutOptions) -> Training:
+    """What lies there, with the labels that a person has corrected."""
+    found = _read_training(data_dir, options)
+    table, said = relabelled(data_dir, found.table)
+    return replace(found, table=table, said=(*found.said, *said))
 
 
 def _read_training(data_dir: Path, options: LayoutOptions) -> Training:

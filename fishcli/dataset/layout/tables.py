@@ -17,7 +17,7 @@ from fishcli.dataset.names import NameIndex
 from fishcli.dataset.photos.photo import IMAGE_SUFFIXES
 
 SUFFIXES = (".csv", ".tsv", ".json", ".jsonl")
-OURS = frozenset({"groups.csv", "groups_found.csv", "images.csv"})
+OURS = frozenset({"groups.csv", "groups_found.csv", "images.csv", "relabel.csv"})
 """What fishcli reads or writes in a way of its own."""
 NAMED_SHARE = 0.9
 """A column names photos if it does in so many of its rows."""
