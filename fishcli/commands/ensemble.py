@@ -11,7 +11,7 @@ from fishcli.options.views import parse_tta
 from fishcli.runs.blending import Blending, blend_runs, fitting_runs
 from fishcli.runs.deciding import asked_metric
 from fishcli.runs.picking import pick_run
-from fishcli.runs.predicting import predict_run
+from fishcli.runs.predicting import predict_runs
 from fishcli.runs.run import Run, check_name
 from fishcli.runs.submitting import (
     Answers,
@@ -39,10 +39,8 @@ def run(config: EnsembleConfig) -> str:
     say_where_train_differs(config, first)
     samples, tests = load_competition(config, first.class_names)
     keys = ["split", "image"]
-    found = [
-        predict_run(config, each, tests, tta).set_index(keys)[columns]
-        for each, tta in zip(runs.values(), numbers, strict=True)
-    ]
+    asked = list(zip(runs.values(), numbers, strict=True))
+    found = [each.set_index(keys)[columns] for each in predict_runs(config, asked, tests)]
     aligned = np.stack([each.loc[found[0].index].to_numpy() for each in found])
     mixed = pd.DataFrame(blended.how.of(aligned), found[0].index, columns).reset_index()
     promised = promise(blended.table["log loss"].iloc[-1], blended.kind)

@@ -14,7 +14,7 @@ from fishcli.runs.packing.files import opened_pack
 from fishcli.runs.packing.forms import sample_of
 from fishcli.runs.packing.streaming import predict_pack
 from fishcli.runs.picking import pick_run
-from fishcli.runs.predicting import predict_run
+from fishcli.runs.predicting import predict_runs
 from fishcli.runs.run import Run
 from fishcli.runs.submitting import (
     Answers,
@@ -41,7 +41,7 @@ def run(config: PredictConfig) -> str:
     promised = _say_what_is_known(this_run, tta)
     say_where_train_differs(config, this_run)
     samples, tests = load_competition(config, this_run.class_names)
-    predictions = predict_run(config, this_run, tests, tta, config.mean)
+    (predictions,) = predict_runs(config, [(this_run, tta)], tests, config.mean)
     decision = decision_of(this_run, tta)
     n_train = n_train_of(this_run)
     answers = Answers(samples, predictions, this_run.class_names, n_train, decision, promised)

@@ -1,7 +1,8 @@
 """What a head is trained on: features of images by view, labels and boxes, joined on image id."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -103,6 +104,17 @@ def in_parts(rows: np.ndarray) -> list[np.ndarray]:
 def pool_maps(maps: np.ndarray) -> np.ndarray:
     """Average maps (n, h, w, channels) float16 over their places: (n, channels) float16."""
     return maps.mean(axis=(1, 2), dtype=np.float32).astype(np.float16)
+
+
+def pooled_once(read: Callable[[str], np.ndarray]) -> Callable[[str], np.ndarray]:
+    """The features that `read` reads under a view, pooled: read once for all who ask, as they are small."""
+
+    @cache
+    def pooled(view: str) -> np.ndarray:
+        features = read(view)
+        return pool_maps(features) if features.ndim == 4 else features
+
+    return pooled
 
 
 def view_boxes(

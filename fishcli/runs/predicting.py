@@ -1,7 +1,10 @@
 """What a run predicts for test images: views averaged, folds ensembled."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -18,7 +21,7 @@ from fishcli.features.photos.resizing import boxes_to_photo
 from fishcli.features.store.recipe import Recipe
 from fishcli.features.upkeep import Upkeep
 from fishcli.heads.graphs import MANY, as_graph
-from fishcli.heads.inputs import pool_maps, store_rows
+from fishcli.heads.inputs import pool_maps, pooled_once, store_rows
 from fishcli.heads.joined import HeadStore, parts_of
 from fishcli.heads.trained import FoldHead
 from fishcli.options.predict import SubmissionConfig
@@ -57,39 +60,68 @@ def averaging_of(this_run: Run, n_views: int, mean: str) -> Averaging:
     return Averaging(views, of_members, mean, this_run.temperature(n_views))
 
 
-def predict_run(
+Asked = tuple[Run, int]
+"""A run, and how many of its views are averaged."""
+
+
+def predict_runs(
     config: SubmissionConfig,
-    this_run: Run,
+    asked: Sequence[Asked],
     tests: dict[str, pd.DataFrame],
-    n_views: int,
     mean: str = "arithmetic",
-) -> pd.DataFrame:
-    """Predict every test image with all folds of a run, and keep the result in its folder.
+) -> list[pd.DataFrame]:
+    """Predict every test image with all folds of some runs, and keep the results in their folders.
+
+    What several runs want of a store is read once for all of them, so that the second costs little.
 
     Args:
         config: where things are.
-        this_run: the run.
+        asked: the runs.
         tests: the images by split.
-        n_views: how many of the run's views are averaged.
         mean: how folds are averaged.
 
     Returns:
-        `split`, `image`, the classes' `proba_columns`, and the box as fractions of the photo.
+        Of each run `split`, `image`, the classes' `proba_columns`, and the box as fractions of the photo.
 
     Raises:
         FishError: a photo that can't be read, where `config.strict`; see `bring_up`.
     """
-    if this_run.seed_dirs:
-        parts = [predict_run(config, each, tests, n_views, mean) for each in this_run.by_seed()]
-        return _kept(this_run, n_views, _averaged(parts))
-    store = pick_stores(config.stores_dir, this_run.store)
-    how = averaging_of(this_run, n_views, mean)
-    wanted = {split: (table, how.views) for split, table in tests.items()}
+    by_seed = [[(each, n_views) for each in this_run.by_seed()] for this_run, n_views in asked]
+    together: dict[str, list[Asked]] = {}
+    for this_run, n_views in (each for parts in by_seed for each in parts):
+        # A tuned run has networks of its own, which fill the memory: one such run at a time.
+        of = str(this_run.run_dir) if this_run.is_tuned else this_run.store
+        together.setdefault(of, []).append((this_run, n_views))
+    found: dict[tuple[Path, int], pd.DataFrame] = {}
+    for sharing in together.values():
+        found |= _predict_sharing(config, sharing, tests, mean)
+    results = []
+    for (this_run, n_views), parts in zip(asked, by_seed, strict=True):
+        of_parts = [found[each.run_dir, n_views] for each, _ in parts]
+        is_mean = bool(this_run.seed_dirs)
+        results.append(_kept(this_run, n_views, _averaged(of_parts)) if is_mean else of_parts[0])
+    return results
+
+
+def _predict_sharing(
+    config: SubmissionConfig, sharing: Sequence[Asked], tests: dict[str, pd.DataFrame], mean: str
+) -> dict[tuple[Path, int], pd.DataFrame]:
+    """The predictions of `predict_runs` of runs of one store, by their folders and numbers of views."""
+    store = pick_stores(config.stores_dir, sharing[0][0].store)
+    runs = [(this_run, averaging_of(this_run, n_views, mean)) for this_run, n_views in sharing]
+    views = list(dict.fromkeys(view for _, how in runs for view in how.views))
+    wanted = {split: (table, views) for split, table in tests.items()}
     upkeep = Upkeep(config.data_dir, config.reading, workers=config.workers, passes_unreadable=True)
     tests = bring_up(config, store, wanted, upkeep)
     stored = {split: _stored(store, split, table, config.strict) for split, table in tests.items()}
-    with alone(this_run.run_dir):
-        return _kept(this_run, n_views, _predict(this_run, store, stored, how))
+    with ExitStack() as held:
+        for run_dir in sorted({each.run_dir for each, _ in runs}, key=str):  # two processes in one order
+            held.enter_context(alone(run_dir))
+        predicted = _predict(runs, store, stored)
+        return {
+            (this_run.run_dir, n_views): _kept(this_run, n_views, table)
+            for (this_run, n_views), table in zip(sharing, predicted, strict=True)
+        }
 
 
 def _kept(this_run: Run, n_views: int, predictions: pd.DataFrame) -> pd.DataFrame:
@@ -109,29 +141,34 @@ def _averaged(parts: list[pd.DataFrame]) -> pd.DataFrame:
 
 
 def _predict(
-    this_run: Run, store: HeadStore, stored: dict[str, pd.DataFrame], how: Averaging
-) -> pd.DataFrame:
-    """The predictions of `predict_run`, of images as `_stored` has them."""
-    n_images = sum(len(table) for table in stored.values())
-    heads, recipe = load_heads(this_run, n_images * len(how.views)), parts_of(store)[0].recipe
-    parts = []
-    with bar(n_images, f"predicting with {this_run.name}", "img") as progress:
+    runs: Sequence[tuple[Run, Averaging]], store: HeadStore, stored: dict[str, pd.DataFrame]
+) -> list[pd.DataFrame]:
+    """The predictions of runs of one store, of images as `_stored` has them."""
+    n_images, recipe = sum(len(table) for table in stored.values()), parts_of(store)[0].recipe
+    heads = [load_heads(this_run, n_images * len(how.views)) for this_run, how in runs]
+    parts: list[list[pd.DataFrame]] = [[] for _ in runs]
+    with bar(n_images, f"predicting with {', '.join(each.name for each, _ in runs)}", "img") as progress:
         for split, table in stored.items():
             for start in range(0, len(table), ROWS_AT_ONCE):
                 images = table.iloc[start : start + ROWS_AT_ONCE]
                 rows = images["row"].to_numpy()[images["is_readable"].to_numpy()]
-
-                def read(view: str, split: str = split, rows: np.ndarray = rows) -> np.ndarray:
-                    return store.read(split, view, rows)
-
-                proba, boxes = predict_images(heads, read, recipe, images, how)
-                columns = [*proba_columns(this_run.class_names), *BOX_COLUMNS]
-                part = pd.DataFrame(np.hstack([proba, boxes]), columns=columns)
-                part.insert(0, "image", list(images["image"]))
-                part.insert(0, "split", split)
-                parts.append(part)
+                read = partial(store.read, split, rows=rows)
+                pooled = pooled_once(read)
+                for (this_run, how), of_run, found in zip(runs, heads, parts, strict=True):
+                    reads = pooled if _take_pooled(of_run) else read
+                    proba, boxes = predict_images(of_run, reads, recipe, images, how)
+                    columns = [*proba_columns(this_run.class_names), *BOX_COLUMNS]
+                    part = pd.DataFrame(np.hstack([proba, boxes]), columns=columns)
+                    part.insert(0, "image", list(images["image"]))
+                    part.insert(0, "split", split)
+                    found.append(part)
                 progress.update(len(images))
-    return pd.concat(parts, ignore_index=True)
+    return [pd.concat(found, ignore_index=True) for found in parts]
+
+
+def _take_pooled(heads: Heads) -> bool:
+    """Whether all heads look at pooled features."""
+    return all(head.takes_pooled for members in heads for head in members)
 
 
 def load_heads(this_run: Run, n_rows: int) -> Heads:
@@ -189,7 +226,7 @@ def predict_images(
     boxes = np.zeros((len(heads), len(seen), 4))
     for view in how.views if len(seen) else []:
         features = read(view)
-        if features.ndim == 4 and all(head.takes_pooled for members in heads for head in members):
+        if features.ndim == 4 and _take_pooled(heads):
             features = pool_maps(features)  # once for all folds
         for k, members in enumerate(heads):
             found = [head.predict(features, seen) for head in members]

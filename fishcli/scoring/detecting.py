@@ -102,8 +102,7 @@ def precision_over_recall(
     confidences, right = [], []
     for each, true in zip(found, true_boxes, strict=True):
         taken = np.zeros(len(true), bool)
-        for box, confidence in zip(each.boxes, each.confidences, strict=True):
-            overlaps = iou_matrix(box[None], true)[0]
+        for overlaps, confidence in zip(iou_matrix(each.boxes, true), each.confidences, strict=True):
             nearest = int(overlaps.argmax()) if len(true) else 0
             is_right = bool(len(true)) and overlaps[nearest] > FOUND and not taken[nearest]
             if is_right:

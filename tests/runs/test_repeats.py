@@ -14,6 +14,7 @@ from pipeline import predict_config, train_config
 from fishcli.basics.errors import FishError
 from fishcli.commands import ensemble, leaderboard, predict, remove_runs, report, summary, train
 from fishcli.dataset.classes import proba_columns
+from fishcli.features.store.store import FeatureStore
 from fishcli.options.predict import EnsembleConfig
 from fishcli.options.seeing import RemoveConfig, ReportConfig, RunsConfig, SummaryConfig
 from fishcli.runs.picking import pick_run
@@ -149,3 +150,20 @@ def test_it_is_removed_with_its_seeds(root, capsys):
     assert removed == f"removed {root / 'models' / 'twice'}"
     assert "2 runs" in capsys.readouterr().err
     assert not (root / "models" / "twice").exists()
+
+
+def test_what_several_runs_want_of_a_store_is_read_once(root, monkeypatch):
+    read, reads = FeatureStore.read, []
+
+    def noted(store, split, view, rows):
+        reads.append((split, view, tuple(rows)))
+        return read(store, split, view, rows)
+
+    monkeypatch.setattr(FeatureStore, "read", noted)
+    predict.run(predict_config(root, run="twice"))
+    assert len(reads) == len(set(reads)) > 0
+    reads.clear()
+    places = {"data_dir": root / "data", "models_dir": root / "models"}
+    names = ["twice", "twice/seed-0"]  # whose folder is held once
+    ensemble.run(EnsembleConfig(**places, submissions_dir=root / "submissions", runs=names, name="both"))
+    assert len(reads) == len(set(reads)) > 0
