@@ -27,11 +27,14 @@ from fishcli.basics.backends import backend_name
 from fishcli.heads.class_maps import class_maps
 from fishcli.heads.fit import fit_fold
 
-inputs = some_inputs()
-head, losses = fit_fold(dataclasses.replace(CONFIG, head="gap", epochs=EPOCHS), inputs, np.arange(36), seed=1)
+inputs, config = some_inputs(), dataclasses.replace(CONFIG, head="gap", epochs=EPOCHS)
+head, losses = fit_fold(config, inputs, np.arange(36), seed=1)
+fit_fold(config, inputs, np.arange(12, 48), seed=2)
+again, _ = fit_fold(config, inputs, np.arange(36), seed=1)
+same = [bool((a == b).all()) for a, b in zip(head.model.get_weights(), again.model.get_weights())]
 proba, _ = head.predict(inputs.features[0], inputs.images)
 maps = class_maps([head], "CAM", inputs.features[0], inputs.images, inputs.labels)
-print(json.dumps([backend_name(), losses, proba.tolist(), maps.shape]))
+print(json.dumps([backend_name(), losses, proba.tolist(), maps.shape, all(same)]))
 """
 
 
@@ -74,8 +77,9 @@ def test_another_backend_trains_to_the_same_loss_within_noise(backend):
         text=True,
         check=True,
     )
-    used, losses, proba, shape = json.loads(done.stdout)
+    used, losses, proba, shape, is_the_same_after_others = json.loads(done.stdout)
     assert used == backend
+    assert is_the_same_after_others
     inputs = some_inputs()
     assert tuple(shape) == inputs.features.shape[1:4]
     here = dataclasses.replace(CONFIG, head="gap", epochs=N_EPOCHS)

@@ -13,18 +13,25 @@ from fishcli.heads.networks.examples import Block
 Batch = tuple[dict[str, np.ndarray], dict[str, np.ndarray]]
 
 
-def train_by_fit(model: Any, blocks: Iterable[Block], epochs: tuple[int, int]) -> dict[str, list[float]]:
+def train_by_fit(
+    model: Any, blocks: Iterable[Block], epochs: tuple[int, int], seed: int
+) -> dict[str, list[float]]:
     """Train `model` in place.
 
     Args:
         model: of `build_head`, compiled with the losses of its outputs.
         blocks: the examples of all epochs.
         epochs: how many, and the steps of each.
+        seed: of dropout on PyTorch, which draws from a generator of the process. Keras draws from it, too,
+            when it looks at a compiled model for the first time; so it is set when that is over.
 
     Returns:
         Each epoch's mean losses by name, "loss" being the weighted total; up to the first that is not finite.
     """
     keras = load_keras()
+
+    def at_start(logs: Any) -> None:
+        keras.utils.set_random_seed(seed)
 
     def after_epoch(epoch: int, logs: dict[str, float]) -> None:
         stop_if_cancelled()
@@ -38,7 +45,7 @@ def train_by_fit(model: Any, blocks: Iterable[Block], epochs: tuple[int, int]) -
         steps_per_epoch=n_steps,
         shuffle=False,
         verbose=0,
-        callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=after_epoch)],
+        callbacks=[keras.callbacks.LambdaCallback(on_train_begin=at_start, on_epoch_end=after_epoch)],
     ).history
     columns = {"loss": "loss", **{name: f"{name}_loss" for name in outputs}}
     if len(outputs) == 1:  # Keras has no column for the one that is all

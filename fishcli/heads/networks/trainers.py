@@ -37,7 +37,7 @@ class Trainer:
             )
 
     def train(
-        self, head: Any, blocks: Iterator[tuple[int, Block]], epochs: tuple[int, int]
+        self, head: Any, blocks: Iterator[tuple[int, Block]], epochs: tuple[int, int], seed: int
     ) -> dict[str, list[float]]:
         """Train `head`, a model that was built as this trainer's.
 
@@ -48,6 +48,7 @@ class Trainer:
             head: where training starts, and what it ends in.
             blocks: the examples of all epochs, with the number of their epoch.
             epochs: how many, and the steps of each.
+            seed: of what the head's own seeds leave open.
 
         Returns:
             Each epoch's mean losses by name, "loss" being the weighted total; up to the first that is not
@@ -60,7 +61,7 @@ class Trainer:
         if backend_name() == "tensorflow":
             found = self._train_in_graph(blocks, epochs)
         else:
-            found = train_by_fit(self.model, (block for _, block in blocks), epochs)
+            found = train_by_fit(self.model, (block for _, block in blocks), epochs, seed)
         for own, theirs in zip(self._variables, head.variables, strict=True):
             theirs.assign(own)
         return found

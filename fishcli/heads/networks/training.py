@@ -50,7 +50,7 @@ def fit_keras(
     examples = Examples(config, inputs, train_rows, (encoder, counts), seed, pseudo)
     blocks = ((number, block) for number in range(config.epochs) for block in examples.epoch(number))
     trainer = _trainer(config, model, counts, build)
-    losses = trainer.train(model, _ahead(blocks), (config.epochs, examples.n_steps))
+    losses = trainer.train(model, _ahead(blocks), (config.epochs, examples.n_steps), seed)
     if not all(math.isfinite(value) for values in losses.values() for value in values):
         raise FishError(f"the training loss is not finite. Pass a lower --lr than {config.lr}.")
     return KerasHead(model, encoder, counts), losses
