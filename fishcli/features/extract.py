@@ -13,6 +13,7 @@ from fishcli.basics.progress import bar, say
 from fishcli.dataset.photos.photo import warn_of_truncated
 from fishcli.features.ahead import in_pieces, map_ahead
 from fishcli.features.backbones.backbone import Backbone
+from fishcli.features.backbones.descriptors.names import is_descriptor
 from fishcli.features.backbones.engines.loading import Engine
 from fishcli.features.photo_inputs import Inputs, SplitPlan, boxes_name, copy_made_by, read_inputs
 from fishcli.features.photos.recipes import PREFIX
@@ -239,7 +240,7 @@ def _checked(pieces: list[np.ndarray], backbone: Backbone) -> np.ndarray:
             f"{where} are not finite in float16 (over 65504, or NaN): these weights are damaged or made for "
             "other preprocessing. Pass other --weights or another --layer."
         )
-    if not features.any():
+    if not features.any() and not is_descriptor(backbone.recipe.backbone):  # to which an even photo is zeros
         raise FishError(
             f"{where} are all zero in float16: the signal dies out with these weights. Pass other --weights "
             "(imagenet, or random, which is calibrated) or an earlier --layer."

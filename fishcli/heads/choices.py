@@ -32,6 +32,9 @@ HEADS = {
     "linear": HeadKind("sklearn", "pooled"),
     "svm": HeadKind("sklearn", "pooled"),
     "forest": HeadKind("sklearn", "pooled"),
+    "bow": HeadKind("sklearn", "maps"),
+    "llc": HeadKind("sklearn", "maps"),
+    "fisher": HeadKind("sklearn", "maps"),
     "gap": HeadKind("keras", "any"),
     "dense": HeadKind("keras", "any"),
     "fcn": HeadKind("keras", "maps"),
@@ -40,6 +43,8 @@ HEADS = {
     "residual": HeadKind("keras", "maps"),
     "attention": HeadKind("keras", "maps"),
 }
+ENCODE = ("bow", "llc", "fisher")
+"""The heads that encode maps by a codebook."""
 OF_FINETUNE = HeadKind("keras", "maps")
 """The kind of what `finetune` trains, and of what earlier runs called the head "tail"."""
 
@@ -47,6 +52,7 @@ POOLED_BY = {"gap": "avg", "dense": "max"}
 """What `--pooling auto` means for the heads that it concerns."""
 
 OF_ONE_HEAD = {"auxiliary": "inception", "residual_version": "residual"}
+OF_ENCODE = ("codebook", "pyramid")
 OF_KERAS = (
     *("epochs", "lr", "batch_size", "dropout", "metadata_dropout", "box_loss", "box_weight", "loss"),
     *("label_smoothing", "focal", "mixup", "sample_pairing", "smote", "balance", "pseudo"),
@@ -89,7 +95,8 @@ def check_options(config: TrainConfig) -> None:
             "Pass --metadata size."
         )
     for name, why in unused_options(config).items():
-        taker = OF_ONE_HEAD.get(name, "gap") if why == _to_head(config) else ""
+        usual = "fisher" if name in OF_ENCODE else "gap"
+        taker = OF_ONE_HEAD.get(name, usual) if why == _to_head(config) else ""
         mended = f", or pass --head {taker}" if taker else ""
         raise FishError(f"{flag(name)} means nothing {why}. Leave it out{mended}.")
     mixing = [name for name in ("mixup", "sample_pairing", "smote") if getattr(config, name)]
@@ -109,6 +116,8 @@ def unused_options(config: TrainConfig) -> dict[str, str]:
     by_head = [name for name, head in OF_ONE_HEAD.items() if head != config.head]
     if config.head not in POOLED_BY:
         by_head.append("pooling")
+    if config.head not in ENCODE:
+        by_head += OF_ENCODE
     if HEADS[config.head].fitted_by == "sklearn":
         by_head += OF_KERAS
     reasons = {

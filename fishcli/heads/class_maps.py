@@ -9,6 +9,7 @@ import pandas as pd
 from fishcli.basics.backends import gradient
 from fishcli.basics.errors import FishError
 from fishcli.basics.quiet import load_keras
+from fishcli.heads.choices import ENCODE
 from fishcli.heads.classical.columns import roots
 from fishcli.heads.inputs import pool_maps
 from fishcli.heads.trained import FoldHead, KerasHead, named_inputs
@@ -38,9 +39,10 @@ def map_method(head: str, pooling: str, n_classes: int) -> str:
     Raises:
         FishError: the head has no place to point at.
     """
-    if head in ("svm", "forest") or (head in OF_COEFFICIENTS and n_classes == 1):
+    if head in ("svm", "forest", *ENCODE) or (head in OF_COEFFICIENTS and n_classes == 1):
+        seen = "the photo's encoding" if head in ENCODE else "an average over the photo"
         raise FishError(
-            f"the head {head} sees an average over the photo, of which no map can be made. "
+            f"the head {head} sees {seen}, of which no map can be made. "
             "Train one with --head gap, or see fishcli train --help for the others."
         )
     if n_classes == 1:

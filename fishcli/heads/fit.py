@@ -5,13 +5,14 @@ from pathlib import Path
 import numpy as np
 
 from fishcli.dataset.metadata import MetadataEncoder
-from fishcli.heads.choices import HEADS, kind_of
+from fishcli.heads.choices import ENCODE, HEADS, kind_of
 from fishcli.heads.inputs import HeadInputs
 from fishcli.heads.networks.examples import PseudoRows
 from fishcli.heads.trained import FoldHead
 from fishcli.options.train import TrainConfig
 
 SUFFIXES = {"keras": ".keras", "sklearn": ".skops"}
+ENCODING = ".encoding.npz"
 OF_ARRAYS = ("blend",)
 """Heads that are arrays and no more, which load without scikit-learn."""
 
@@ -38,6 +39,10 @@ def fit_fold(
     Raises:
         FishError: a training loss that is not finite.
     """
+    if config.head in ENCODE:
+        from fishcli.heads.encoding.fits import fit_encoding
+
+        return fit_encoding(config, inputs, train_rows, seed), {}
     if HEADS[config.head].fitted_by == "sklearn":
         from fishcli.heads.classical.fits import fit_classical
 
@@ -53,11 +58,17 @@ def fit_fold(
 
 def suffix_of(head: str) -> str:
     """How the name of a head's file ends."""
+    if head in ENCODE:
+        return ENCODING
     return ".head.npz" if head in OF_ARRAYS else SUFFIXES[kind_of(head).fitted_by]
 
 
 def load_fold(path: Path, encoder: MetadataEncoder, counts: np.ndarray) -> FoldHead:
     """Load a head that `fit_fold` fitted; FishError where the file is missing or damaged."""
+    if path.name.endswith(ENCODING):
+        from fishcli.heads.encoding.fits import load_encoding
+
+        return load_encoding(path, encoder, counts)
     if path.suffix != SUFFIXES["keras"]:
         from fishcli.heads.classical.fits import load_classical
 

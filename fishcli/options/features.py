@@ -22,7 +22,7 @@ class FeaturesConfig(StoreConfig):
         str | None,
         Option(
             help="One of keras.applications, such as vgg16; efficientnet_lite0, 1 or 2; fishnet; the path of "
-            "an .onnx file.",
+            "an .onnx file; sift, hog or lbp, which nobody trained.",
             show_default="efficientnet_lite0 where installed, else mobilenet_v2",
         ),
     ] = None

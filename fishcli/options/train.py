@@ -89,6 +89,19 @@ class FitConfig(FoldsConfig):
         Literal["auto", "avg", "max", "gem", "overlap", "stochastic"],
         Option(help="How gap and dense pool maps; auto is avg for gap, max for dense."),
     ] = "auto"
+    codebook: Annotated[
+        int | None,
+        Option(help="Words of bow and llc, Gaussians of fisher.", min=2, show_default="256, fisher 32"),
+    ] = None
+    pyramid: Annotated[
+        int | None,
+        Option(
+            help="Of bow, llc, fisher: 1 is the photo, 2 its quarters too, 3 theirs.",
+            min=1,
+            max=3,
+            show_default="2",
+        ),
+    ] = None
     auxiliary: Annotated[bool, Option("--auxiliary", help="inception: a second classifier halfway.")] = False
     residual_version: Annotated[int, Option(help="residual: 1 or 2 (pre-activation).", min=1, max=2)] = 2
     metadata_dropout: Annotated[
@@ -131,7 +144,10 @@ class TrainConfig(FitConfig):
     ] = None
     head: Annotated[
         str,
-        Option(help="blend, linear, svm, forest; gap, dense; fcn, allconv, inception, residual, attention."),
+        Option(
+            help="blend, linear, svm, forest; gap, dense; fcn, allconv, inception, residual, attention; bow, "
+            "llc, fisher."
+        ),
     ] = "blend"
     metadata: Metadata = "size"
     boxes: BoxRule = "largest"

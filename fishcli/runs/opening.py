@@ -23,7 +23,7 @@ from fishcli.runs.listing import CONFIG
 from fishcli.runs.locating.crops import check_folds
 from fishcli.runs.picking import is_of_localiser, list_runs, pick_one_seed
 from fishcli.runs.run import METRICS, Run
-from fishcli.runs.settings import IF_ASKED, settings_of
+from fishcli.runs.settings import MEASURED_BY, settings_of
 from fishcli.runs.training.inputs import TrainData
 
 
@@ -184,9 +184,10 @@ def _difference(one: Run, other: Run) -> str:
         "targets": "groups, folds, boxes or --pseudo run",
     }
     fields = [what for name, what in said.items() if ours[name] != theirs[name]]
-    options = [name for name in one.settings if one.settings[name] != other.settings.get(name)]
+    names = list(one.settings | other.settings)  # some are named by runs that ask for them only
+    options = [name for name in names if one.settings.get(name) != other.settings.get(name)]
     # What is trained are the views by name; the set only says which ones come next.
-    said_once = {"view_set", *IF_ASKED} | ({"view_names"} if "views" in options else set())
+    said_once = {"view_set", *MEASURED_BY} | ({"view_names"} if "views" in options else set())
     words = {"copies": "augmented copies", "view_names": "views"}
     flags = [words.get(name, flag(name)) for name in options if name not in said_once]
     return ", ".join([*flags, *fields])

@@ -73,7 +73,8 @@ class Run(RunFolder):
             or not isinstance(value["settings"], dict)
             or not isinstance(value["class_names"], list)
             or not all(isinstance(each, str) for each in [*value["class_names"], value["store"]])
-            or set(value["settings"] | LATER) - IF_ASKED != set(usual_settings(value["settings"].get("head")))
+            or set(value["settings"] | LATER) - set(IF_ASKED)
+            != set(usual_settings(value["settings"].get("head")))
             or not has_views(value["settings"])
         ):
             wrote = (

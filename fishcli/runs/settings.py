@@ -16,8 +16,10 @@ NOT_COMPARED = (
     *(field.name for field in dataclasses.fields(Reading)),
 )
 """Where things lie and how they are held is no part of what a run is; its features are the store's matter."""
-IF_ASKED = {"metric"}
-"""Settings that a run names where they are asked for only. It is measured by them, not trained."""
+IF_ASKED = {"metric": AUTO_METRIC, "codebook": None, "pyramid": None}
+"""Settings that a run names where they are asked for only, and what they are where nobody asks."""
+MEASURED_BY = {"metric"}
+"""Settings by which a run is measured, not trained."""
 LATER: dict[str, Any] = {"box_categories": None, "view_set": "square", "view_names": None, "repeats": 1}
 """Settings that early runs don't name, and what they were trained with."""
 
@@ -25,8 +27,7 @@ LATER: dict[str, Any] = {"box_categories": None, "view_set": "square", "view_nam
 def settings_of(config: RunMaker, n_copies: int) -> dict[str, Any]:
     """What changes a run's result besides its store and its images; views are named, however chosen."""
     options = {name: value for name, value in dataclasses.asdict(config).items() if name not in NOT_COMPARED}
-    if options["metric"] == AUTO_METRIC:
-        del options["metric"]
+    options = {name: value for name, value in options.items() if IF_ASKED.get(name, ...) != value}
     names = config.chosen_views
     shared = {"views": len(names), "view_names": ",".join(names)}
     if isinstance(config, FinetuneConfig):

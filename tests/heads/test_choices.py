@@ -5,11 +5,11 @@ import dataclasses
 import pytest
 
 from fishcli.basics.errors import FishError
-from fishcli.heads.choices import HEADS, OF_KERAS, check_options, check_store, default_of, pooling_of
+from fishcli.heads.choices import ENCODE, HEADS, OF_KERAS, check_options, check_store, default_of, pooling_of
 from fishcli.options.command_lines import flag
 from fishcli.options.train import TrainConfig
 
-CLASSICAL = ["blend", "linear", "svm", "forest"]
+CLASSICAL = ["blend", "linear", "svm", "forest", "bow", "llc", "fisher"]
 MAPS_ONLY = ["fcn", "allconv", "inception", "residual", "attention"]
 ASKED = {
     "epochs": 7,
@@ -123,6 +123,15 @@ def test_the_residual_version_is_for_residual(head):
     check_options(TrainConfig(head="residual", residual_version=1))
 
 
+@pytest.mark.parametrize("name", ["codebook", "pyramid"])
+def test_codebooks_and_pyramids_are_for_heads_that_encode(name):
+    for head in set(HEADS) - set(ENCODE):
+        message = refusal(head=head, **{name: 2})
+        assert message == f"--{name} means nothing to --head {head}. Leave it out, or pass --head fisher."
+    for head in ENCODE:
+        check_options(TrainConfig(head=head, **{name: 2}))
+
+
 @pytest.mark.parametrize(
     ("one", "other"), [("mixup", "sample_pairing"), ("mixup", "smote"), ("sample_pairing", "smote")]
 )
@@ -143,7 +152,7 @@ def test_hinge_goes_with_what_keeps_labels_hard(name):
     check_options(TrainConfig(head="gap", loss="hinge", **{name: ASKED[name]}))
 
 
-@pytest.mark.parametrize("head", MAPS_ONLY)
+@pytest.mark.parametrize("head", [*MAPS_ONLY, *ENCODE])
 def test_heads_of_maps_need_a_store_of_maps(head):
     with pytest.raises(FishError) as raised:
         check_store(
@@ -167,7 +176,7 @@ def test_a_way_of_pooling_needs_a_store_of_maps(head, pooling):
         check_store(config, has_maps=False, store_name="pooled", mending="")
 
 
-@pytest.mark.parametrize("head", [*CLASSICAL, "gap", "dense"])
+@pytest.mark.parametrize("head", ["blend", "linear", "svm", "forest", "gap", "dense"])
 def test_other_heads_take_pooled_features(head):
     check_store(TrainConfig(head=head), has_maps=False, store_name="pooled", mending="")
 

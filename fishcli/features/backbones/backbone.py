@@ -19,6 +19,8 @@ from fishcli.features.backbones.choice import (
     is_onnx,
 )
 from fishcli.features.backbones.cutting import cut_at, layer_of, network_size, trainable_layers
+from fishcli.features.backbones.descriptors.loading import descriptor_facts
+from fishcli.features.backbones.descriptors.names import is_descriptor
 from fishcli.features.backbones.facts import Facts, facts_path, keep_facts, read_facts
 from fishcli.features.backbones.network import Backbone, Network
 from fishcli.features.backbones.networks import efficientnet_lite, fishnet
@@ -45,6 +47,8 @@ def load_backbone(choice: BackboneChoice, packed: Path | None = None) -> Backbon
         FishError: an unknown name or layer, a cut inside a branch, an image too small, weights that are
             missing, can't be downloaded or don't fit.
     """
+    if is_descriptor(choice.backbone):
+        return _backbone(choice, descriptor_facts(choice), _no_network)
     if packed is not None:
         unpacked, found = _network(choice, packed)
         return _backbone(choice, found, lambda: unpacked)
@@ -71,6 +75,10 @@ def load_backbone(choice: BackboneChoice, packed: Path | None = None) -> Backbon
         return network
 
     return _backbone(choice, facts, build)
+
+
+def _no_network() -> Network:
+    raise ValueError("a descriptor is no network: an engine computes it by its name")
 
 
 def _backbone(choice: BackboneChoice, facts: Facts, build: Callable[[], Network | OnnxNetwork]) -> Backbone:

@@ -6,13 +6,14 @@ from pathlib import Path
 
 from fishcli.basics.errors import FishError, choose
 from fishcli.basics.remote import with_home
+from fishcli.features.backbones.descriptors.names import DESCRIPTORS, NO_WEIGHTS, is_descriptor
 from fishcli.features.backbones.networks.applications import APPLICATIONS
 from fishcli.features.backbones.networks.efficientnet_lite import LITE
 from fishcli.features.photos.crops import Crop
 from fishcli.options.reading import Transparency
 
 FISHNET = "fishnet"
-BACKBONES = (FISHNET, *LITE, *APPLICATIONS)
+BACKBONES = (FISHNET, *LITE, *APPLICATIONS, *DESCRIPTORS)
 ONNX = ".onnx"
 """How the names of backbones end that are files of that kind."""
 LONGEST_NAME = 60
@@ -26,8 +27,8 @@ class BackboneChoice:
 
     Attributes:
         backbone: a name of BACKBONES, or of an ONNX file, as `name_of` makes it.
-        weights: "imagenet", or "formula" for fishnet; "random"; or the path of a file: .h5, fishnet's .npz,
-            an EfficientNet-Lite's .pth or the ONNX file.
+        weights: "imagenet", or "formula" for fishnet; "random"; NO_WEIGHTS of descriptors; or the path of a
+            file: .h5, fishnet's .npz, an EfficientNet-Lite's .pth or the ONNX file.
         image_size: (height, width), pixels: of the input, or of those that are kept.
         layer: a layer's name, one of `cutting.STAGES`, None for the last, or INPUT to keep pixels.
         pool: "none", "avg" or "max".
@@ -68,10 +69,13 @@ def named_backbone(backbone: str, weights: str | None) -> tuple[str, str]:
     """The name and the weights, a file's path resolved, of a backbone as a user asks for it.
 
     Raises:
-        FishError: an unknown name, or weights beside an ONNX file, which has its own.
+        FishError: an unknown name, or weights beside an ONNX file, which has its own, or a descriptor, which
+            has none.
     """
     if not is_onnx(backbone):
         name = choose(backbone, BACKBONES, "backbone")
+        if is_descriptor(name) and weights not in (None, NO_WEIGHTS):
+            raise FishError(f"--weights {weights}: {name} is no network and has none. Leave --weights out.")
         weights = weights or default_weights(name)
         path = weights_file(name, weights)
         return name, str(path.resolve()) if path else weights
@@ -84,7 +88,9 @@ def named_backbone(backbone: str, weights: str | None) -> tuple[str, str]:
 
 
 def default_weights(backbone: str) -> str:
-    """The pre-trained weights that a backbone has: "formula" for fishnet, "imagenet" for the others."""
+    """The pre-trained weights that a backbone has: "formula" for fishnet, "imagenet" for other networks."""
+    if is_descriptor(backbone):
+        return NO_WEIGHTS
     return "formula" if backbone == FISHNET else "imagenet"
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 from fishcli.basics.quiet import load_keras
 from fishcli.features.backbones.backbone import layers_of
 from fishcli.features.backbones.choice import UNFILLED, BackboneChoice, is_onnx
+from fishcli.features.backbones.descriptors.loading import descriptor_facts
+from fishcli.features.backbones.descriptors.names import is_descriptor
 from fishcli.features.backbones.onnx.graph import read_graph
 from fishcli.features.backbones.onnx.loading import forms_of
 
@@ -19,6 +21,9 @@ def list_layers(choice: BackboneChoice) -> str:
     if is_onnx(choice.backbone):
         forms = forms_of(read_graph(Path(choice.weights)), choice.image_size)
         said = {name: str(form) for name, form in forms.items()}
+    elif is_descriptor(choice.backbone):
+        facts = descriptor_facts(choice)
+        said = {facts.layer: " x ".join(map(str, facts.feature_shape))}
     else:
         whole = dataclasses.replace(choice, weights=UNFILLED, layer=None)
         said = {name: " x ".join(map(str, shape)) for name, shape in layers_of(load_keras(), whole).items()}

@@ -9,6 +9,7 @@ from fishcli.basics.errors import FishError
 from fishcli.basics.files import whole_file
 from fishcli.features.backbones.backbone import Backbone, load_backbone, load_tail, pixels_alone
 from fishcli.features.backbones.choice import UNFILLED, BackboneChoice, is_onnx, weights_file
+from fishcli.features.backbones.descriptors.names import is_descriptor
 from fishcli.features.backbones.networks.npz import save_npz
 from fishcli.features.store.again import features_line
 from fishcli.features.store.recipe import INPUT, INT8, Recipe
@@ -37,6 +38,11 @@ def reload_backbone(store: FeatureStore) -> Backbone:
             f"{features_line(store.store_dir)}, train on it, then predict."
         )
     return backbone
+
+
+def has_weights(recipe: Recipe) -> bool:
+    """Whether there are weights behind features: not of kept pixels, and not of descriptors."""
+    return recipe.layer != INPUT and not is_descriptor(recipe.backbone)
 
 
 def pack_backbone(store: FeatureStore, path: Path) -> None:
@@ -68,7 +74,7 @@ def unpack_backbone(recipe: Recipe, path: Path | None, *, is_random: bool) -> Ba
 
     Args:
         recipe: what the weights must make of photos.
-        path: the file; None where the recipe keeps pixels, which takes none.
+        path: the file; None where `has_weights` says that there is none.
         is_random: whether they were drawn: then the recipe's digest is of the trainable ones alone.
 
     Raises:
@@ -79,6 +85,11 @@ def unpack_backbone(recipe: Recipe, path: Path | None, *, is_random: bool) -> Ba
     choice = _choice(recipe, "random" if is_random else UNFILLED)
     backbone = load_backbone(choice, packed=path)
     if backbone.recipe != recipe:
+        if path is None:
+            raise FishError(
+                f"{recipe.name} was made by {recipe.preprocessing}, and this version of fishcli computes "
+                f"{backbone.recipe.preprocessing}. Install the one that made the pack."
+            )
         raise FishError(
             f"the weights {path} are not those of {recipe.name}, or this version of Keras builds "
             f"{recipe.backbone} otherwise."

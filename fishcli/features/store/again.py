@@ -6,7 +6,7 @@ from typing import Any
 
 from fishcli.basics.errors import FishError
 from fishcli.basics.files import read_json
-from fishcli.features.backbones.choice import is_onnx
+from fishcli.features.backbones.choice import default_weights, is_onnx
 from fishcli.features.backbones.onnx.preprocessing import shortest
 from fishcli.features.backbones.usual import usual_size
 from fishcli.features.photos.recipes import PREFIX, is_first
@@ -33,7 +33,7 @@ def features_line(store_dir: Path, **changes: Any) -> str:
     size = recipe.image_size
     values = {
         **_folders(store_dir),
-        "weights": None if weights in ("formula", "imagenet") else weights,
+        "weights": None if weights == default_weights(recipe.backbone) else weights,
         "image_size": None if size == usual_size(recipe.backbone) else "{}x{}".format(*size),
         **{name: getattr(recipe, name) for name in OF_RECIPE},
     }

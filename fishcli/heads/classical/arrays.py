@@ -59,6 +59,15 @@ def write_parts(path: Path, model: dict[str, Any]) -> None:
     np.savez(path, allow_pickle=False, **arrays)
 
 
+def read_arrays(content: bytes) -> dict[str, np.ndarray]:
+    """The arrays of an .npz file by name; ValueError where it is compressed or holds other things."""
+    with zipfile.ZipFile(io.BytesIO(content)) as members:
+        if any(each.compress_type != zipfile.ZIP_STORED for each in members.infolist()):
+            raise ValueError("it is compressed, as no head is")
+    with np.lib.npyio.NpzFile(io.BytesIO(content), allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in arrays.files}
+
+
 def read_parts(content: bytes, n_columns: int) -> dict[str, Any]:
     """The parts that `write_parts` wrote.
 
@@ -69,11 +78,7 @@ def read_parts(content: bytes, n_columns: int) -> dict[str, Any]:
     Raises:
         ValueError: it holds something else, or arrays that don't go together.
     """
-    with zipfile.ZipFile(io.BytesIO(content)) as members:
-        if any(each.compress_type != zipfile.ZIP_STORED for each in members.infolist()):
-            raise ValueError("it is compressed, as no head is")
-    with np.lib.npyio.NpzFile(io.BytesIO(content), allow_pickle=False) as arrays:
-        held = {name: arrays[name] for name in arrays.files}
+    held = read_arrays(content)
     scaler, classes = Scaler(held.pop("mean"), held.pop("scale")), held.pop("classes")
     model: dict[str, Any] = {
         "scaler": scaler,

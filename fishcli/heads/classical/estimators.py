@@ -38,7 +38,7 @@ def _fit_linear(rows: Rows, seed: int) -> Classifier:
     axes = principal_axes(rows.columns.astype(np.float32))
     rows = dataclasses.replace(rows, columns=rows.columns @ axes)
     chosen = CS.index(choose_c(dataclasses.replace(rows, columns=rows.columns.astype(np.float32))))
-    classes, path = _along_cs(rows, CS[: chosen + 1])
+    classes, path = along_cs(rows, CS[: chosen + 1])
     coefficients, intercepts = (axes @ path[-1][0]).T, path[-1][1]
     if len(classes) == 2:  # scikit-learn keeps what tells the second from the first
         coefficients, intercepts = coefficients[1:] - coefficients[:1], intercepts[1:] - intercepts[:1]
@@ -65,7 +65,7 @@ def choose_c(rows: Rows) -> float:
         counts = np.bincount(train.labels, minlength=rows.labels.max() + 1)
         if (counts > 0).sum() < 2:
             continue  # the smoothed prior whatever C is
-        classes, path = _along_cs(train, CS)
+        classes, path = along_cs(train, CS)
         for place, (coefficients, intercepts) in enumerate(path):
             proba = np.zeros((len(held.labels), len(counts)))
             proba[:, classes] = softmax(held.columns @ coefficients + intercepts)
@@ -75,7 +75,7 @@ def choose_c(rows: Rows) -> float:
     return CS[int(losses.argmin())] if losses.any() else FIXED_C
 
 
-def _along_cs(rows: Rows, cs: tuple[float, ...]) -> tuple[np.ndarray, list[Linear]]:
+def along_cs(rows: Rows, cs: tuple[float, ...]) -> tuple[np.ndarray, list[Linear]]:
     """The classes (k,) that `rows` have, and their regression at each C of scikit-learn's."""
     classes, labels = np.unique(rows.labels, return_inverse=True)
     # Of two classes scikit-learn has one score, whose square is twice the sum of squares of two.
@@ -140,7 +140,7 @@ def _fit_linear_boxes(rows: Rows, seed: int) -> Any:
     return model
 
 
-def _fit_blend_boxes(rows: Rows, seed: int) -> Affine:
+def fit_affine_boxes(rows: Rows, seed: int) -> Affine:
     """The same, as arrays and no more."""
     return Affine(*_fit_ridge(rows)[1])
 
@@ -180,7 +180,7 @@ def _fit_forest_boxes(rows: Rows, seed: int) -> Any:
 
 
 FITTERS: dict[str, tuple[Callable[[Rows, int], Classifier], Callable[[Rows, int], Any]]] = {
-    "blend": (_fit_blend, _fit_blend_boxes),
+    "blend": (_fit_blend, fit_affine_boxes),
     "linear": (_fit_linear, _fit_linear_boxes),
     "svm": (_fit_svm, _fit_svm_boxes),
     "forest": (_fit_forest, _fit_forest_boxes),

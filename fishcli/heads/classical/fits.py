@@ -8,18 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from fishcli.basics.errors import FishError, cut, examples
 from fishcli.basics.progress import warn
 from fishcli.basics.remote import read_bytes
-from fishcli.dataset.classes import smoothed_prior
 from fishcli.dataset.metadata import MetadataEncoder
 from fishcli.heads.classical.arrays import SUFFIX, read_parts, write_parts
 from fishcli.heads.classical.blend import blended
 from fishcli.heads.classical.columns import fit_scaler, join_columns
 from fishcli.heads.classical.estimators import FITTERS, TREES
-from fishcli.heads.classical.rows import Rows, inner_folds, split_lone_groups
+from fishcli.heads.classical.known import over_known_classes
+from fishcli.heads.classical.rows import make_rows
 from fishcli.heads.inputs import HeadInputs
 from fishcli.heads.trained import FoldHead
 from fishcli.options.train import TrainConfig
@@ -88,14 +87,10 @@ class ClassicalHead(FoldHead):
 
     def _proba(self, columns: np.ndarray) -> np.ndarray:
         """What the classifier says (n, C); known classes that it did not learn get their smoothed prior."""
-        prior = np.where(self.counts > 0, smoothed_prior(self.counts), 0.0)
-        proba = np.tile(prior / prior.sum(), (len(columns), 1))
+        said = np.zeros((len(columns), 0))
         if self.model["classifier"] is not None:
-            learned, share = proba[:, self.model["classes"]], self.model["prior_share"]
             said = _class_scores(self.model["classifier"], columns)
-            said *= learned.sum(axis=1, keepdims=True) / said.sum(axis=1, keepdims=True)
-            proba[:, self.model["classes"]] = share * learned + (1.0 - share) * said
-        return proba
+        return over_known_classes(self.counts, self.model["classes"], said, self.model["prior_share"])
 
 
 def fit_classical(
@@ -123,7 +118,7 @@ def fit_classical(
     is_of_roots = config.head in OF_ROOTS
     scaler = fit_scaler(features, is_of_roots)
     columns = join_columns(scaler, is_of_roots, features, metadata)
-    rows = _make_rows(config, inputs, train_rows, columns, seed)
+    rows = make_rows(config, inputs, train_rows, columns, seed)
     fit_classes, fit_boxes = FITTERS[config.head]
     model = {"scaler": scaler, "roots": is_of_roots, "boxes": None, "prior_share": PRIOR_SHARES[config.head]}
     model["classes"], model["classifier"] = np.zeros(0, np.int64), None
@@ -199,28 +194,6 @@ def _class_scores(classifier: Any, columns: np.ndarray) -> np.ndarray:
         return blended(classifier, columns)
     proba = classifier.predict_proba(columns)
     return np.stack([each[:, 1] for each in proba], axis=1) if isinstance(proba, list) else proba
-
-
-def _make_rows(
-    config: TrainConfig, inputs: HeadInputs, train_rows: np.ndarray, columns: np.ndarray, seed: int
-) -> Rows:
-    labels, n_views = inputs.labels[train_rows], len(inputs.views)
-    groups = None if inputs.groups is None else pd.factorize(inputs.groups[train_rows])[0]
-    if config.head == "svm" and groups is not None:
-        groups = split_lone_groups(labels, groups)
-    class_weights = np.ones(len(labels))
-    if config.class_weight == "balanced":
-        counts = np.bincount(labels)
-        class_weights = len(labels) / ((counts > 0).sum() * counts[labels])
-    return Rows(
-        columns=columns,
-        labels=np.tile(labels, n_views),
-        boxes=np.concatenate(inputs.boxes[:, train_rows]).astype(np.float64),
-        weights=np.full(len(columns), 1 / n_views),
-        class_weights=np.tile(class_weights, n_views) / n_views,
-        groups=np.tile(np.arange(len(labels)) if groups is None else groups, n_views),
-        fold=np.tile(inner_folds(labels, groups, seed), n_views),
-    )
 
 
 def count_numbers(fitted: Any) -> int:

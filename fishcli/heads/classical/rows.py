@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 
 from fishcli.dataset.folds import make_folds
+from fishcli.heads.inputs import HeadInputs
+from fishcli.options.train import TrainConfig
 
 INNER_FOLDS = 4
 
@@ -16,7 +18,7 @@ class Rows:
     """Training rows, one for each view and image, r in all.
 
     Attributes:
-        columns: (r, columns) float64.
+        columns: (r, columns) float64, or float32 of encodings.
         labels: (r,).
         boxes: (r, 4), NaN where there is none.
         weights: (r,) 1 / views, so that an image counts once.
@@ -71,3 +73,34 @@ def split_lone_groups(labels: np.ndarray, groups: np.ndarray) -> np.ndarray:
     """
     n_groups = pd.Series(groups).groupby(labels).transform("nunique").to_numpy()
     return np.where(n_groups > 1, groups, groups.max() + 1 + np.arange(len(groups)))
+
+
+def make_rows(
+    config: TrainConfig, inputs: HeadInputs, train_rows: np.ndarray, columns: np.ndarray, seed: int
+) -> Rows:
+    """The rows that a head is fitted on.
+
+    Args:
+        config: the head and its class weights.
+        inputs: what heads see.
+        train_rows: (m,) rows of `inputs`.
+        columns: (views * m, columns) of these, view by view.
+        seed: of the inner folds.
+    """
+    labels, n_views = inputs.labels[train_rows], len(inputs.views)
+    groups = None if inputs.groups is None else pd.factorize(inputs.groups[train_rows])[0]
+    if config.head == "svm" and groups is not None:
+        groups = split_lone_groups(labels, groups)
+    class_weights = np.ones(len(labels))
+    if config.class_weight == "balanced":
+        counts = np.bincount(labels)
+        class_weights = len(labels) / ((counts > 0).sum() * counts[labels])
+    return Rows(
+        columns=columns,
+        labels=np.tile(labels, n_views),
+        boxes=np.concatenate(inputs.boxes[:, train_rows]).astype(np.float64),
+        weights=np.full(len(columns), 1 / n_views),
+        class_weights=np.tile(class_weights, n_views) / n_views,
+        groups=np.tile(np.arange(len(labels)) if groups is None else groups, n_views),
+        fold=np.tile(inner_folds(labels, groups, seed), n_views),
+    )

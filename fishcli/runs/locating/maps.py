@@ -9,10 +9,11 @@ from fishcli.basics.errors import FishError
 from fishcli.basics.progress import say
 from fishcli.features.backbones.backbone import Backbone, load_backbone
 from fishcli.features.backbones.choice import BackboneChoice, is_onnx, named_backbone
+from fishcli.features.backbones.descriptors.names import is_descriptor
 from fishcli.features.backbones.onnx.graph import read_graph
 from fishcli.features.backbones.onnx.loading import how_pixels_go_in
 from fishcli.features.backbones.onnx.preprocessing import of_recipe
-from fishcli.features.backbones.usual import usual_backbone
+from fishcli.features.backbones.usual import SECOND, usual_backbone
 from fishcli.features.store.lists import list_stores
 from fishcli.features.store.picking import pick_store
 from fishcli.features.store.recipe import parse_image_size
@@ -67,10 +68,15 @@ def store_of_maps(
 
 
 def _backbone(config: LocateConfig) -> tuple[str, str, str]:
-    """The backbone's name, weights and, of an ONNX file, preprocessing: else those of the store used last."""
+    """The backbone's name, weights and, of an ONNX file, preprocessing: else those of the store used last.
+
+    Stores of descriptors, which have no layers to choose from, are passed over.
+    """
     told = None
-    if config.backbone is None and (store_dirs := list_stores(config.stores_dir)):
-        recipe, of_store = FeatureStore(store_dirs[0]).recipe, FeatureStore(store_dirs[0]).weights
+    stores = (FeatureStore(each) for each in list_stores(config.stores_dir))
+    last = next((each for each in stores if not is_descriptor(each.recipe.backbone)), None)
+    if config.backbone is None and last is not None:
+        recipe, of_store = last.recipe, last.weights
         is_file = is_onnx(recipe.backbone)
         told = of_recipe(recipe.preprocessing) if is_file else None
         asked, weights = (
@@ -79,6 +85,11 @@ def _backbone(config: LocateConfig) -> tuple[str, str, str]:
     else:
         asked, weights = config.backbone or usual_backbone(config.weights), config.weights
     name, weights = named_backbone(asked, weights)
+    if is_descriptor(name):
+        raise FishError(
+            f"--backbone {name}: a localiser learns on a layer of a network. Name a network, such as "
+            f"{SECOND}; or a store of {name} with --features."
+        )
     if is_onnx(name):
         return name, weights, how_pixels_go_in(Path(weights), config.preprocess or told)
     if config.preprocess is not None:

@@ -9,10 +9,10 @@ from fishcli.basics.files import write_text
 from fishcli.basics.progress import say
 from fishcli.basics.remote import local_copy, parse_path
 from fishcli.features.backbones.choice import ONNX, is_onnx
-from fishcli.features.backbones.stored import pack_backbone
+from fishcli.features.backbones.stored import has_weights, pack_backbone
 from fishcli.features.store.again import features_line
 from fishcli.features.store.picking import pick_store
-from fishcli.features.store.recipe import INPUT, Recipe
+from fishcli.features.store.recipe import Recipe
 from fishcli.features.store.store import FeatureStore
 from fishcli.heads.joined import parts_of
 from fishcli.options.command_lines import advised
@@ -110,7 +110,7 @@ def _add_store(
     if recipe.name in stores:
         return
     weights = ""
-    if recipe.layer != INPUT:
+    if has_weights(recipe):
         weights = f"backbones/{_weights_place(recipe)}"
         if not (folder / weights).exists():  # whole photos and crops, say, by the same one
             say(f"packing {recipe.backbone} up to {recipe.layer}")

@@ -20,7 +20,7 @@ class PackedStore:
 
     Attributes:
         recipe: of the features.
-        weights: the file of the backbone's weights in the pack; "" where pixels are kept.
+        weights: the file of the backbone's weights in the pack; "" where there are none.
         is_random: whether those were drawn.
         localiser: the localiser that says which part of a photo is meant; "" for whole photos.
     """

@@ -7,7 +7,7 @@ from importlib import metadata
 from fishcli import __version__
 
 NAME = re.compile(r"[A-Za-z0-9._-]+")
-BESIDE = ("openvino",)
+BESIDE = ("openvino", "scikit-image")
 """What computes where it is installed, though nothing requires it."""
 OF_ONNX = ("onnx", "onnxruntime", "onnxruntime-gpu")
 """What reads ONNX files, and what computes them where it is installed."""

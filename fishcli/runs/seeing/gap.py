@@ -13,7 +13,7 @@ from fishcli.dataset.classes import fold_priors, labels_of, proba_columns
 from fishcli.options.train import RunConfig
 from fishcli.report.run_facts import Gap
 from fishcli.runs.run import METRICS, Run
-from fishcli.runs.settings import IF_ASKED
+from fishcli.runs.settings import MEASURED_BY
 from fishcli.scoring.metrics import accuracy, log_loss, log_losses
 
 OTHER = {"grouped": "random", "random": "grouped"}
@@ -111,5 +111,5 @@ def _is_alike(run: Run, other: Run) -> bool:
 
 
 def _without_groups(run: Run) -> Run:
-    settings = {name: value for name, value in run.settings.items() if name not in {"groups", *IF_ASKED}}
+    settings = {name: value for name, value in run.settings.items() if name not in {"groups", *MEASURED_BY}}
     return dataclasses.replace(run, run_dir=Path(), targets="", settings=settings)

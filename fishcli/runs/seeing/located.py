@@ -15,6 +15,7 @@ from fishcli.basics.progress import warn
 from fishcli.dataset.annotations import read_boxes, read_points
 from fishcli.dataset.ends import ends_by_image
 from fishcli.dataset.layout.images import dataset_digest, load_train
+from fishcli.features.backbones.choice import default_weights
 from fishcli.features.store.again import features_line
 from fishcli.features.store.store import FeatureStore
 from fishcli.options.command_lines import flag
@@ -226,7 +227,7 @@ def _reproduce(
     if store.is_users:
         maps = features_line(store_dir, view_names=",".join(this_run.view_names))
         return facts, [maps, this_run.locate_line()]
-    weights = None if store.weights in ("formula", "imagenet") else store.weights
+    weights = None if store.weights == default_weights(recipe.backbone) else store.weights
     own = {"backbone": recipe.backbone, "weights": weights, "layer": recipe.layer}
     image_size = "{}x{}".format(*recipe.image_size)
     return facts, [this_run.locate_line(features=None, image_size=image_size, **own)]

@@ -13,6 +13,7 @@ from fishcli.basics.files import read_json, write_json
 from fishcli.basics.progress import duration
 from fishcli.features.backbones.backbone import load_backbone, load_tail
 from fishcli.features.backbones.choice import BackboneChoice, is_onnx
+from fishcli.features.backbones.descriptors.names import is_descriptor
 from fishcli.features.backbones.facts import facts_path
 from fishcli.features.backbones.stored import choice_of
 from fishcli.features.store.store import FeatureStore
@@ -48,7 +49,8 @@ def outlook(config: TrainConfig, this_run: Run, data: TrainData) -> str:
     stores = parts_of(data.store)
     if len(stores) > 1 or stores[0].weights == "random" or data.groups is None or len(data.class_names) == 1:
         return ""
-    if is_onnx(stores[0].recipe.backbone):  # which can't be fine-tuned
+    backbone = stores[0].recipe.backbone
+    if is_onnx(backbone) or is_descriptor(backbone):  # which can't be fine-tuned
         return ""
     if not PHOTOS[0] <= len(data.images) <= PHOTOS[1] or not _is_best(this_run):
         return ""

@@ -8,6 +8,7 @@ from fishcli.dataset.layout.images import load_train
 from fishcli.features.backbones.backbone import cuts_at, load_backbone
 from fishcli.features.backbones.choice import BackboneChoice, is_onnx, named_backbone
 from fishcli.features.backbones.cutting import network_size, pixel_size
+from fishcli.features.backbones.descriptors.names import is_descriptor
 from fishcli.features.backbones.stored import choice_of
 from fishcli.features.backbones.usual import FIRST, usual_backbone, usual_size
 from fishcli.features.photos.recipes import copies_of, parse_recipes
@@ -109,6 +110,11 @@ def _choice(config: FinetuneConfig, source: FeatureStore | None) -> BackboneChoi
         raise FishError(
             f"{asked} is an ONNX file, which is only ever run forward: nothing in it can be trained. Name "
             f"another backbone: fishcli finetune --backbone {FIRST}."
+        )
+    if is_descriptor(asked):
+        raise FishError(
+            f"{asked} is no network: nothing in it can be trained. Name a network: fishcli finetune "
+            f"--backbone {FIRST}."
         )
     kept = choice.weights if asked == choice.backbone else ""
     name, weights = named_backbone(asked, config.weights or kept or None)

@@ -19,6 +19,8 @@ from fishcli.basics.progress import say, warn
 from fishcli.basics.quiet import load_keras, load_openvino
 from fishcli.features.backbones.backbone import Backbone
 from fishcli.features.backbones.choice import is_onnx
+from fishcli.features.backbones.descriptors.loading import descriptor_engine, is_of_library
+from fishcli.features.backbones.descriptors.names import is_descriptor
 from fishcli.features.backbones.engines.engine import ONNX_RUNTIME, OPENVINO, TOLERANCE, Engine, EngineChoice
 from fishcli.features.backbones.engines.int8 import INSTALL, int8_engine
 from fishcli.features.backbones.engines.onnx_engine import onnx_engine, onnx_reference
@@ -63,7 +65,8 @@ def load_engine(
 
     "auto" takes Keras where its backend has a GPU or float16 is asked for, else OpenVINO where it is
     installed and the backend is TensorFlow, from which it takes networks, else Keras; of an ONNX file what
-    `onnx_engine` says. "auto" precision is the recipe's; where that is "auto", too,
+    `onnx_engine` says, and of a descriptor its library. "auto" precision is the recipe's; where that is "auto",
+    too,
     float16 on a GPU that is faster with it, else float32: features need no wider range, and bfloat16 is ten
     times as far off. bfloat16 is OpenVINO's on processors that have it, and int8 OpenVINO's alone.
 
@@ -81,6 +84,8 @@ def load_engine(
         return Engine("pixels", lambda images: images, batch_size, 1)
     if is_onnx(backbone.recipe.backbone):
         return onnx_engine(backbone, choice, batch_size)
+    if is_descriptor(backbone.recipe.backbone):
+        return descriptor_engine(backbone.recipe, choice)
     if choice.engine == "onnxruntime":
         raise FishError(
             f"--engine onnxruntime: it computes ONNX files, and {backbone.recipe.backbone} is none. Leave "
@@ -112,7 +117,8 @@ def load_engine(
 def checked(engine: Engine, backbone: Backbone, images: np.ndarray, batch_size: int) -> Engine:
     """The engine, if its reference computes the same of the first images; else that one, with a warning.
 
-    The reference is Keras in float32; of an ONNX file another engine, where one is installed.
+    The reference is Keras in float32; of an ONNX file another engine, where one is installed; of a descriptor
+    there is none.
 
     Args:
         engine: of `load_engine`.
@@ -122,6 +128,9 @@ def checked(engine: Engine, backbone: Backbone, images: np.ndarray, batch_size: 
     """
     images = images[:N_CHECKED]
     if not len(images) or backbone.recipe.layer == INPUT:
+        return engine
+    if is_descriptor(backbone.recipe.backbone):
+        say(f"engine: {engine.name}")
         return engine
     if engine.known is not None:
         name = ONNX_RUNTIME if is_onnx(backbone.recipe.backbone) else KERAS
@@ -185,6 +194,8 @@ def _has_gpu() -> bool:
 
 def choice_of(name: str) -> EngineChoice:
     """What to choose so that an engine of that name is made again, elsewhere too."""
+    if is_of_library(name):
+        return EngineChoice()
     engines = {OPENVINO: "openvino", ONNX_RUNTIME: "onnxruntime"}
     engine = next((engine for start, engine in engines.items() if name.startswith(start)), "keras")
     return EngineChoice(engine, name.removesuffix(")").rsplit(", ", 1)[-1])

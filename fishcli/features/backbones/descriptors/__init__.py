@@ -1,0 +1,1 @@
+"""Descriptors of image patches that nobody trained: SIFT, HOG and LBP as maps."""
