@@ -67,7 +67,8 @@ def load_engine(
     installed and the backend is TensorFlow, from which it takes networks, else Keras; of an ONNX file what
     `onnx_engine` says, and of a descriptor its library. "auto" precision is the recipe's; where that is
     "auto", too, float16 on a GPU that is faster with it, else float32: features need no wider range, and
-    bfloat16 is ten times as far off. bfloat16 is OpenVINO's on processors that have it, and int8 OpenVINO's alone.
+    bfloat16 is ten times as far off. bfloat16 is OpenVINO's on processors that have it, and int8 OpenVINO's
+    alone.
 
     Args:
         backbone: the one source of the graph, whichever engine computes it.
