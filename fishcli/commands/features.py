@@ -23,15 +23,14 @@ from fishcli.features.verify import verify_stores
 from fishcli.options.features import FeaturesConfig
 from fishcli.options.views import chosen_views
 from fishcli.runs.locating.crops import keep_crops, regions_in
-from fishcli.runs.locating.found import find_crops
+from fishcli.runs.locating.found import all_photos, check_crops, find_crops
 
 
 def run(config: FeaturesConfig) -> str:
     """Compute what the store lacks; returns its folder. Or verify what there is, or list layers: lines."""
     if config.verify:
         return verify_stores(config)
-    if config.crop_align and config.crop is None:
-        raise FishError("--crop-align turns crops: pass --crop RUN, too, a run of fishcli locate.")
+    check_crops(config)
     asked = config.backbone or usual_backbone(config.weights)
     name, weights = named_backbone(asked, config.weights)  # before anything slow
     size = usual_size(name, weights) if config.image_size is None else parse_image_size(config.image_size)
@@ -41,7 +40,9 @@ def run(config: FeaturesConfig) -> str:
     views = chosen_views(config.views, config.view_set, config.view_names)
     tables = _load_splits(config)
     how = (config.layer, config.pool, config.resize, config.transparency, config.truncated)
-    found = None if config.crop is None else find_crops(config, tables)
+    found = None
+    if config.crop is not None:
+        found = find_crops(config, tables if config.splits is None else all_photos(config))
     crop = None if found is None else found.crop
     precision = config.precision if config.precision in (INT8, BFLOAT16) else "auto"
     choice = BackboneChoice(name, weights, size, *how, crop, preprocessing, config.tokens, precision)

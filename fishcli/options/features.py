@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from typer import Option
 
+from fishcli.options.crops import LEAST, MARGIN, CropAlign, CropMargin, CropMin, Crops
 from fishcli.options.data import StoreConfig
 from fishcli.options.views import ViewNames, ViewSet
 
@@ -66,28 +67,10 @@ class FeaturesConfig(StoreConfig):
         Literal["maps", "class", "both"],
         Option(help="Of an ONNX file's tokens keep those of places, the class token, or both at each place."),
     ] = "maps"
-    crop: Annotated[
-        str | None,
-        Option(
-            help="Of each photo's surest box alone: a run of locate (of models, or its folder), or a file as "
-            "MegaDetector writes it.",
-            show_default="whole photos",
-        ),
-    ] = None
-    crop_margin: Annotated[
-        float, Option(help="Widen a box by this share of its longer side, on each side.", min=0.0, max=2.0)
-    ] = 0.15
-    crop_min: Annotated[
-        float, Option(help="Least side of a crop, as a share of the photo's shorter one.", min=0.0, max=1.0)
-    ] = 0.2
-    crop_align: Annotated[
-        bool,
-        Option(
-            "--crop-align",
-            help="Turn the fish level, head left, where both ends were found. It cost on the demo: log loss "
-            "1.34 in place of 1.29 on unseen boats, even by the true ends.",
-        ),
-    ] = False
+    crop: Crops = None
+    crop_margin: CropMargin = MARGIN
+    crop_min: CropMin = LEAST
+    crop_align: CropAlign = False
     pool: Annotated[Literal["none", "avg", "max"], Option(help="Keep maps, or pool them.")] = "none"
     views: Annotated[int, Option(help="The first N of the view set, of training and test images.")] = 1
     view_set: ViewSet = "upright"

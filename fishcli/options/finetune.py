@@ -5,6 +5,7 @@ from typing import Annotated
 
 from typer import Option
 
+from fishcli.options.crops import LEAST, MARGIN, CropAlign, CropMargin, CropMin, OtherCrops
 from fishcli.options.train import BoxRule, FoldsConfig, Metadata, TrainConfig
 from fishcli.options.views import named_views, with_identity
 
@@ -36,6 +37,10 @@ class FinetuneConfig(FoldsConfig):
     image_size: Annotated[
         str | None, Option(help="Another input, HEIGHTxWIDTH.", show_default="that store's")
     ] = None
+    crop: OtherCrops = None
+    crop_margin: CropMargin = MARGIN
+    crop_min: CropMin = LEAST
+    crop_align: CropAlign = False
     view_names: Annotated[str, Option(help="Views to draw from, by name.")] = "identity,hflip"
     augment: Annotated[
         str,

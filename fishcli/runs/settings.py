@@ -13,6 +13,7 @@ NOT_COMPARED = (
     *("data_dir", "features_dir", "models_dir", "name", "features", "memory_budget", "scheduler"),
     "test_groups",
     *("backbone", "weights", "image_size", "skip_unreadable"),
+    *("crop", "crop_margin", "crop_min", "crop_align"),
     *(field.name for field in dataclasses.fields(Reading)),
 )
 """Where things lie and how they are held is no part of what a run is; its features are the store's matter."""

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import write_competition
-from pipeline import CLASSES, complete_arrays, compute, fit, submit
+from pipeline import CLASSES, complete_arrays, compute, fit, submit, write_found
 
 from fishcli.basics.errors import FishError
 from fishcli.basics.files import read_json
@@ -17,6 +17,7 @@ from fishcli.commands import finetune, heatmap, leaderboard, report, summary
 from fishcli.dataset.layout.images import load_tests
 from fishcli.features.backbones.stored import reload_tail
 from fishcli.features.store.picking import pick_store
+from fishcli.features.store.store import FeatureStore
 from fishcli.heads.graphs import as_graph
 from fishcli.options.finetune import FinetuneConfig
 from fishcli.options.seeing import HeatmapConfig, ReportConfig, RunsConfig, SummaryConfig
@@ -176,6 +177,22 @@ def test_without_any_store_the_usual_backbone_is_taken_and_options_name_another(
     run = Run.open(run_dir)
     assert run.name == "fishnet-finetune-1" and run.store.startswith("fishnet-64x64-")
     assert np.isfinite(run.read_metrics()["log_loss"])
+
+
+def test_crops_are_named_as_features_takes_them_and_are_the_same(root):
+    """The run itself is made of the store that `features` would make, whose regions tests have, too."""
+    found = str(write_found(root))
+    usual = {"augment": "none", "copies": 6, "view_names": "identity", "image_size": "64x64"}
+    own, margin = root / "data" / "own", {"crop": found, "crop_margin": 0.3}
+    run = Run.open(tune(root, name="crops", features_dir=own, backbone="fishnet", **margin, **usual))
+    theirs = FeatureStore(compute(root, layer=CUT, features_dir=own, **margin))
+    assert theirs.recipe.name == run.store and theirs.recipe.crop.margin == 0.3
+    assert complete_arrays(theirs, "test") == ["identity"]
+    again = tune(root, name="crops", features_dir=own, features=run.store, **usual)
+    assert Run.open(again).store == run.store
+    assert len(submit(root, run="crops", tta=1, features_dir=own)) == 6
+    with pytest.raises(FishError, match="--crop-align turns crops: pass --crop RUN"):
+        tune(root, name="level", crop_align=True)
 
 
 def test_what_can_not_be_trained_is_refused(root):

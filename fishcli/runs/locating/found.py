@@ -19,6 +19,7 @@ from fishcli.features.store.lists import list_stores
 from fishcli.options.command_lines import advised
 from fishcli.options.data import StoreConfig
 from fishcli.options.features import FeaturesConfig
+from fishcli.options.finetune import FinetuneConfig
 from fishcli.options.locate import LocateConfig, detections_path
 from fishcli.runs.listing import CONFIG
 from fishcli.runs.locating.folds import look_again
@@ -26,6 +27,7 @@ from fishcli.runs.locating.localiser import LocaliserRun
 
 COLUMNS = ["split", "image", "confidence", *BOX_COLUMNS, "fold"]
 
+CropMaker = FeaturesConfig | FinetuneConfig
 Contents = dict[tuple[str, str], str]
 """What tells a photo from another one of its name, by split and id; "" where it is not known."""
 
@@ -46,19 +48,25 @@ class FoundCrops:
     table: pd.DataFrame
 
 
-def find_crops(config: FeaturesConfig, tables: dict[str, pd.DataFrame]) -> FoundCrops:
+def check_crops(config: CropMaker) -> None:
+    """Refuse options of crops where there are none; FishError."""
+    if config.crop_align and config.crop is None:
+        raise FishError("--crop-align turns crops: pass --crop RUN, too, a run of fishcli locate.")
+
+
+def find_crops(config: CropMaker, tables: dict[str, pd.DataFrame]) -> FoundCrops:
     """Read what `--crop` names.
 
     Args:
         config: names it, and how regions are made of boxes.
-        tables: the photos of the splits that are asked for.
+        tables: the photos of all splits.
 
     Raises:
         FishError: no such run or file, a run that is not complete, or no detection in the training photos;
             `--crop-align` where it knows no heads and tails.
     """
     source = _source(str(config.crop))
-    table = surest_found(config, source, tables if config.splits is None else all_photos(config))
+    table = surest_found(config, source, tables)
     train = table[table["split"] == "train"]
     if train["x_min"].isna().all():
         raise FishError(f"--crop {config.crop}: it has no detection in the training photos.")

@@ -19,7 +19,8 @@ from fishcli.features.store.store import FeatureStore
 from fishcli.features.upkeep import Upkeep
 from fishcli.heads.joined import parts_of
 from fishcli.options.finetune import AUTO_CUT, FINETUNE, STAGES_TRIED, FinetuneConfig
-from fishcli.runs.locating.crops import keep_crops_of
+from fishcli.runs.locating.crops import keep_crops, keep_crops_of
+from fishcli.runs.locating.found import FoundCrops, all_photos, check_crops, find_crops
 from fishcli.runs.stores import bring_up, check_detections, check_same_images
 from fishcli.runs.training.inputs import TrainData, join_train_data
 from fishcli.tuning.fit import usual_epochs
@@ -60,24 +61,34 @@ def stores_above(config: FinetuneConfig) -> list[FeatureStore]:
     """The store of the cut's maps, made where it is missing; of `--cut auto` those of all that are tried.
 
     What is not asked for is that of the store that is named, or of the one that the user made last.
+
+    Raises:
+        FishError: see `load_backbone` and `find_crops`.
     """
+    check_crops(config)
     source = None
     if config.features is not None or list_stores(config.stores_dir):
         source = pick_store(config.stores_dir, config.features)
-    choice = _choice(config, source)
+    choice, found = _choice(config, source), None
+    if config.crop is not None:
+        found = find_crops(config, all_photos(config))
+        choice = dataclasses.replace(choice, crop=found.crop)
+    crops = source if found is None else found
     if config.cut != AUTO_CUT:
-        return [_store_of(config, choice, source)]
+        return [_store_of(config, choice, crops)]
     layers = cuts_at(choice, STAGES_TRIED)
     if not layers:
         raise FishError(
             f"--cut auto: {choice.backbone} has none of {', '.join(STAGES_TRIED)}. Name a layer, as fishcli "
             "features --layer does."
         )
-    return [_store_of(config, dataclasses.replace(choice, layer=layer), source) for layer in layers]
+    return [_store_of(config, dataclasses.replace(choice, layer=layer), crops) for layer in layers]
 
 
-def _store_of(config: FinetuneConfig, choice: BackboneChoice, source: FeatureStore | None) -> FeatureStore:
-    """The store of a cut's maps; `source`: the one whose backbone and crop it takes."""
+def _store_of(
+    config: FinetuneConfig, choice: BackboneChoice, crops: FeatureStore | FoundCrops | None
+) -> FeatureStore:
+    """The store of a cut's maps; `crops`: the store whose crops it takes, if it has any, or those found."""
     backbone = load_backbone(choice)
     height, width = choice.image_size
     if choice.layer == INPUT:
@@ -88,12 +99,16 @@ def _store_of(config: FinetuneConfig, choice: BackboneChoice, source: FeatureSto
             f"trains what follows {backbone.recipe.layer} of {choice.backbone} at {height}x{width}, whose "
             f"maps are {backbone.feature_shape}"
         )
-    sources = {} if source is None or choice.crop is None else {"detections": source.detections}
+    sources = {}
+    if crops is not None and choice.crop is not None:
+        sources = {"detections": crops.source if isinstance(crops, FoundCrops) else crops.detections}
     store = FeatureStore.create(
         config.stores_dir, backbone.recipe, choice.weights, made_for=FINETUNE, **sources
     )
-    if source is not None and choice.crop is not None:
-        keep_crops_of(source, store)
+    if isinstance(crops, FoundCrops):
+        keep_crops(store, crops)
+    elif sources and crops is not None:
+        keep_crops_of(crops, store)
     return store
 
 
