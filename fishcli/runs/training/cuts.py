@@ -72,7 +72,7 @@ def tune_run(
     else:
         data = next(each for each in cuts if name_of(each.store) == this_run.store)
     if missing := missing_folds(this_run):
-        source = source or tuning_source(config, data, folds)
+        source = source or _source(config, data, cuts[0], folds)
         begin_run(this_run, folds)
         first, once, a_step = first_member(source, this_run, missing[0])
         say(f"{_named(source, len(missing))}: about {duration(_cost(source, missing, (once, a_step)))} here")
@@ -132,6 +132,14 @@ def _chosen(
     return this_run, taken.data, sources.get(choice["chosen"])
 
 
+def _source(config: FinetuneConfig, data: TrainData, first: TrainData, folds: pd.DataFrame) -> TuningSource:
+    """What folds learn from above a cut; what they start from is told by the `first` cut that was tried."""
+    if name_of(data.store) == name_of(first.store):
+        return tuning_source(config, data, folds)
+    frozen = tuning_source(dataclasses.replace(config, cut=layer_of(first)), first, folds).frozen
+    return tuning_source(config, data, folds, frozen)
+
+
 def layer_of(data: TrainData) -> str:
     """The cut whose maps data hold."""
     return parts_of(data.store)[0].recipe.layer
@@ -139,7 +147,10 @@ def layer_of(data: TrainData) -> str:
 
 def _try(trials: dict[str, Trial], this_run: Run, folds: pd.DataFrame) -> dict[str, TuningSource]:
     """Train the first folds above each cut, as far as that is not done; returns what they learned from."""
-    sources = {cut: tuning_source(each.config, each.data, folds) for cut, each in trials.items()}
+    sources: dict[str, TuningSource] = {}
+    for cut, each in trials.items():
+        frozen = next((one.frozen for one in sources.values()), None)
+        sources[cut] = tuning_source(each.config, each.data, folds, frozen)
     begin_run(this_run, folds)
     n_folds = this_run.settings["folds"]
     ks = range(min(N_TRIED, n_folds))

@@ -19,19 +19,19 @@ from fishcli.features.backbones.stored import reload_tail
 from fishcli.features.photos.recipes import NONE, copies_of, magnitudes_of, parse_recipes
 from fishcli.features.store.recipe import INPUT
 from fishcli.heads.classical.fits import ClassicalHead
-from fishcli.heads.inputs import HeadInputs, in_parts
+from fishcli.heads.inputs import HeadInputs
 from fishcli.heads.joined import parts_of
 from fishcli.heads.trained import KerasHead
 from fishcli.options.finetune import FinetuneConfig
 from fishcli.runs.run import Run
 from fishcli.runs.training.fold_fits import FitDone, finish_fold, kept_of, predict_views
+from fishcli.runs.training.frozen import Frozen, frozen_by
 from fishcli.runs.training.inputs import TrainData, read_inputs
 from fishcli.runs.training.interpolating import ends_path
 from fishcli.tuning.fit import TuningPlan, make_ready, seconds_of_steps, tune
 from fishcli.tuning.interpolate import SHARES, Weights, go_between, moving_weights, parse_share, save_ends
-from fishcli.tuning.network import build_network, pooled_by
+from fishcli.tuning.network import build_network
 from fishcli.tuning.rows import TuningRows
-from fishcli.tuning.start import linear_start
 
 
 @dataclass(frozen=True)
@@ -41,14 +41,14 @@ class TuningSource:
     Attributes:
         config: how; its epochs are settled.
         inputs: of all images; their features are the cut's maps.
-        pooled: the same under the plain views, their features pooled by the frozen layers.
+        frozen: the frozen backbone's heads, from which networks start.
         tail: the pre-trained layers above the cut.
         fold: (n,) the fold of each row.
     """
 
     config: FinetuneConfig
     inputs: HeadInputs
-    pooled: HeadInputs
+    frozen: Frozen
     tail: Any
     fold: np.ndarray
 
@@ -108,14 +108,23 @@ def check_tuning(config: FinetuneConfig) -> None:
         )
 
 
-def tuning_source(config: FinetuneConfig, data: TrainData, folds: pd.DataFrame) -> TuningSource:
-    """Read what all folds learn from; what could refuse the run comes here, before its folder is made."""
+def tuning_source(
+    config: FinetuneConfig, data: TrainData, folds: pd.DataFrame, frozen: Frozen | None = None
+) -> TuningSource:
+    """Read what all folds learn from; what could refuse the run comes here, before its folder is made.
+
+    Args:
+        config: how.
+        data: what they learn from.
+        folds: `image`, `fold`, `group`.
+        frozen: where it is known from another cut.
+    """
     tail = reload_tail(parts_of(data.store)[0])
     if config.cut == INPUT:  # from a file, so that memory doesn't grow with the photos
         config = dataclasses.replace(config, memory_budget=0.0)
     inputs = read_inputs(config, data)
-    pooled = _pooled(tail, inputs, len(config.chosen_views))
-    return TuningSource(config, inputs, pooled, tail, folds["fold"].to_numpy())
+    frozen = frozen or frozen_by(tail, inputs, len(config.chosen_views))
+    return TuningSource(config, inputs, frozen, tail, folds["fold"].to_numpy())
 
 
 def first_member(source: TuningSource, this_run: Run, k: int) -> tuple[Member, float, float]:
@@ -163,7 +172,7 @@ def begun(source: TuningSource, this_run: Run, part: tuple[int, int]) -> Member:
         drawn = [*drawn, *copies_of(recipe, config.copies)]
     rows = np.flatnonzero(source.fold != k)
     seed = int(np.random.SeedSequence([config.seed, k, number]).generate_state(1)[0])
-    linear, start = linear_start(config.metadata, source.pooled, rows, seed)
+    linear, start = source.frozen.start(config.metadata, rows, seed)
     boxes = inputs.boxes[0, rows]
     known = boxes[~np.isnan(boxes).any(axis=1)]
     learned = TuningRows(
@@ -191,7 +200,7 @@ def _done(
     """Predict a fold's own rows with a trained member, and save it; `trained`: its losses, and since when."""
     k, head, (losses, started) = member.k, member.head, trained
     rows, n_views = np.flatnonzero(source.fold == k), len(source.config.chosen_views)
-    more = {"frozen": predict_views(member.linear, source.pooled, rows, n_views)[0]}
+    more = {"frozen": predict_views(member.linear, source.frozen.pooled, rows, n_views)[0]}
     share, ends = parse_share(source.config.interpolate), (member.start, moving_weights(head.model))
     if share is None:
         found = []
@@ -207,17 +216,3 @@ def _done(
     with whole_file(this_run.model_path(k, member.number)) as path:
         head.save(path)
     return FitDone(proba, boxes, kept_of(head), losses, time.perf_counter() - started, more)
-
-
-def _pooled(tail: Any, inputs: HeadInputs, n_views: int) -> HeadInputs:
-    """The inputs under their first views; features are what the frozen layers make of the maps, pooled."""
-    n_images = inputs.features.shape[1]
-    found = np.empty((n_views, n_images, tail.output_shape[-1]), np.float16)
-    with bar(n_views * n_images, "frozen features", "img") as progress:
-        for view in range(n_views):
-            for part in in_parts(np.arange(n_images)):
-                found[view, part] = pooled_by(tail, inputs.features[view, part])
-                progress.update(len(part))
-    return dataclasses.replace(
-        inputs, views=inputs.views[:n_views], features=found, boxes=inputs.boxes[:n_views]
-    )
