@@ -12,7 +12,6 @@ import re
 import shutil
 import sys
 import time
-import zipfile
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -169,15 +168,6 @@ def _content(path: Path) -> bytes:
     if path.suffix == ".json" and path.name.startswith("fold_"):
         value = json.loads(path.read_bytes())
         return json.dumps({name: value[name] for name in value if name not in VARYING}).encode()
-    if path.suffix == ".keras":
-        import h5py
-
-        with zipfile.ZipFile(path) as archive, h5py.File(archive.open("model.weights.h5")) as file:
-            values: list[bytes] = []  # the layers' names count what else the process has built
-            file.visititems(
-                lambda _, each: values.append(each[()].tobytes()) if hasattr(each, "shape") else None
-            )
-            return b"".join(values)
     return b"" if path.suffix == ".skops" else path.read_bytes()  # it holds memory addresses
 
 

@@ -148,7 +148,7 @@ def flipped(lab: Lab, rng: random.Random) -> Verdict:
     if process.exitcode == 0:
         again = command == "train" and name.startswith("models")
         expected = lab.trees["train another" if again else command]
-        found = tree_of(root) if name.endswith((".json", ".keras")) is False else _tree_without(root, path)
+        found = _tree_without(root, path) if name.endswith(".json") else tree_of(root)
         wrong += [each for each in differences(found, expected) if each[1:] != name]
     elif path.name not in lab.said() and path.parent.relative_to(root).as_posix() not in lab.said():
         wrong.append(f"the damage is not named: {lab.said()[-600:]}")

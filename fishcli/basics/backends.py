@@ -162,6 +162,25 @@ def compiled(model: Any, prepare: Callable[[Any], Any]) -> "Callable[[np.ndarray
     return lambda batch: np.asarray(in_graph(weights, batch))
 
 
+def in_graph(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of arrays, in `keras.ops`, as one graph, where the backend has graphs.
+
+    It must change nothing: a Keras model is called by its `stateless_call`. Each shape is compiled once.
+    """
+    backend = backend_name()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        return tf.function(function, reduce_retracing=True)
+    if backend == "jax":
+        import jax
+
+        return jax.jit(function)
+    import torch
+
+    return torch.no_grad()(function)
+
+
 def in_precision(model: Any, precision: str) -> Any:
     """A copy of a Keras model that computes in 16 bits; batch norm, as Keras has it, stays in float32.
 

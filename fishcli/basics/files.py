@@ -225,6 +225,11 @@ def digests_of(paths: Iterable[Path]) -> dict[str, str]:
     return found
 
 
+def sha256_of(content: bytes) -> str:
+    """The sha256 of a file of that content, in hexadecimal, as `digests_of` has it."""
+    return hashlib.sha256(content).hexdigest()
+
+
 def digest(*parts: str | bytes) -> str:
     """The sha256 of `parts` one after the other, in hexadecimal."""
     hasher = hashlib.sha256()

@@ -26,6 +26,9 @@ ADVICE = (
 Each is here for one reason; all others show.
 """
 
+COUNTS = "object_name_uids"
+"""Under what Keras keeps the counts by which it names layers."""
+
 
 def drop_advice() -> None:
     """Leave ADVICE out from now on, unless Python was told which warnings to show."""
@@ -86,22 +89,27 @@ def load_keras() -> ModuleType:
 
 @contextmanager
 def seeded_keras(seed: int) -> Iterator[None]:
-    """Seed all layers that are made in this block, whatever else the process does meanwhile.
+    """Seed and name all layers that are made in this block, whatever else the process does or did.
 
     Layers draw the seeds of their weights and of their dropout when they are made. They draw them from
-    Python's one generator, which other threads use too: those of a cluster's worker do.
+    Python's one generator, which other threads use too: those of a cluster's worker do. They are named by a
+    count of their kind over the process, which begins anew here, and goes on behind it.
     """
     keras = load_keras()
     with silenced_stderr():  # Keras seeds TensorFlow too, where it is installed: it may be imported here
         keras.utils.set_random_seed(seed)
+    from keras.src.backend.common import global_state
     from keras.src.random import seed_generator
+    from keras.src.utils import naming
 
-    kept = seed_generator.python_random
+    kept, counts = seed_generator.python_random, global_state.get_global_attribute(COUNTS)
     seed_generator.python_random = random.Random(seed)  # draws what the seeded module would
+    naming.reset_uids()
     try:
         yield
     finally:
         seed_generator.python_random = kept
+        global_state.set_global_attribute(COUNTS, counts)
 
 
 def load_openvino() -> ModuleType | None:

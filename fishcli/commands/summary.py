@@ -50,11 +50,7 @@ def _about(this_run: Run, head: FoldHead) -> str:
     kept = [read_json(this_run.fold_path(k, ".json")) for k in range(settings["folds"])]
     seconds = sum(each["seconds"] for each in kept)
     heads = "" if this_run.n_members == 1 else f" x {this_run.n_members} heads"
-    size = sum(
-        this_run.model_path(k, member).stat().st_size
-        for k in range(settings["folds"])
-        for member in range(this_run.n_members)
-    )
+    size = sum(path.stat().st_size for path in this_run.model_files())
     metadata = "no metadata"
     if encoder.n_columns:
         sizes = f", sizes {examples(encoder.vocabulary, 6)}" if encoder.vocabulary else ""

@@ -7,12 +7,16 @@ import numpy as np
 from fishcli.dataset.metadata import MetadataEncoder
 from fishcli.heads.choices import ENCODE, HEADS, kind_of
 from fishcli.heads.inputs import HeadInputs
+from fishcli.heads.networks import kept
 from fishcli.heads.networks.examples import PseudoRows
-from fishcli.heads.trained import FoldHead
+from fishcli.heads.networks.kept import Networks
+from fishcli.heads.trained import OLD_SUFFIX, FoldHead, load_keras_head
 from fishcli.options.train import TrainConfig
 
-SUFFIXES = {"keras": ".keras", "sklearn": ".skops"}
+SUFFIXES = {"keras": kept.SUFFIX, "sklearn": ".skops"}
 ENCODING = ".encoding.npz"
+OLD_SUFFIXES = {kept.SUFFIX: OLD_SUFFIX}
+"""How the names of files of older versions end, by how they do now."""
 OF_ARRAYS = ("blend",)
 """Heads that are arrays and no more, which load without scikit-learn."""
 
@@ -63,16 +67,41 @@ def suffix_of(head: str) -> str:
     return ".head.npz" if head in OF_ARRAYS else SUFFIXES[kind_of(head).fitted_by]
 
 
-def load_fold(path: Path, encoder: MetadataEncoder, counts: np.ndarray) -> FoldHead:
-    """Load a head that `fit_fold` fitted; FishError where the file is missing or damaged."""
+def found(path: Path) -> Path:
+    """Where a head lies that is written to `path`: where older versions wrote it, if only that is there."""
+    for suffix, older in OLD_SUFFIXES.items():
+        if path.name.endswith(suffix) and not path.exists():
+            other = path.with_name(path.name.removesuffix(suffix) + older)
+            return other if other.exists() else path
+    return path
+
+
+def files_of(path: Path) -> list[Path]:
+    """All files that a head is: its own, which lies at `path`, and what it shares with others."""
+    return [path, kept.architecture_of(path)] if path.name.endswith(kept.SUFFIX) else [path]
+
+
+def load_fold(
+    path: Path, encoder: MetadataEncoder, counts: np.ndarray, networks: Networks | None = None
+) -> FoldHead:
+    """Load a head that `fit_fold` fitted.
+
+    Args:
+        path: of its file.
+        encoder: of metadata.
+        counts: (C,) training images of each class.
+        networks: where it is to predict and no more: those that Keras heads were loaded with so far, which
+            those that are alike share.
+
+    Raises:
+        FishError: the file is missing or damaged.
+    """
+    if path.name.endswith((kept.SUFFIX, OLD_SUFFIX)):
+        return load_keras_head(path, encoder, counts, networks)
     if path.name.endswith(ENCODING):
         from fishcli.heads.encoding.fits import load_encoding
 
         return load_encoding(path, encoder, counts)
-    if path.suffix != SUFFIXES["keras"]:
-        from fishcli.heads.classical.fits import load_classical
+    from fishcli.heads.classical.fits import load_classical
 
-        return load_classical(path, encoder, counts)
-    from fishcli.heads.trained import load_keras_head
-
-    return load_keras_head(path, encoder, counts)
+    return load_classical(path, encoder, counts)

@@ -14,8 +14,11 @@ from fishcli.basics.remote import local_copy
 from fishcli.dataset.classes import fill_missing_classes
 from fishcli.dataset.metadata import MetadataEncoder
 from fishcli.heads.inputs import pool_maps
+from fishcli.heads.networks.kept import Networks, load_network, save_network
+from fishcli.heads.networks.shared import PREDICT_BATCH, Network, OwnWeights
 
-PREDICT_BATCH = 128
+OLD_SUFFIX = ".keras"
+"""Of a whole Keras model, weights and all, in a file a fold."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ class FoldHead(ABC):
 
     @abstractmethod
     def save(self, path: Path) -> None:
-        """Write the fitted model to `path`, whose suffix is that of `heads.fit.suffix_of`."""
+        """Write the fitted model to `path`, whole, whose suffix is that of `heads.fit.suffix_of`."""
 
     @abstractmethod
     def _outputs(
@@ -72,7 +75,7 @@ class FoldHead(ABC):
 
 @dataclass(frozen=True)
 class KerasHead(FoldHead):
-    """A head of `build_head`; `model` is a Keras model."""
+    """A head of `build_head`; `model` is a Keras model, or one that shares its network with other heads."""
 
     @property
     def takes_pooled(self) -> bool:
@@ -85,9 +88,8 @@ class KerasHead(FoldHead):
         return int(self.model.count_params())
 
     def save(self, path: Path) -> None:
-        """Write a .keras file, without the state of the optimiser, which is twice as large as the weights."""
-        keras = load_keras()
-        keras.Model(self.model.input, self.model.output, name=self.model.name).save(path)
+        """Write the weights, and what they are of beside them: see `networks.kept.save_network`."""
+        save_network(self.model, path)
 
     def maps(self, features: np.ndarray, images: pd.DataFrame, layer: str = "class_maps") -> np.ndarray:
         """The output of a layer for maps `features` (n, h, w, channels): where the head looks.
@@ -131,23 +133,44 @@ def in_batches(model: Any, inputs: dict[str, np.ndarray]) -> Any:
     return keras.tree.map_structure(lambda *each: np.concatenate(each), *parts)
 
 
-def load_keras_head(path: Path, encoder: MetadataEncoder, counts: np.ndarray) -> FoldHead:
-    """Load a head that Keras fitted.
+def load_keras_head(
+    path: Path, encoder: MetadataEncoder, counts: np.ndarray, networks: Networks | None = None
+) -> FoldHead:
+    """Load a head that Keras fitted: its weights, or a whole .keras file, as older versions wrote it.
+
+    Args:
+        path: the file.
+        encoder: of the head.
+        counts: of the head.
+        networks: where heads are loaded that only predict: those that were built so far, which it may share.
 
     Raises:
         FishError: the file is missing or damaged, holds no head, or holds code (a Lambda layer).
     """
-    keras = load_keras()
-    from fishcli.heads.networks import layers  # noqa: F401  registers fishcli's own layers
-
     try:
-        with local_copy(path) as local:
-            model = keras.models.load_model(local, compile=False, safe_mode=True)
-        if not isinstance(model.input, dict) or "features" not in model.input:
+        network, weights = (
+            _whole(path)
+            if path.suffix == OLD_SUFFIX
+            else load_network(path, {} if networks is None else networks)
+        )
+        if not isinstance(network.model.input, dict) or "features" not in network.model.input:
             raise ValueError("it holds no head")
+        if networks is not None:
+            return KerasHead(OwnWeights(network, network.weights_of(weights)), encoder, counts)
+        for variable in network.model.weights if weights else []:
+            variable.assign(weights[variable.path])
     except Exception as error:  # what a damaged zip raises has no common base
         reason = cut((str(error) or type(error).__name__).splitlines()[0], 160)
         if "safe_mode" in str(error):  # Keras tells so last, after the layer's whole config
             reason = "it holds code, such as a Lambda layer, which fishcli never runs"
         raise FishError(f"{path} can't be loaded ({reason}).") from None
-    return KerasHead(model, encoder, counts)
+    return KerasHead(network.model, encoder, counts)
+
+
+def _whole(path: Path) -> tuple[Network, dict[str, np.ndarray]]:
+    """The network of a .keras file, which has its weights itself."""
+    keras = load_keras()
+    from fishcli.heads.networks import layers  # noqa: F401  registers fishcli's own layers
+
+    with local_copy(path) as local:
+        return Network(keras.models.load_model(local, compile=False, safe_mode=True)), {}

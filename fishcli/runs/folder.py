@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from fishcli.basics.errors import FishError
+from fishcli.basics.files import digests_of
 from fishcli.runs.listing import METRICS
 
 
@@ -30,3 +33,10 @@ class RunFolder:
 def oof_name(n_views: int) -> str:
     """The file of out-of-fold predictions: oof.csv for the plain photo, oof_tta<N>.csv for N views."""
     return "oof.csv" if n_views == 1 else f"oof_tta{n_views}.csv"
+
+
+def check_digest(path: Path, known: dict[str, Any]) -> None:
+    """Raise FishError where a file is not what the digests `known["files"]` say; older runs have none."""
+    known = known.get("files", {})
+    if path.name in known and path.exists() and digests_of([path]) != {path.name: known[path.name]}:
+        raise FishError(f"{path.name} was changed since it was written.")

@@ -172,9 +172,10 @@ def _take_pooled(heads: Heads) -> bool:
 
 
 def load_heads(this_run: Run, n_rows: int) -> Heads:
-    """The heads of a run's folds, made ready for so many rows."""
+    """The heads of a run's folds, made ready for so many rows each."""
     heads = this_run.load_folds()
-    if this_run.is_tuned and n_rows >= MANY:
+    networks = [head.model.network for members in heads for head in members] if this_run.is_tuned else []
+    if networks and n_rows * len(networks) / len(set(networks)) >= MANY:
         return [[as_graph(head) for head in members] for members in heads]
     return heads
 

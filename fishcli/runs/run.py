@@ -10,17 +10,18 @@ import pandas as pd
 
 from fishcli import __version__
 from fishcli.basics.errors import FishError
-from fishcli.basics.files import digests_of, read_csv, read_json
+from fishcli.basics.files import read_csv, read_json
 from fishcli.dataset.classes import proba_columns
 from fishcli.dataset.layout.images import dataset_digest
 from fishcli.dataset.metadata import encoder_from_json
-from fishcli.heads.fit import load_fold, suffix_of
+from fishcli.heads.fit import files_of, found, load_fold, suffix_of
+from fishcli.heads.networks.kept import Networks
 from fishcli.heads.trained import FoldHead
 from fishcli.options.command_lines import advised
 from fishcli.options.finetune import FINETUNE
 from fishcli.options.train import RunConfig, TrainConfig
 from fishcli.runs.finding import seeds_in
-from fishcli.runs.folder import RunFolder, oof_name
+from fishcli.runs.folder import RunFolder, check_digest, oof_name
 from fishcli.runs.listing import METRICS
 from fishcli.runs.settings import IF_ASKED, LATER, has_views, usual_settings, with_later
 from fishcli.runs.train_lines import train_line
@@ -129,23 +130,32 @@ class Run(RunFolder):
         return "geometric" if self.is_tuned else "arithmetic"
 
     def model_path(self, fold: int, member: int) -> Path:
-        """Where a fold's fitted head is; further members are numbered: fold_<k>_<s>."""
+        """Where a fold's fitted head is written; further members are numbered: fold_<k>_<s>."""
         number = "" if member == 0 else f"_{member}"
         return self.fold_path(fold, number + suffix_of(self.settings["head"]))
 
-    def load_folds(self) -> list[list[FoldHead]]:
-        """The fitted heads of each fold, one a seed."""
-        return [self.load_fold(fold) for fold in range(self.settings["folds"])]
+    def model_files(self) -> list[Path]:
+        """All files of the fitted heads, each once; FishError where one is missing or damaged."""
+        n_folds = self.settings["folds"]
+        paths = [
+            found(self.model_path(k, member)) for k in range(n_folds) for member in range(self.n_members)
+        ]
+        return list(dict.fromkeys(each for path in paths for each in files_of(path)))
 
-    def load_fold(self, fold: int) -> list[FoldHead]:
-        """The fitted heads of a fold, one a seed; FishError where one is missing or damaged."""
+    def load_folds(self) -> list[list[FoldHead]]:
+        """The fitted heads of each fold, one a seed, to predict with: they share what is alike."""
+        networks: Networks = {}
+        return [self.load_fold(fold, networks) for fold in range(self.settings["folds"])]
+
+    def load_fold(self, fold: int, networks: Networks | None = None) -> list[FoldHead]:
+        """The fitted heads of a fold, one a seed; see `heads.fit.load_fold`. FishError if damaged."""
         try:
             kept = read_json(self.fold_path(fold, ".json"))
             encoder, counts = encoder_from_json(kept["encoder"]), np.array(kept["counts"])
-            paths = [self.model_path(fold, member) for member in range(self.n_members)]
+            paths = [found(self.model_path(fold, member)) for member in range(self.n_members)]
             for path in paths:
                 check_digest(path, kept)
-            return [load_fold(path, encoder, counts) for path in paths]
+            return [load_fold(path, encoder, counts, networks) for path in paths]
         except (FishError, KeyError, TypeError, ValueError) as error:
             raise self.damaged(fold, error) from None
 
@@ -241,10 +251,3 @@ def check_name(name: str) -> None:
     """Raise FishError where `name` can't be the name of a folder or file of its own."""
     if not name or name.startswith((".", "-")) or set(name) & set("/\\\n\0"):
         raise FishError(f"--name {name!r}: expected a plain name, such as vgg16-first, without a path.")
-
-
-def check_digest(path: Path, known: dict[str, Any]) -> None:
-    """Raise FishError where a file is not what the digests `known["files"]` say; older runs have none."""
-    known = known.get("files", {})
-    if path.name in known and path.exists() and digests_of([path]) != {path.name: known[path.name]}:
-        raise FishError(f"{path.name} was changed since it was written.")

@@ -118,7 +118,7 @@ def test_a_run_is_predicted_with_like_any_other(root):
 
 def test_for_many_photos_its_networks_are_graphs_and_predict_the_same(root, monkeypatch):
     few = submit(root, run="tuned", tta=2)
-    monkeypatch.setattr(predicting, "MANY", 12)  # 6 photos under two views
+    monkeypatch.setattr(predicting, "MANY", 24)  # 6 photos under two views, by four heads
     made = []
     monkeypatch.setattr(predicting, "as_graph", lambda head: made.append(head) or as_graph(head))
     np.testing.assert_allclose(submit(root, run="tuned", tta=2)[CLASSES], few[CLASSES], atol=1e-6)

@@ -82,8 +82,15 @@ def test_every_fold_is_predicted_with_its_own_cut_and_networks_are_of_the_chosen
     for k in range(2):
         own, taken = (root / "trials" / cut / f"fold_{k}" for cut in (told["by_fold"][str(k)], TRIED[0]))
         assert run.fold_path(k, ".npz").read_bytes() == Path(f"{own}.npz").read_bytes()
-        assert run.model_path(k, 0).read_bytes() == Path(f"{taken}.keras").read_bytes()
+        assert run.model_path(k, 0).read_bytes() == Path(f"{taken}.weights.npz").read_bytes()
     assert np.isfinite(run.read_metrics()["log_loss"]) and len(run.load_folds()) == 3
+
+
+def test_every_cut_starts_from_the_same_frozen_heads(root):
+    for k in range(2):
+        kept = [np.load(root / "trials" / cut / f"fold_{k}.npz", allow_pickle=False) for cut in TRIED]
+        np.testing.assert_array_equal(kept[0]["frozen"], kept[1]["frozen"])
+        assert np.abs(kept[0]["proba"] - kept[1]["proba"]).max() > 1e-6
 
 
 def test_the_run_is_predicted_with_and_is_known_again_by_any_of_its_stores(root, capsys):
@@ -107,7 +114,7 @@ def test_the_report_says_what_was_tried(root):
 
 def test_a_fold_that_was_lost_is_trained_above_the_chosen_cut(root):
     run = Run.open(root / "models" / "auto")
-    for name in ("fold_1.json", "fold_1.keras", "metrics.json"):
+    for name in ("fold_1.json", "fold_1.weights.npz", "metrics.json"):
         (run.run_dir / name).unlink()
     tune(root)
     assert run.load_fold(1)[0].model.input["features"].shape == (None, 4, 4, 256)

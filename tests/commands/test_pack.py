@@ -17,6 +17,7 @@ from fishcli.basics.quiet import load_keras
 from fishcli.commands import ensemble, finetune, locate, pack, predict
 from fishcli.features.backbones.stored import pack_backbone, unpack_backbone
 from fishcli.features.store.store import FeatureStore
+from fishcli.heads.networks.kept import save_network
 from fishcli.options.finetune import FinetuneConfig
 from fishcli.options.locate import LocateConfig
 from fishcli.options.predict import EnsembleConfig, PackConfig
@@ -200,9 +201,9 @@ def test_a_fold_that_holds_code_is_not_loaded(test_photos_alone, packed):
     run = folder / read_json(folder / "pack.json")["members"][0]["runs"][0]
     inputs = keras.Input((4,), name="features")
     outputs = {"class": keras.layers.Lambda(lambda x: x)(inputs)}
-    keras.Model({"features": inputs}, outputs).save(run / "fold_0.keras")
+    save_network(keras.Model({"features": inputs}, outputs), run / "fold_0.weights.npz")
     kept = read_json(run / "fold_0.json")
-    write_json(run / "fold_0.json", {**kept, "files": digests_of([run / "fold_0.keras"])}, sealed=True)
+    write_json(run / "fold_0.json", {**kept, "files": digests_of([run / "fold_0.weights.npz"])}, sealed=True)
     seal_again(folder)
     with pytest.raises(FishError, match=r"the pack crops, .* can't be loaded here: .*holds code"):
         answers(there, there / "it.csv", folder)

@@ -57,7 +57,7 @@ def read_oof(root, name="oof.csv", run="run"):
 def test_a_run_folder_holds_what_the_design_says(trained):
     names = {path.name for path in (trained / "models" / "run").iterdir()}
     assert names >= {"config.json", "folds.csv", "oof.csv", "oof_tta2.csv", "oof_boxes.csv", "metrics.json"}
-    assert names >= {f"fold_{k}.keras" for k in range(3)}
+    assert names >= {f"fold_{k}.weights.npz" for k in range(3)}
     assert not [name for name in names if "partial" in name]
     oof = read_oof(trained)
     header = (trained / "models" / "run" / "oof.csv").read_text().splitlines()[0]
@@ -159,10 +159,35 @@ def test_names_count_up_and_an_interrupted_run_goes_on(root, monkeypatch):
     assert (first / "oof.csv").read_bytes() == (second / "oof.csv").read_bytes()
     (second / "metrics.json").unlink()
     (second / "fold_2.json").unlink()
-    kept = (second / "fold_0.keras").stat().st_mtime_ns
+    kept = (second / "fold_0.weights.npz").stat().st_mtime_ns
     assert fit(root, name=None, epochs=1) == second
-    assert (second / "fold_0.keras").stat().st_mtime_ns == kept
+    assert (second / "fold_0.weights.npz").stat().st_mtime_ns == kept
     assert (first / "oof.csv").read_bytes() == (second / "oof.csv").read_bytes()
+
+
+def test_a_run_of_whole_keras_files_is_read_and_gone_on_with(root):
+    """As versions before architectures wrote it."""
+    run_dir = fit(root, name="older", epochs=1)
+    expected, run = submit(root, run="older"), Run.open(run_dir)
+    for k in range(3):
+        path = run_dir / f"fold_{k}.keras"
+        run.load_fold(k)[0].model.save(path)
+        run.model_path(k, 0).unlink()
+        described = read_json(run_dir / f"fold_{k}.json")
+        write_json(run_dir / f"fold_{k}.json", {**described, "files": digests_of([path])}, sealed=True)
+    for path in run_dir.glob("architecture_*"):
+        path.unlink()
+    pd.testing.assert_frame_equal(submit(root, run="older"), expected)
+    assert run.model_files() == [run_dir / f"fold_{k}.keras" for k in range(3)]
+    for name in ("fold_2.json", "metrics.json"):
+        (run_dir / name).unlink()
+    fit(root, name="older", epochs=1)
+    assert [path.name for path in run.model_files()][:3] == [
+        "fold_0.keras",
+        "fold_1.keras",
+        "fold_2.weights.npz",
+    ]
+    pd.testing.assert_frame_equal(submit(root, run="older"), expected)
 
 
 def dealt_otherwise(class_names, groups, n_folds, seed):
@@ -577,7 +602,7 @@ def test_copies_that_lost_a_chunk_are_completed_not_dropped(root):
     assert (chunk.read_bytes(), boxes.read_bytes()) == before
 
 
-@pytest.mark.parametrize("suffix", [".keras", ".json", ".npz"])
+@pytest.mark.parametrize("suffix", [".weights.npz", ".json", ".npz"])
 def test_a_damaged_fold_is_named_with_what_mends_it(root, suffix):
     path = root / "models" / "run" / f"fold_1{suffix}"
     path.write_bytes(path.read_bytes()[:40])

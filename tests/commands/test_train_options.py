@@ -96,8 +96,8 @@ def assert_valid(root, **changes):
 
 
 def test_each_fold_keeps_a_head_a_seed(trained):
-    names = {path.name for path in (trained / "models" / "two").glob("*.keras")}
-    assert names == {"fold_0.keras", "fold_0_1.keras", "fold_1.keras", "fold_1_1.keras"}
+    names = {path.name.split(".")[0] for path in (trained / "models" / "two").glob("*.weights.npz")}
+    assert names == {"fold_0", "fold_0_1", "fold_1", "fold_1_1"}
     run, two = (Run.open(trained / "models" / name) for name in ("run", "two"))
     first, second = two.load_fold(0)
     assert not same_weights(first.model, second.model)
@@ -129,12 +129,12 @@ def test_predictions_are_the_mean_of_all_folds_and_seeds(root):
 
 
 def test_a_lost_seed_is_named(root):
-    (root / "models" / "two" / "fold_1_1.keras").unlink()
-    with pytest.raises(FishError, match=r"fold 1 of the run two is missing or damaged: .*fold_1_1\.keras"):
+    (root / "models" / "two" / "fold_1_1.weights.npz").unlink()
+    with pytest.raises(FishError, match=r"fold 1 of the run two is missing or damaged: .*fold_1_1\.w"):
         submit(root, run="two")
 
 
-@pytest.mark.parametrize(("head", "suffix"), [("fcn", ".keras"), ("linear", ".skops")])
+@pytest.mark.parametrize(("head", "suffix"), [("fcn", ".weights.npz"), ("linear", ".skops")])
 def test_a_head_goes_through_train_and_predict(root, head, suffix):
     plain = {"lr": TrainConfig.lr, "epochs": TrainConfig.epochs}
     options = plain if head == "linear" else {"epochs": 1}

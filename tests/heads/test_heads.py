@@ -38,8 +38,8 @@ def test_a_head_learns_classes_and_boxes_and_survives_saving(head, tmp_path):
     assert (proba.argmax(axis=1) == inputs.labels[36:]).mean() > 0.8
     np.testing.assert_allclose(proba.sum(axis=1), 1, atol=1e-6)
     assert np.abs(boxes - MEAN_BOX).max() < 0.2
-    trained.save(tmp_path / "head.keras")
-    loaded = load_fold(tmp_path / "head.keras", trained.encoder, trained.counts)
+    trained.save(tmp_path / "head.weights.npz")
+    loaded = load_fold(tmp_path / "head.weights.npz", trained.encoder, trained.counts)
     np.testing.assert_allclose(loaded.predict(inputs.features[0, 36:], images)[0], proba, atol=1e-6)
 
 

@@ -23,7 +23,7 @@ def run_of(run_dir: Path, settings: dict) -> Run:
 
 def test_a_run_of_the_head_tail_is_still_read(tmp_path):
     run = run_of(tmp_path / "old", settings_of(TrainConfig(head="tail", seeds=2), 0))
-    assert run.model_path(1, 1).name == "fold_1_1.keras"
+    assert run.model_path(1, 1).name == "fold_1_1.weights.npz"
     assert run.n_members == 2 and run.mean_of_members == "arithmetic"
 
 

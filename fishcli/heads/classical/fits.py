@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from fishcli.basics.errors import FishError, cut, examples
+from fishcli.basics.files import whole_file
 from fishcli.basics.progress import warn
 from fishcli.basics.remote import read_bytes
 from fishcli.dataset.metadata import MetadataEncoder
@@ -71,12 +72,13 @@ class ClassicalHead(FoldHead):
 
     def save(self, path: Path) -> None:
         """Write an .npz or a .skops file: zips of arrays and JSON, not pickles, which can run any code."""
-        if path.suffix == SUFFIX:
-            write_parts(path, self.model)
-            return
-        import skops.io
+        with whole_file(path) as partial:
+            if path.suffix == SUFFIX:
+                write_parts(partial, self.model)
+                return
+            import skops.io
 
-        skops.io.dump(self.model, path, compression=zipfile.ZIP_DEFLATED)
+            skops.io.dump(self.model, partial, compression=zipfile.ZIP_DEFLATED)
 
     def _outputs(
         self, features: np.ndarray, metadata: np.ndarray

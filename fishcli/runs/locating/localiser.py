@@ -15,9 +15,8 @@ from fishcli.basics.remote import content, local_copy
 from fishcli.locating.decode import CellBoxes
 from fishcli.options.command_lines import advised
 from fishcli.options.locate import LocateConfig, detections_path
-from fishcli.runs.folder import RunFolder
+from fishcli.runs.folder import RunFolder, check_digest
 from fishcli.runs.listing import CONFIG, LOCATE, METRICS
-from fishcli.runs.run import check_digest
 from fishcli.runs.train_lines import locate_line
 
 NOT_COMPARED = (

@@ -156,10 +156,8 @@ def _copy_run(this_run: Run, folder: Path) -> None:
     """Copy what a run predicts with."""
     this_run.load_folds()  # so that what is damaged is said here
     files = [this_run.run_dir / CONFIG, this_run.run_dir / METRICS]
-    for k in range(this_run.settings["folds"]):
-        files += [this_run.fold_path(k, ".json")]
-        files += [this_run.model_path(k, member) for member in range(this_run.n_members)]
-    _copy(files, folder)
+    files += [this_run.fold_path(k, ".json") for k in range(this_run.settings["folds"])]
+    _copy([*files, *this_run.model_files()], folder)
 
 
 def _copy_localiser(this_run: LocaliserRun, folder: Path) -> None:

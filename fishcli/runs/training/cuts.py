@@ -222,7 +222,8 @@ def _proba(run: Run, fold: np.ndarray, tried: Sequence[int]) -> np.ndarray:
 
 def _take_over(k: int, taken: Run, own: Run, this_run: Run) -> None:
     """Copy a fold's networks from the trial that was chosen, its predictions from that which is its own."""
-    names = [name for name in names_in(taken.run_dir) if name.startswith((f"fold_{k}.", f"fold_{k}_"))]
+    kinds = (f"fold_{k}.", f"fold_{k}_", "architecture_")
+    names = [name for name in names_in(taken.run_dir) if name.startswith(kinds)]
     described = taken.fold_path(k, ".json").name
     for name in [*(each for each in names if each != described), described]:
         source = own.run_dir if name == own.fold_path(k, ".npz").name else taken.run_dir

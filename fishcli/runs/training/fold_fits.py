@@ -54,8 +54,9 @@ def missing_folds(this_run: Run) -> list[int]:
 def begin_run(this_run: Run, folds: pd.DataFrame) -> None:
     """Write what is known before training; what a run left that was removed while it was trained goes."""
     if not (this_run.run_dir / "config.json").exists():
-        for path in this_run.run_dir.glob("fold_*"):
-            path.unlink()
+        for kind in ("fold_*", "architecture_*"):
+            for path in this_run.run_dir.glob(kind):
+                path.unlink()
     write_json(this_run.run_dir / "config.json", this_run.to_json(), sealed=True)
     write_csv(this_run.run_dir / "folds.csv", folds)
 
@@ -84,8 +85,7 @@ def fit_member(
     head, losses = fit_fold(config, inputs, np.flatnonzero(fold != k), seed, pseudo_rows)
     proba, boxes = predict_views(head, inputs, np.flatnonzero(fold == k), len(config.chosen_views))
     stop_if_cancelled()  # else it could replace the head that was fitted in its place
-    with whole_file(this_run.model_path(k, member)) as path:
-        head.save(path)
+    head.save(this_run.model_path(k, member))
     return FitDone(proba, boxes, kept_of(head), losses, time.perf_counter() - started)
 
 

@@ -111,7 +111,6 @@ def _move(this_run: Run, k: int, share: float) -> None:
         except PROBLEMS as error:
             raise this_run.damaged(k, error) from None
         go_between(head.model, ends, share)
-        with whole_file(path) as partial:
-            head.save(partial)
+        head.save(path)
     kept = read_json(this_run.fold_path(k, ".json"))
     write_json(this_run.fold_path(k, ".json"), {**kept, "files": digests_of(paths)}, sealed=True)

@@ -12,7 +12,6 @@ import pandas as pd
 
 from fishcli.basics.cluster import stop_if_cancelled
 from fishcli.basics.errors import FishError
-from fishcli.basics.files import whole_file
 from fishcli.basics.progress import bar, say
 from fishcli.dataset.metadata import check_metadata
 from fishcli.features.backbones.stored import reload_tail
@@ -213,6 +212,5 @@ def _done(
         go_between(head.model, ends, share)
     proba, boxes = predict_views(head, source.inputs, rows, n_views)
     stop_if_cancelled()
-    with whole_file(this_run.model_path(k, member.number)) as path:
-        head.save(path)
+    head.save(this_run.model_path(k, member.number))
     return FitDone(proba, boxes, kept_of(head), losses, time.perf_counter() - started, more)
