@@ -20,6 +20,7 @@ from fishcli.features.photos.crops import boxes_out_of_regions, seen_sizes
 from fishcli.features.photos.resizing import boxes_to_photo
 from fishcli.features.store.recipe import Recipe
 from fishcli.features.upkeep import Upkeep
+from fishcli.heads.choices import kind_of
 from fishcli.heads.graphs import MANY, as_graph
 from fishcli.heads.inputs import pool_maps, pooled_once, store_rows
 from fishcli.heads.joined import HeadStore, parts_of
@@ -32,6 +33,8 @@ from fishcli.scoring.calibration import with_temperature
 from fishcli.scoring.ensembling import average
 
 ROWS_AT_ONCE = 256
+RUNS_AT_ONCE = 8
+"""Whose heads are in memory together."""
 
 Heads = list[list[FoldHead]]
 """The heads of each fold."""
@@ -89,12 +92,14 @@ def predict_runs(
     by_seed = [[(each, n_views) for each in this_run.by_seed()] for this_run, n_views in asked]
     together: dict[str, list[Asked]] = {}
     for this_run, n_views in (each for parts in by_seed for each in parts):
-        # A tuned run has networks of its own, which fill the memory: one such run at a time.
-        of = str(this_run.run_dir) if this_run.is_tuned else this_run.store
+        # Heads on maps are large and share nothing: one such run at a time.
+        looks_at = kind_of(this_run.settings["head"]).looks_at
+        of = str(this_run.run_dir) if looks_at == "maps" else this_run.store
         together.setdefault(of, []).append((this_run, n_views))
     found: dict[tuple[Path, int], pd.DataFrame] = {}
     for sharing in together.values():
-        found |= _predict_sharing(config, sharing, tests, mean)
+        for start in range(0, len(sharing), RUNS_AT_ONCE):
+            found |= _predict_sharing(config, sharing[start : start + RUNS_AT_ONCE], tests, mean)
     results = []
     for (this_run, n_views), parts in zip(asked, by_seed, strict=True):
         of_parts = [found[each.run_dir, n_views] for each, _ in parts]
