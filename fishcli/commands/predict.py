@@ -16,6 +16,7 @@ from fishcli.runs.packing.streaming import predict_pack
 from fishcli.runs.picking import pick_run
 from fishcli.runs.predicting import predict_runs
 from fishcli.runs.run import Run
+from fishcli.runs.smoothing import smoothed
 from fishcli.runs.submitting import (
     Answers,
     asked_for,
@@ -42,6 +43,9 @@ def run(config: PredictConfig) -> str:
     say_where_train_differs(config, this_run)
     samples, tests = load_competition(config, this_run.class_names)
     (predictions,) = predict_runs(config, [(this_run, tta)], tests, config.mean)
+    if config.smooth:
+        predictions, loss = smoothed(config, this_run, tta, predictions)
+        promised = promise(loss, "grouped")
     decision = decision_of(this_run, tta)
     n_train = n_train_of(this_run)
     answers = Answers(samples, predictions, this_run.class_names, n_train, decision, promised)
@@ -51,7 +55,7 @@ def run(config: PredictConfig) -> str:
 def _with_pack(config: PredictConfig, path: Path) -> str:
     """Predict with a pack."""
     usual = PredictConfig()
-    for name in ("run", "tta", "mean"):
+    for name in ("run", "tta", "mean", "smooth"):
         if (asked := getattr(config, name)) != getattr(usual, name):
             raise FishError(f"--{name} {asked}: a pack has its own. Leave it out, or pack the runs with it.")
     seconds_of(config.time_limit)

@@ -51,6 +51,14 @@ class PredictConfig(SubmissionConfig):
     mean: Annotated[Literal["arithmetic", "geometric", "vote"], Option(help="How folds are averaged.")] = (
         "arithmetic"
     )
+    smooth: Annotated[
+        bool,
+        Option(
+            "--smooth",
+            help="Average test photos that are alike, such as frames of one video; how alike is chosen "
+            "out of fold. It brought 0.01 to 0.04 of log loss.",
+        ),
+    ] = False
     pack: Annotated[
         Path | None,
         Option(help="Predict with what fishcli pack made, not a run.", show_default="none"),
