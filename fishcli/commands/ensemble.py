@@ -10,9 +10,10 @@ from fishcli.options.predict import EnsembleConfig
 from fishcli.options.views import parse_tta
 from fishcli.runs.blending import Blending, blend_runs, fitting_runs
 from fishcli.runs.deciding import asked_metric
+from fishcli.runs.folder import check_name
 from fishcli.runs.picking import pick_run
 from fishcli.runs.predicting import predict_runs
-from fishcli.runs.run import Run, check_name
+from fishcli.runs.run import Run
 from fishcli.runs.submitting import (
     Answers,
     load_competition,

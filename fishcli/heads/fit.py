@@ -14,9 +14,9 @@ from fishcli.heads.trained import OLD_SUFFIX, FoldHead, load_keras_head
 from fishcli.options.train import TrainConfig
 
 SUFFIXES = {"keras": kept.SUFFIX, "sklearn": ".skops"}
-ENCODING = ".encoding.npz"
 OLD_SUFFIXES = {kept.SUFFIX: OLD_SUFFIX}
 """How the names of files of older versions end, by how they do now."""
+ENCODING = ".encoding.npz"
 OF_ARRAYS = ("blend",)
 """Heads that are arrays and no more, which load without scikit-learn."""
 

@@ -40,3 +40,9 @@ def check_digest(path: Path, known: dict[str, Any]) -> None:
     known = known.get("files", {})
     if path.name in known and path.exists() and digests_of([path]) != {path.name: known[path.name]}:
         raise FishError(f"{path.name} was changed since it was written.")
+
+
+def check_name(name: str) -> None:
+    """Raise FishError where `name` can't be the name of a folder or file of its own."""
+    if not name or name.startswith((".", "-")) or set(name) & set("/\\\n\0"):
+        raise FishError(f"--name {name!r}: expected a plain name, such as vgg16-first, without a path.")

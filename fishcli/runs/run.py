@@ -245,9 +245,3 @@ class Run(RunFolder):
 def _bare_columns(class_names: list[str]) -> list[str]:
     """The classes' columns in files of before `proba_columns`: `read_csv` numbers those that came twice."""
     return [f"{name}.1" if name in OOF_COLUMNS else name for name in class_names]
-
-
-def check_name(name: str) -> None:
-    """Raise FishError where `name` can't be the name of a folder or file of its own."""
-    if not name or name.startswith((".", "-")) or set(name) & set("/\\\n\0"):
-        raise FishError(f"--name {name!r}: expected a plain name, such as vgg16-first, without a path.")

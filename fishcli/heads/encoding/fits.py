@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from fishcli.basics.errors import FishError, cut
+from fishcli.basics.files import whole_file
 from fishcli.basics.remote import read_bytes
 from fishcli.dataset.metadata import MetadataEncoder
 from fishcli.heads.classical.blend import softmax
@@ -46,7 +47,8 @@ class EncodingHead(FoldHead):
 
     def save(self, path: Path) -> None:
         """Write an .npz file: arrays, without pickles."""
-        write_model(path, self.model)
+        with whole_file(path) as partial:
+            write_model(partial, self.model)
 
     def _outputs(
         self, features: np.ndarray, metadata: np.ndarray
