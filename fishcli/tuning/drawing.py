@@ -103,6 +103,12 @@ def _place(name: str, most: float, of: tuple[int, tuple[int, int]], rng: np.rand
             before, after = rng.uniform(0, most / 2, (2, n))
             found[:, axis, axis] = 1 / (1 - before - after)
             found[:, axis, 2] = -before * side / (1 - before - after)
+    elif name == "translate":
+        found[:, :2, 2] = rng.uniform(-most, most, (n, 2)) * (width, height)
+    elif name == "shear":  # about the middle
+        across, down = np.tan(np.radians(rng.uniform(-most, most, (2, n))))
+        found[:, 0, 1], found[:, 1, 0] = across, down
+        found[:, 0, 2], found[:, 1, 2] = -across * height / 2, -down * width / 2
     else:  # about the middle
         turned = np.radians(rng.uniform(-most, most, n)) if name == "rotate" else np.zeros(n)
         scale = rng.uniform(most, GREATEST_ZOOM, n) if name == "zoom" else np.ones(n)

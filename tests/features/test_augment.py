@@ -81,6 +81,37 @@ def test_each_operation_does_something_and_geometry_alone_moves_boxes(operation)
     assert has_moved == (operation in OF_GEOMETRY)
 
 
+@pytest.mark.parametrize("operation", OF_GEOMETRY)
+def test_an_operation_of_geometry_takes_the_box_where_it_takes_what_is_in_it(operation):
+    (copy,) = copies_of(f"{operation}:{MOST[operation] / 3:g}", 1)
+    n_found = 0
+    for name in IDS[:20]:
+        image, (box,) = augment(painted(), BOX, name, copy)
+        rows, columns = np.nonzero(image.mean(axis=2) > 127)
+        if np.isnan(box).any() or not len(rows):
+            continue
+        n_found += 1
+        x, y = (columns + 0.5) / SIZE[1], (rows + 0.5) / SIZE[0]
+        x_min, y_min, x_max, y_max = box + np.array([-0.02, -0.02, 0.02, 0.02])
+        assert ((x > x_min) & (x < x_max) & (y > y_min) & (y < y_max)).mean() > 0.97
+        assert len(rows) / image[..., 0].size > 0.3 * (box[2] - box[0]) * (box[3] - box[1])
+    assert n_found > 10
+
+
+@pytest.mark.parametrize("operation", MOST)
+@pytest.mark.parametrize("size", [(1, 40), (40, 1), (3, 3)])
+def test_tiny_images_keep_their_shape_under_every_operation(operation, size):
+    (copy,) = copies_of(f"{operation}:{MOST[operation]:g}", 1)
+    assert augment(noise(size), np.empty((0, 4), np.float32), IDS[0], copy)[0].shape == (*size, 3)
+
+
+def test_a_photo_by_night_is_grey_and_dark():
+    image = noise(SIZE)
+    for name in IDS[:5]:
+        dark, _ = augment(image, BOX, name, "augment_night=0.8_1")
+        assert (dark == dark[..., :1]).all() and dark.max() <= 255 * 0.6 and dark.std() > 3
+
+
 def test_recipes_differ_from_each_other_and_each_says_what_it_is():
     image = noise(SIZE)
     copies = [copies_of(recipe, 1)[0] for recipe in (FIRST, "light", "strong")]

@@ -38,7 +38,9 @@ def applied(photos, recipe, n, seed=0, size=SIZE):
 
 
 @pytest.mark.parametrize("size", [SIZE, (45, 64)])
-@pytest.mark.parametrize("recipe", ["flip:1", "vflip:0.5", "crop:0.4", "zoom:0.6", "flip:0.5+crop:0.3"])
+@pytest.mark.parametrize(
+    "recipe", ["flip:1", "vflip:0.5", "crop:0.4", "zoom:0.6", "translate:0.15", "flip:0.5+crop:0.3"]
+)
 def test_boxes_move_with_the_pixels(recipe, size):
     pictures, drawn = applied(np.stack([photo_with(BOX)] * 16), recipe, 16, size=size)
     for picture, box in zip(pictures[..., 0] > 127, drawn.move_boxes(np.tile(BOX, (16, 1))), strict=True):
@@ -47,12 +49,13 @@ def test_boxes_move_with_the_pixels(recipe, size):
         np.testing.assert_allclose(found, box * np.tile(size[::-1], 2), atol=1.01)
 
 
-def test_turned_pixels_stay_within_their_box_and_touch_it():
+@pytest.mark.parametrize("recipe", ["rotate:90", "shear:30"])
+def test_turned_pixels_stay_within_their_box_and_touch_it(recipe):
     """A disc is its own ellipse."""
     y, x = np.mgrid[: SIZE[0], : SIZE[1]] + 0.5
     disc = np.where((x - 30) ** 2 + (y - 30) ** 2 < 15**2, 255.0, 0.0).astype(np.float32)
     box = np.array([15 / 80, 15 / 60, 45 / 80, 45 / 60])
-    pictures, drawn = applied(np.stack([np.stack([disc] * 3, axis=2)] * 16), "rotate:90", 16)
+    pictures, drawn = applied(np.stack([np.stack([disc] * 3, axis=2)] * 16), recipe, 16)
     for picture, moved in zip(pictures[..., 0] > 127, drawn.move_boxes(np.tile(box, (16, 1))), strict=True):
         rows, columns = np.flatnonzero(picture.any(axis=1)), np.flatnonzero(picture.any(axis=0))
         found = np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1])

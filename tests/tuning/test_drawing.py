@@ -37,6 +37,14 @@ def test_zoom_is_between_its_least_and_the_greatest_and_keeps_the_middle_and_sha
     np.testing.assert_allclose(found[:, :2] + found[:, 2:], 1, atol=1e-6)
 
 
+def test_a_translated_box_keeps_its_sides_and_goes_as_far_as_the_recipe_says():
+    found = moved("translate:0.1", np.array([[0.3, 0.3, 0.6, 0.7]])) - [0.3, 0.3, 0.6, 0.7]
+    np.testing.assert_allclose(found[:, :2], found[:, 2:], atol=1e-6)
+    assert (
+        np.abs(found).max() == pytest.approx(0.1, abs=0.005) and np.abs(found[:, 0] - found[:, 1]).max() > 0.1
+    )
+
+
 def test_a_turned_box_is_that_around_the_ellipse_in_pixels():
     """In the middle of a photo that is wider than high, 12 by 20 pixels."""
     found = moved("rotate:180", np.array([[0.4, 0.25, 0.6, 0.75]]))

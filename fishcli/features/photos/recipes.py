@@ -20,21 +20,36 @@ MOST = {
     "flip": 1.0,
     "vflip": 1.0,
     "rotate": 180.0,
+    "shear": 45.0,
+    "translate": 0.5,
     "zoom": 0.9,
     "crop": 0.9,
     "brightness": 0.9,
     "contrast": 0.9,
     "colour": 90.0,
+    "equalise": 1.0,
+    "posterise": 7.0,
+    "solarise": 1.0,
+    "night": 0.9,
     "blur": 15.0,
+    "sharpen": 1.0,
+    "noise": 0.5,
+    "jpeg": 95.0,
     "cutout": 0.9,
 }
 """The operations, and the largest magnitude of each.
 
-flip, vflip: the chance. rotate: degrees, either way. zoom: the least scale; the greatest is 1.15. crop: the
-share of the sides that is cut away at most. brightness, contrast: as albumentations has them. colour: hue and
-saturation, steps of 255. blur: the widest kernel, pixels. cutout: the greatest hole's sides, as a share.
+flip, vflip, equalise: the chance. rotate, shear: degrees, either way, shear along either side. translate: as
+a share of the sides, either way. zoom: the least scale; the greatest is 1.15. crop: the share of the sides
+that is cut away at most. brightness, contrast: as albumentations has them. colour: hue and saturation, steps
+of 255. posterise: the bits of 8 that are dropped. solarise: the share of the brightness, from white down,
+that is inverted. night: grey, and that share of the light gone at most. blur: the widest kernel, pixels.
+sharpen: the share of the sharpened picture. noise: the standard deviation, as a share of white. jpeg: what is
+taken off the quality 100. cutout: the greatest hole's sides, as a share.
 """
-OF_GEOMETRY = ("flip", "vflip", "rotate", "zoom", "crop")
+OF_GEOMETRY = ("flip", "vflip", "rotate", "shear", "translate", "zoom", "crop")
+OF_COPIES = ("equalise", "posterise", "solarise", "night", "blur", "sharpen", "noise", "jpeg")
+"""Operations of cached copies alone, which training on pixels does not draw."""
 GREATEST_ZOOM = 1.15
 
 Magnitudes = dict[str, float]
@@ -110,12 +125,31 @@ def _transforms(a: Any) -> dict[str, Callable[[float], Any]]:
         "flip": lambda chance: a.HorizontalFlip(p=chance),
         "vflip": lambda chance: a.VerticalFlip(p=chance),
         "rotate": lambda degrees: a.Affine(rotate=(-degrees, degrees), **affine),
+        "shear": lambda degrees: a.Affine(
+            shear={"x": (-degrees, degrees), "y": (-degrees, degrees)}, border_mode=replicate, p=1.0
+        ),
+        "translate": lambda share: a.Affine(
+            translate_percent={"x": (-share, share), "y": (-share, share)}, border_mode=replicate, p=1.0
+        ),
         "zoom": lambda least: a.Affine(scale=(least, GREATEST_ZOOM), **affine),
         "crop": lambda share: a.CropAndPad(percent=(-share / 2, 0.0), keep_size=True, p=1.0),
         "brightness": lambda most: a.RandomBrightnessContrast(most, 0.0, p=1.0),
         "contrast": lambda most: a.RandomBrightnessContrast(0.0, most, p=1.0),
         "colour": lambda most: a.HueSaturationValue(int(most), int(most), 0, p=1.0),
+        "equalise": lambda chance: a.Equalize(p=chance),
+        "posterise": lambda bits: a.Posterize(num_bits=8 - max(1, int(bits)), p=1.0),
+        "solarise": lambda share: a.Solarize(threshold_range=(1 - share, 1 - share), p=1.0),
+        "night": lambda gone: a.Sequential(
+            [
+                a.HueSaturationValue(0, (-255, -255), 0, p=1.0),
+                a.RandomBrightnessContrast((0.0, 0.0), (-gone, -gone / 2), p=1.0),
+            ],
+            p=1.0,
+        ),
         "blur": lambda widest: a.GaussianBlur(blur_limit=(3, max(3, int(widest) | 1)), p=0.5),
+        "sharpen": lambda share: a.Sharpen(alpha=(share / 2, share), lightness=(1.0, 1.0), p=1.0),
+        "noise": lambda most: a.GaussNoise(std_range=(most / 2, most), p=1.0),
+        "jpeg": lambda lost: a.ImageCompression(quality_range=(int(100 - lost), int(100 - lost / 2)), p=1.0),
         "cutout": lambda side: a.CoarseDropout(
             num_holes_range=(1, 2),
             hole_height_range=(side / 4, side),
