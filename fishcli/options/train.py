@@ -146,7 +146,7 @@ class TrainConfig(FitConfig):
         str,
         Option(
             help="blend, linear, svm, forest; gap, dense; fcn, allconv, inception, residual, attention; bow, "
-            "llc, fisher."
+            "llc, fisher encode maps (fisher of sift: 1.40 on unseen videos, of a network 1.29, gap 1.23)."
         ),
     ] = "blend"
     metadata: Metadata = "size"
