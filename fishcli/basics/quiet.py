@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
 
 from fishcli.basics.backends import BACKENDS, chosen_backend
@@ -28,6 +29,7 @@ Each is here for one reason; all others show.
 
 COUNTS = "object_name_uids"
 """Under what Keras keeps the counts by which it names layers."""
+GET_KERAS_HUB = "Get it: pip install 'fishcli[hub]'."
 
 
 def drop_advice() -> None:
@@ -131,6 +133,29 @@ def load_nncf() -> ModuleType | None:
         return None
     logging.getLogger("nncf").setLevel(logging.ERROR)
     return nncf
+
+
+def keras_hub_version() -> str:
+    """KerasHub's version, without importing it; FishError where it is not installed."""
+    try:
+        return version("keras-hub")
+    except PackageNotFoundError:
+        raise FishError(f"KerasHub is not installed. {GET_KERAS_HUB}") from None
+
+
+def load_keras_hub() -> ModuleType:
+    """Import KerasHub quietly, and return it.
+
+    Raises:
+        FishError: it is not installed.
+    """
+    load_keras()
+    try:
+        with silenced_stderr():
+            import keras_hub
+    except ImportError as error:
+        raise FishError(f"KerasHub can't be imported ({error}). {GET_KERAS_HUB}") from None
+    return keras_hub
 
 
 def load_onnxruntime() -> ModuleType | None:

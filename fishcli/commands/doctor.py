@@ -26,6 +26,7 @@ LIBRARIES = {
         ),
     ),
     "openvino": ("openvino",),
+    "hub": ("keras-hub",),
     "onnx": ("onnx", "onnxruntime"),
     "int8": ("nncf",),
     "classical": ("scikit-image",),

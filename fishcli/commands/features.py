@@ -7,10 +7,11 @@ import pandas as pd
 from fishcli.basics.errors import FishError, choose
 from fishcli.basics.progress import say
 from fishcli.dataset.layout.images import load_tests, load_tests_if_any, load_train
-from fishcli.features.backbones.backbone import load_backbone
-from fishcli.features.backbones.choice import BackboneChoice, is_onnx, named_backbone
+from fishcli.features.backbones.backbone import load_layers
+from fishcli.features.backbones.choice import BackboneChoice, is_hub, is_onnx, named_backbone
 from fishcli.features.backbones.engines.loading import EngineChoice
 from fishcli.features.backbones.listing import list_layers
+from fishcli.features.backbones.network import Backbone
 from fishcli.features.backbones.onnx.loading import how_pixels_go_in
 from fishcli.features.backbones.usual import usual_backbone, usual_size
 from fishcli.features.photos.recipes import FIRST, copies_of
@@ -18,16 +19,17 @@ from fishcli.features.store.again import WHOLE
 from fishcli.features.store.picking import make_last
 from fishcli.features.store.recipe import BFLOAT16, INT8, parse_image_size
 from fishcli.features.store.store import FeatureStore
-from fishcli.features.upkeep import Upkeep, bring_up_to_date
+from fishcli.features.together import bring_layers_up_to_date
+from fishcli.features.upkeep import Upkeep
 from fishcli.features.verify import verify_stores
 from fishcli.options.features import FeaturesConfig
 from fishcli.options.views import chosen_views
 from fishcli.runs.locating.crops import keep_crops, regions_in
-from fishcli.runs.locating.found import all_photos, check_crops, find_crops
+from fishcli.runs.locating.found import FoundCrops, all_photos, check_crops, find_crops
 
 
 def run(config: FeaturesConfig) -> str:
-    """Compute what the store lacks; returns its folder. Or verify what there is, or list layers: lines."""
+    """Compute what stores lack; returns the folder of each, a line. Or verify stores, or list layers."""
     if config.verify:
         return verify_stores(config)
     check_crops(config)
@@ -48,13 +50,8 @@ def run(config: FeaturesConfig) -> str:
     choice = BackboneChoice(name, weights, size, *how, crop, preprocessing, config.tokens, precision)
     if weights == "random":
         say("weights random: features without any training, for trying things out; expect weak scores")
-    backbone = load_backbone(choice)
-    sources = {} if found is None else {"detections": found.source}
-    if backbone.is_whole:
-        sources[WHOLE] = "yes"
-    store = FeatureStore.create(config.stores_dir, backbone.recipe, weights, **sources)
+    layers = [(_store_of(config, backbone, weights, found), backbone) for backbone in load_layers(choice)]
     if found is not None:
-        keep_crops(store, found)
         tables = regions_in(found.crop, found.table, tables)
     copies = copies_of(FIRST, config.augment)
     wanted = {
@@ -71,18 +68,32 @@ def run(config: FeaturesConfig) -> str:
         scheduler=config.scheduler,
         box_categories=config.box_categories,
     )
-    bring_up_to_date(store, wanted, upkeep, backbone)
-    make_last(store)
-    return str(store.store_dir)
+    bring_layers_up_to_date(layers, wanted, upkeep)
+    for store, _ in layers:
+        make_last(store)
+    return "\n".join(str(store.store_dir) for store, _ in layers)
+
+
+def _store_of(
+    config: FeaturesConfig, backbone: Backbone, weights: str, found: FoundCrops | None
+) -> FeatureStore:
+    sources = {} if found is None else {"detections": found.source}
+    if backbone.is_whole:
+        sources[WHOLE] = "yes"
+    store = FeatureStore.create(config.stores_dir, backbone.recipe, weights, **sources)
+    if found is not None:
+        keep_crops(store, found)
+    return store
 
 
 def _preprocessing(config: FeaturesConfig, name: str, weights: str) -> str:
     """How pixels go into an ONNX file; "" of another backbone, FishError where options ask for that of it."""
     if is_onnx(name):
         return how_pixels_go_in(Path(weights), config.preprocess)
-    for option, is_given in (("--preprocess", config.preprocess), ("--tokens", config.tokens != "maps")):
-        if is_given:
-            raise FishError(f"{option} is for ONNX files, and {name} has its own. Leave it out.")
+    if config.preprocess:
+        raise FishError(f"--preprocess is for ONNX files, and {name} has its own. Leave it out.")
+    if config.tokens != "maps" and not is_hub(name):
+        raise FishError(f"--tokens is for ONNX files and presets, and {name} has none. Leave it out.")
     return ""
 
 

@@ -23,11 +23,12 @@ from fishcli.features.backbones.engines.loading import (
     load_engine,
 )
 from fishcli.features.backbones.stored import reload_backbone
-from fishcli.features.extract import Todo, features_of, find_todo, write_boxes
+from fishcli.features.extract import features_of, write_boxes
 from fishcli.features.photo_inputs import Inputs, SplitPlan, boxes_name, first_inputs, read_inputs
 from fishcli.features.photos.recipes import PREFIX
 from fishcli.features.store.arrays import record_engine
 from fishcli.features.store.store import FeatureStore
+from fishcli.features.todo import Todo, find_todo
 
 
 @dataclass(frozen=True)

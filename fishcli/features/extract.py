@@ -1,7 +1,7 @@
 """From image files to the feature store, decoding beside computing."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -15,34 +15,47 @@ from fishcli.features.ahead import in_pieces, map_ahead
 from fishcli.features.backbones.backbone import Backbone
 from fishcli.features.backbones.descriptors.names import is_descriptor
 from fishcli.features.backbones.engines.loading import Engine
-from fishcli.features.photo_inputs import Inputs, SplitPlan, boxes_name, copy_made_by, read_inputs
-from fishcli.features.photos.recipes import PREFIX
+from fishcli.features.photo_inputs import Inputs, SplitPlan, boxes_name, read_inputs
 from fishcli.features.store.arrays import record_engine
 from fishcli.features.store.recipe import INPUT
 from fishcli.features.store.store import FeatureStore
+from fishcli.features.todo import Todo, find_todo, lacking_in_any
 
 
 def extract(
-    store: FeatureStore,
+    stores: Sequence[FeatureStore],
     backbone: Backbone,
     engine: Engine,
     plan: SplitPlan,
     batch_size: int,
     n_workers: int,
 ) -> None:
-    """Compute the chunks of a split's views that the store lacks.
+    """Compute the chunks of a split's views that a store lacks, or several stores of one backbone's layers.
 
     Features do not depend on where an earlier run was interrupted. Memory holds a few chunks, however many
     images there are. Rows of images that can't be read are NaN; the store keeps the reasons.
 
+    Args:
+        stores: where the features go: a store, or one for each of the backbone's parts, whose lists of images
+            and chunks are alike.
+        backbone: the one that made the store, or all of them at once.
+        engine: what computes it.
+        plan: what to compute.
+        batch_size: images a chunk of new arrays.
+        n_workers: decoding threads.
+
     Raises:
         FishError: features that are not finite, or all zero in float16.
     """
-    todo = find_todo(store, backbone, plan, batch_size)
+    parts = backbone.parts or (backbone,)
+    todos = [find_todo(*each, plan, batch_size) for each in zip(stores, parts, strict=True)]
+    todo = lacking_in_any(todos)
     if not todo.chunks:
         return
-    for view, chunks in todo.missing.items():
-        record_engine(store.store_dir / plan.split / view, chunks, engine.name)
+    for store, own in zip(stores, todos, strict=True):
+        for view, chunks in own.missing.items():
+            if chunks:
+                record_engine(store.store_dir / plan.split / view, chunks, engine.name)
     spent, truncated = _Seconds(), list[str]()
     started = time.perf_counter()
     total = sum(len(todo.rows(chunk)) for chunk in todo.chunks)
@@ -61,14 +74,16 @@ def extract(
             return engine.compute(np.stack(images)), time.perf_counter() - begun
 
         to_read = ((chunk, [(chunk, row) for row in todo.rows(chunk)]) for chunk in todo.chunks)
-        batches = _batches(store, plan, todo, map_ahead(readers, read, to_read), (spent, truncated))
+        batches = _batches(stores, plan, todos, map_ahead(readers, read, to_read), (spent, truncated))
         jobs = ((batch, in_pieces(batch.pixels, engine.batch_size)) for batch in batches)
         for batch, pieces in map_ahead(computers, compute, jobs):
             begun = time.perf_counter()
-            computed = [found for found, _ in pieces]
-            todo.arrays[batch.view][batch.rows] = features_of(
-                computed, batch.readable, batch.n_images, backbone
-            )
+            computed = zip(*(backbone.split(found) for found, _ in pieces), strict=True)
+            of_parts = list(computed) or [()] * len(parts)  # of no readable image
+            for own, part, values in zip(todos, parts, of_parts, strict=True):
+                if own.lacks(batch.view, batch.chunk):
+                    features = features_of(values, batch.readable, batch.n_images, part)
+                    own.arrays[batch.view][batch.rows] = features
             spent.write += time.perf_counter() - begun
             spent.backbone += sum(seconds for _, seconds in pieces)
             progress.update(batch.n_images if batch.is_last else 0)
@@ -77,37 +92,11 @@ def extract(
 
 
 @dataclass(frozen=True)
-class Todo:
-    """What a split lacks.
-
-    Attributes:
-        arrays: the store's arrays by view, and of boxes.
-        missing: the chunks that each view lacks.
-        chunks: those that any view lacks.
-        n_images: of the split.
-        chunk_size: images a chunk.
-    """
-
-    arrays: dict[str, Any]
-    missing: dict[str, set[int]]
-    chunks: list[int]
-    n_images: int
-    chunk_size: int
-
-    def lacks(self, view: str, chunk: int) -> bool:
-        """Whether a view lacks a chunk."""
-        return chunk in self.missing[view]
-
-    def rows(self, chunk: int) -> range:
-        """The rows of a chunk."""
-        return range(chunk * self.chunk_size, min((chunk + 1) * self.chunk_size, self.n_images))
-
-
-@dataclass(frozen=True)
 class _Batch:
     """One chunk of one view: which rows, which of them can be read, and their pixels; is it its last view?"""
 
     view: str
+    chunk: int
     rows: slice
     readable: list[int]
     pixels: list[np.ndarray]
@@ -128,21 +117,10 @@ class _Seconds:
     write: float = 0.0
 
 
-def find_todo(store: FeatureStore, backbone: Backbone, plan: SplitPlan, batch_size: int) -> Todo:
-    """What a split lacks of the plan's views; arrays that are not there are created."""
-    arrays = _require_arrays(store, backbone, plan, batch_size)
-    missing = {view: store.missing_chunks(plan.split, view) for view in plan.views}
-    for view in missing:
-        if boxes_name(view) in arrays:
-            missing[view] |= store.missing_chunks(plan.split, boxes_name(view))
-    chunks = sorted(set().union(*missing.values()))
-    return Todo(arrays, missing, chunks, len(plan.images), arrays[plan.views[0]].chunks[0])
-
-
 def _batches(
-    store: FeatureStore,
+    stores: Sequence[FeatureStore],
     plan: SplitPlan,
-    todo: Todo,
+    todos: list[Todo],
     read: "Iterable[tuple[int, list[Inputs | str]]]",
     notes: "tuple[_Seconds, list[str]]",
 ) -> Iterator[_Batch]:
@@ -150,12 +128,12 @@ def _batches(
 
     `notes` are added to: the seconds spent, and the images whose file lacks its last bytes.
     """
-    spent, truncated = notes
+    (spent, truncated), todo = notes, lacking_in_any(todos)
     for chunk, inputs in read:
         rows = slice(todo.rows(chunk).start, todo.rows(chunk).stop)
         ids = plan.images[rows]
         reasons = {image: each for image, each in zip(ids, inputs, strict=True) if isinstance(each, str)}
-        if reasons:  # before the chunk counts as done
+        for store in stores if reasons else []:  # before the chunk counts as done
             store.add_unreadable(plan.split, reasons)
         readable = {i: each for i, each in enumerate(inputs) if isinstance(each, Inputs)}
         spent.decode += sum(each.decode_s for each in readable.values())
@@ -163,10 +141,11 @@ def _batches(
         truncated += [ids[i] for i, each in readable.items() if each.is_truncated]
         wanted = [view for view in plan.views if todo.lacks(view, chunk)]
         for view in wanted:
-            if boxes_name(view) in todo.arrays:
-                write_boxes(todo.arrays[boxes_name(view)], rows, view, readable)
+            for own in todos:
+                if boxes_name(view) in own.arrays and own.lacks(view, chunk):
+                    write_boxes(own.arrays[boxes_name(view)], rows, view, readable)
             pixels = [each.pixels[view] for each in readable.values()]
-            yield _Batch(view, rows, list(readable), pixels, view == wanted[-1])
+            yield _Batch(view, chunk, rows, list(readable), pixels, view == wanted[-1])
 
 
 def _where_time_went(n_images: int, n_views: int, seconds: float, spent: _Seconds) -> str:
@@ -181,25 +160,6 @@ def _where_time_went(n_images: int, n_views: int, seconds: float, spent: _Second
     )
 
 
-def _require_arrays(
-    store: FeatureStore, backbone: Backbone, plan: SplitPlan, batch_size: int
-) -> dict[str, Any]:
-    n_images = len(plan.paths)
-    chunk_size = store.chunk_size(plan.split) or batch_size  # so that one decode serves all views
-    arrays = {}
-    for view in plan.views:
-        made_by = copy_made_by(plan, view) if view.startswith(PREFIX) else ""
-        if view.startswith(PREFIX) and plan.boxes is not None:
-            shape: tuple[int, ...] = (n_images, *plan.boxes.shape[1:])
-            name = boxes_name(view)
-            arrays[name] = store.require_array(plan.split, name, shape, chunk_size, "float32", made_by)
-        shape = (n_images, *backbone.feature_shape)
-        arrays[view] = store.require_array(
-            plan.split, view, shape, chunk_size, backbone.recipe.dtype, made_by
-        )
-    return arrays
-
-
 def write_boxes(array: Any, rows: slice, copy: str, readable: dict[int, Inputs]) -> None:
     """Write a chunk's boxes of an augmented copy; `readable` by place in the chunk."""
     boxes = np.full((rows.stop - rows.start, *array.shape[1:]), np.nan, np.float32)
@@ -209,7 +169,7 @@ def write_boxes(array: Any, rows: slice, copy: str, readable: dict[int, Inputs])
 
 
 def features_of(
-    pieces: list[np.ndarray], readable: list[int], n_images: int, backbone: Backbone
+    pieces: Sequence[np.ndarray], readable: list[int], n_images: int, backbone: Backbone
 ) -> np.ndarray:
     """A chunk's features (n_images, ...) in the recipe's type; NaN, or black, where an image can't be read.
 
@@ -230,7 +190,7 @@ def features_of(
     return features
 
 
-def _checked(pieces: list[np.ndarray], backbone: Backbone) -> np.ndarray:
+def _checked(pieces: Sequence[np.ndarray], backbone: Backbone) -> np.ndarray:
     """Computed features in float16; FishError where they are worth nothing."""
     with np.errstate(over="ignore"):
         features = np.concatenate(pieces).astype(np.float16)

@@ -1,65 +1,29 @@
 """Bringing a feature store up to date; every command that reads features starts here."""
 
-import dataclasses
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from fishcli.basics.cluster import connected
 from fishcli.basics.errors import FishError, examples
-from fishcli.basics.files import digest
 from fishcli.basics.locks import alone
 from fishcli.basics.progress import say, warn
 from fishcli.basics.remote import is_remote
-from fishcli.dataset.annotations import read_boxes
-from fishcli.dataset.boxes import BOX_RULES, target_boxes
-from fishcli.dataset.photos.photo import is_readable
 from fishcli.features.backbones.backbone import Backbone
-from fishcli.features.backbones.engines.loading import N_CHECKED, EngineChoice, checked, load_engine
+from fishcli.features.backbones.engines.loading import N_CHECKED, checked, load_engine
 from fishcli.features.backbones.stored import reload_backbone
 from fishcli.features.chunk_tasks import extract_on
 from fishcli.features.extract import extract
 from fishcli.features.int8_stores import make_int8
-from fishcli.features.photo_inputs import SplitPlan, boxes_name, copy_made_by, first_inputs
-from fishcli.features.photos.crops import REGION, regions_of
-from fishcli.features.photos.recipes import PREFIX
-from fishcli.features.store.contents import add_contents, is_checked, set_checked
+from fishcli.features.photo_inputs import SplitPlan, first_inputs
+from fishcli.features.photos.crops import REGION
+from fishcli.features.plans import Upkeep, is_complete, make_plan, renewed_plan
+from fishcli.features.store.contents import is_checked
 from fishcli.features.store.recipe import INT8
 from fishcli.features.store.store import FeatureStore
 from fishcli.options.reading import USUAL, Reading
-
-BEST_ENGINE = EngineChoice()
-
-
-@dataclass(frozen=True)
-class Upkeep:
-    """How to bring a store up to date.
-
-    Attributes:
-        data_dir: the competition's folder.
-        reading: how photos are read, as the user says; a store keeps to its own recipe.
-        batch_size: images a chunk of a new store.
-        workers: decoding threads; None for one a core.
-        skip_unreadable: go on without images that can't be read; None for what was chosen before.
-        passes_unreadable: go on without them this once: nothing is chosen, and the caller says so.
-        engine: what computes.
-        scheduler: the address of a Dask scheduler whose workers compute; None for this process.
-        box_categories: of which the boxes of augmented copies are; None for all.
-    """
-
-    data_dir: Path
-    reading: Reading = USUAL
-    batch_size: int = 32
-    workers: int | None = None
-    skip_unreadable: bool | None = None
-    passes_unreadable: bool = False
-    engine: EngineChoice = BEST_ENGINE
-    scheduler: str | None = None
-    box_categories: str | None = None
 
 
 def bring_up_to_date(
@@ -85,7 +49,7 @@ def bring_up_to_date(
     if any((REGION in images) != (store.recipe.crop is not None) for images, _ in wanted.values()):
         raise ValueError("a crop store's images need their regions, and whole photos have none")
     _check_reading(store, upkeep.reading)
-    if _lacks_nothing(store, wanted, upkeep):
+    if lacks_nothing(store, wanted, upkeep):
         return
     with alone(store.store_dir):
         _bring_up_to_date(store, wanted, upkeep, backbone)
@@ -104,7 +68,7 @@ def _check_reading(store: FeatureStore, asked: Reading) -> None:
             )
 
 
-def _lacks_nothing(
+def lacks_nothing(
     store: FeatureStore, wanted: dict[str, tuple[pd.DataFrame, list[str]]], upkeep: Upkeep
 ) -> bool:
     """Whether there is nothing to compute, to write or to say; only looks."""
@@ -123,7 +87,7 @@ def _lacks_nothing(
                 regions[image] != each for image, each in zip(images["image"], images[REGION], strict=True)
             ):
                 return False
-        if not _is_complete(store, _make_plan(store, split, images, views, upkeep)):
+        if not is_complete(store, make_plan(store, split, images, views, upkeep)):
             return False
     return True
 
@@ -134,14 +98,14 @@ def _bring_up_to_date(
     upkeep: Upkeep,
     backbone: Backbone | None,
 ) -> None:
-    plans = [_plan(store, split, images, views, upkeep) for split, (images, views) in wanted.items()]
-    todo = [plan for plan in plans if not _is_complete(store, plan)]
+    plans = [renewed_plan(store, split, images, views, upkeep) for split, (images, views) in wanted.items()]
+    todo = [plan for plan in plans if not is_complete(store, plan)]
     if todo:
         backbone = backbone or reload_backbone(store)
-        _announce(store, backbone, todo)
+        announce(store, backbone, todo)
         store.sweep()
         for plan in _compute(store, backbone, todo, upkeep):
-            if not _is_complete(store, plan):
+            if not is_complete(store, plan):
                 raise FishError(
                     f"{store.store_dir} was removed or changed while its features were computed. "
                     "Run the command again."
@@ -174,64 +138,11 @@ def _compute(
     first = first_inputs(todo[0], backbone, N_CHECKED)
     engine = checked(engine, backbone, first, upkeep.batch_size)
     for plan in todo:
-        extract(store, backbone, engine, plan, upkeep.batch_size, upkeep.workers or cpu_count())
+        extract([store], backbone, engine, plan, upkeep.batch_size, upkeep.workers or cpu_count())
         yield plan
 
 
-def _plan(
-    store: FeatureStore, split: str, images: pd.DataFrame, views: list[str], upkeep: Upkeep
-) -> SplitPlan:
-    paths = dict(zip(images["image"], images["path"], strict=True))
-    unreadable = store.unreadable(split)
-    reading = store.recipe.reading(upkeep.reading.max_pixels)
-    mended = {image for image in unreadable if image in paths and is_readable(paths[image], reading)}
-    with_contents, checked_ns = add_contents(images, store.list_path(split))
-    if REGION in images:
-        with_contents[REGION] = list(images[REGION])
-    store.update_images(split, with_contents, mended)
-    if checked_ns is not None:
-        set_checked(store.list_path(split), checked_ns)
-    if mended:
-        left = {image: reason for image, reason in unreadable.items() if image not in mended}
-        store.set_unreadable(split, left)
-    return _make_plan(store, split, images, views, upkeep)
-
-
-def _make_plan(
-    store: FeatureStore, split: str, images: pd.DataFrame, views: list[str], upkeep: Upkeep
-) -> SplitPlan:
-    """The plan for a split whose list is up to date."""
-    paths = dict(zip(images["image"], images["path"], strict=True))
-    listed = store.images(split)
-    assert listed is not None
-    ids = list(listed["image"])
-    reading = store.recipe.reading(upkeep.reading.max_pixels)
-    regions = regions_of(listed)
-    plan = SplitPlan(split, views, ids, [paths.get(image) for image in ids], reading, regions=regions)
-    if not any(view.startswith(PREFIX) for view in views):
-        return plan
-    boxes = read_boxes(upkeep.data_dir / "boxes", images, upkeep.box_categories)
-    if boxes.empty:
-        return plan
-    targets = np.stack([target_boxes(boxes, ids, rule) for rule in BOX_RULES], axis=1)
-    return dataclasses.replace(plan, boxes=targets, boxes_sha256=digest(targets.tobytes())[:12])
-
-
-def _is_complete(store: FeatureStore, plan: SplitPlan) -> bool:
-    """Whether the store has all that the plan wants, augmented copies with the boxes of today."""
-    for view in plan.views:
-        if not store.is_complete(plan.split, view):
-            return False
-        if not view.startswith(PREFIX):
-            continue
-        if store.array(plan.split, view).attrs["made_by"] != copy_made_by(plan, view):
-            return False
-        if plan.boxes is not None and not store.is_complete(plan.split, boxes_name(view)):
-            return False
-    return True
-
-
-def _announce(store: FeatureStore, backbone: Backbone, plans: list[SplitPlan]) -> None:
+def announce(store: FeatureStore, backbone: Backbone, plans: list[SplitPlan]) -> None:
     """Say what will be computed and how much room it takes at most."""
     n_bytes = sum(
         len(plan.images) * sum(not store.is_complete(plan.split, view) for view in plan.views)

@@ -101,10 +101,13 @@ class Competition:
 
     @takes("features", "backbone")
     def features(self, backbone: str | None = None, **options: Any) -> Features:
-        """Compute frozen features of every image and view once: `features("fishnet", views=2)`."""
+        """Compute frozen features of every image and view once: `features("fishnet", views=2)`.
+
+        Of several layers ("A,B") it is the last one's; `command("features", ...)` returns all folders.
+        """
         refuse_text_only("features", options)
         named = options if backbone is None else {"backbone": backbone, **options}
-        return Features(parse_path(ask(self._told, "features", named)[1]))
+        return Features(parse_path(ask(self._told, "features", named)[1].splitlines()[-1]))
 
     @takes("locate")
     def locate(self, **options: Any) -> Localiser:

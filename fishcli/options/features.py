@@ -22,8 +22,9 @@ class FeaturesConfig(StoreConfig):
     backbone: Annotated[
         str | None,
         Option(
-            help="One of keras.applications, such as vgg16; efficientnet_lite0, 1 or 2; fishnet; the path of "
-            "an .onnx file; sift, hog or lbp, which nobody trained.",
+            help="One of keras.applications, such as vgg16; efficientnet_lite0, 1 or 2; fishnet; "
+            "the path of an .onnx file; hub:FOLDER, or hub:PRESET of KerasHub; sift, hog or lbp, which "
+            "nobody trained.",
             show_default="efficientnet_lite0 where installed, else mobilenet_v2",
         ),
     ] = None
@@ -38,7 +39,7 @@ class FeaturesConfig(StoreConfig):
         str | None,
         Option(
             help="The backbone's input, HEIGHTxWIDTH.",
-            show_default="224x224; efficientnet_lite1: 240x240, 2: 260x260; an ONNX file's own",
+            show_default="that of its training, 224x224 mostly; an ONNX file's or a preset's own",
         ),
     ] = None
     resize: Annotated[Literal["squash", "letterbox", "crop"], Option(help="How photos get to that size.")] = (
@@ -48,7 +49,8 @@ class FeaturesConfig(StoreConfig):
         str | None,
         Option(
             help="Cut at its output; stage1 to stage5: the last whose map has 1/2 to 1/32 of the sides, "
-            "before the next stage widens it; input keeps the pixels; any tensor of an ONNX file.",
+            "before the next stage widens it; input keeps the pixels; any tensor of an ONNX file. A,B: a "
+            "store of each, from one pass.",
             show_default="the last",
         ),
     ] = None
@@ -65,7 +67,7 @@ class FeaturesConfig(StoreConfig):
     ] = None
     tokens: Annotated[
         Literal["maps", "class", "both"],
-        Option(help="Of an ONNX file's tokens keep those of places, the class token, or both at each place."),
+        Option(help="Keep a transformer's tokens of places, the class token, or both at each place."),
     ] = "maps"
     crop: Crops = None
     crop_margin: CropMargin = MARGIN

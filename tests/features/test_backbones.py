@@ -6,7 +6,13 @@ import pytest
 from fishcli.basics.errors import FishError
 from fishcli.features.backbones.backbone import load_backbone
 from fishcli.features.backbones.choice import BackboneChoice
-from fishcli.features.backbones.networks.applications import APPLICATIONS
+from fishcli.features.backbones.networks.applications import (
+    APPLICATIONS,
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    normalised,
+)
+from fishcli.features.backbones.usual import usual_size
 
 pytestmark = pytest.mark.tensorflow
 
@@ -105,3 +111,51 @@ def test_every_backbone_exists_in_keras():
     for spec in APPLICATIONS.values():
         assert callable(getattr(keras.applications, spec.constructor))
         assert callable(getattr(keras.applications, spec.module).preprocess_input)
+
+
+@pytest.mark.parametrize("is_divided", [False, True])
+def test_an_efficientnet_sees_the_same_pixels_whether_keras_or_a_file_has_its_weights(is_divided):
+    from fishcli.basics.quiet import load_keras
+
+    keras = load_keras()
+
+    def network(variance):
+        """As keras.applications builds it for weights="imagenet", which divide once more, or for others."""
+        images = keras.Input((4, 4, 3))
+        normalisation = keras.layers.Normalization(axis=3, name="normalization")
+        seen = normalisation(keras.layers.Rescaling(1 / 255, name="rescaling")(images))
+        normalisation.adapt_mean.assign(IMAGENET_MEAN)
+        normalisation.adapt_variance.assign(variance)
+        if is_divided:
+            seen = keras.layers.Rescaling([std**-0.5 for std in IMAGENET_STD], name="rescaling_1")(seen)
+        return keras.Model(images, keras.layers.Conv2D(2, 1, name="conv")(seen), name="small")
+
+    model = network(IMAGENET_STD)
+    whole = normalised(keras, model, "small", "imagenet")
+    images = np.random.default_rng(0).uniform(0, 255, (2, 4, 4, 3)).astype(np.float32)
+    kernel, bias = model.get_layer("conv").get_weights()
+    expected = (images / 255 - IMAGENET_MEAN) / IMAGENET_STD @ kernel[0, 0] + bias
+    np.testing.assert_allclose(whole(images), expected, atol=1e-5)
+    assert [len(whole.weights), whole.name] == [2, "small"]
+    with pytest.raises(FishError, match=r"some\.h5 of small normalise pixels otherwise"):
+        normalised(keras, network(np.square(IMAGENET_STD)), "small", "some.h5")
+
+
+def test_usual_sizes_are_those_that_keras_takes(monkeypatch):
+    from keras.src.applications import imagenet_utils
+
+    from fishcli.basics.quiet import load_keras
+
+    taken = []
+
+    def take(input_shape, default_size, **options):
+        taken.append(default_size)
+        raise InterruptedError
+
+    keras = load_keras()
+    monkeypatch.setattr(imagenet_utils, "obtain_input_shape", take)
+    told = {name: spec for name, spec in APPLICATIONS.items() if spec.module != "mobilenet_v3"}  # 224 alone
+    for name, spec in told.items():
+        with pytest.raises(InterruptedError):
+            getattr(keras.applications, spec.constructor)(weights=None, include_top=False, **spec.arguments)
+        assert usual_size(name) == (taken[-1], taken[-1]), name

@@ -98,9 +98,9 @@ def computed(monkeypatch):
     """The splits of which something is computed."""
     splits, original = [], upkeep.extract
 
-    def noted(store, backbone, engine, plan, *rest):
+    def noted(stores, backbone, engine, plan, *rest):
         splits.append(plan.split)
-        return original(store, backbone, engine, plan, *rest)
+        return original(stores, backbone, engine, plan, *rest)
 
     monkeypatch.setattr(upkeep, "extract", noted)
     return splits

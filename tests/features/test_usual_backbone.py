@@ -15,7 +15,7 @@ def chosen(monkeypatch, data_dir, **options):
     def note(choice):
         raise FishError(f"{choice.backbone} {choice.weights} {choice.image_size}")
 
-    monkeypatch.setattr(features, "load_backbone", note)
+    monkeypatch.setattr(features, "load_layers", note)
     with pytest.raises(FishError) as raised:
         features.run(FeaturesConfig(data_dir=data_dir, **options))
     return str(raised.value)

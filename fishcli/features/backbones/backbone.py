@@ -13,16 +13,22 @@ from fishcli.basics.quiet import load_keras, seeded_keras
 from fishcli.features.backbones.choice import (
     BACKBONES,
     FISHNET,
+    SEPARATOR,
     UNFILLED,
     BackboneChoice,
     existing_weights,
+    is_hub,
+    is_kept_outside,
     is_onnx,
 )
 from fishcli.features.backbones.cutting import cut_at, layer_of, network_size, trainable_layers
 from fishcli.features.backbones.descriptors.loading import descriptor_facts
 from fishcli.features.backbones.descriptors.names import is_descriptor
+from fishcli.features.backbones.ends import identity, pooled
 from fishcli.features.backbones.facts import Facts, facts_path, keep_facts, read_facts
-from fishcli.features.backbones.network import Backbone, Network
+from fishcli.features.backbones.hub.loading import load_hub, load_hub_tail, preset_model
+from fishcli.features.backbones.hub.presets import files_of
+from fishcli.features.backbones.network import Backbone, Network, Shared
 from fishcli.features.backbones.networks import efficientnet_lite, fishnet
 from fishcli.features.backbones.networks.applications import APPLICATIONS, build_application
 from fishcli.features.backbones.networks.efficientnet_lite import LITE
@@ -35,13 +41,16 @@ from fishcli.features.photos.decode import DECODER
 from fishcli.features.store.recipe import INPUT, Recipe
 
 
-def load_backbone(choice: BackboneChoice, packed: Path | None = None) -> Backbone:
+def load_backbone(
+    choice: BackboneChoice, packed: Path | None = None, shared: Shared | None = None
+) -> Backbone:
     """A backbone with its weights; where it was built before on this machine, it is built when it is needed.
 
     Args:
         choice: which.
         packed: an .npz that `save_npz` wrote of it: its weights up to the layer, wherever those came from; or
             a copy of the ONNX file that it is.
+        shared: where the network is kept, for the same choice but another layer.
 
     Raises:
         FishError: an unknown name or layer, a cut inside a branch, an image too small, weights that are
@@ -57,15 +66,17 @@ def load_backbone(choice: BackboneChoice, packed: Path | None = None) -> Backbon
     files = [] if weights is None else [weights]
     if weights is not None and is_onnx(choice.backbone):
         files += read_graph(weights).data_files
+    if weights is not None and is_hub(choice.backbone):
+        files = files_of(weights)
     path = facts_path({name: getattr(choice, name) for name in names}, files)
     facts = read_facts(path)
     if facts is None:
-        network, facts = _network(choice)
+        network, facts = _network(choice, shared=shared)
         keep_facts(path, facts)
         return _backbone(choice, facts, lambda: network)
 
     def build() -> Network | OnnxNetwork:
-        network, found = _network(choice)
+        network, found = _network(choice, shared=shared)
         if found != facts:
             path.unlink(missing_ok=True)
             raise FishError(
@@ -81,9 +92,31 @@ def _no_network() -> Network:
     raise ValueError("a descriptor is no network: an engine computes it by its name")
 
 
+def load_layers(choice: BackboneChoice) -> list[Backbone]:
+    """The backbone cut at each layer that is asked for, "A,B", as `load_backbone` cuts it at one.
+
+    The network is built once for all of them. Two names of one layer are one.
+
+    Raises:
+        FishError: pixels among them; or see `load_backbone`.
+    """
+    layers = [choice.layer] if choice.layer is None else choice.layer.split(SEPARATOR)
+    if len(layers) == 1:
+        return [load_backbone(choice)]
+    names = list(dict.fromkeys(layer.strip() for layer in layers if layer is not None and layer.strip()))
+    if INPUT in names:
+        raise FishError(
+            f"--layer {choice.layer}: pixels are kept by themselves. Run it with --layer {INPUT} alone, and "
+            "with the other layers."
+        )
+    shared = Shared()
+    found = [load_backbone(replace(choice, layer=name), shared=shared) for name in names]
+    return list({backbone.recipe.name: backbone for backbone in found}.values())
+
+
 def _backbone(choice: BackboneChoice, facts: Facts, build: Callable[[], Network | OnnxNetwork]) -> Backbone:
-    # What an ONNX file has pooled itself is as good as pooled here.
-    is_pooled = is_onnx(choice.backbone) and len(facts.feature_shape) == 1
+    # What a network has pooled itself is as good as pooled here.
+    is_pooled = is_kept_outside(choice.backbone) and len(facts.feature_shape) == 1
     recipe = Recipe(
         backbone=choice.backbone,
         layer=facts.layer,
@@ -103,14 +136,18 @@ def _backbone(choice: BackboneChoice, facts: Facts, build: Callable[[], Network 
 
 
 def _network(
-    choice: BackboneChoice, packed: Path | None = None
+    choice: BackboneChoice, packed: Path | None = None, shared: Shared | None = None
 ) -> tuple[Network, Facts] | tuple[OnnxNetwork, Facts]:
     """Build what is chosen; see `load_backbone`."""
     if is_onnx(choice.backbone):
         return load_onnx(choice, packed or Path(choice.weights))
+    if is_hub(choice.backbone):
+        return load_hub(choice, packed, shared)
     keras = load_keras()
     of_file = replace(choice, weights=UNFILLED)
-    model, preprocess, preprocessing = _build(keras, choice if packed is None else of_file)
+    told = choice if packed is None else of_file
+    model, preprocess, preprocessing = (shared or Shared()).once(lambda: _build(keras, told))
+    model.trainable = True  # as layers are made: a cut of it may have frozen them
     if choice.layer == INPUT:  # pixels are kept for all that follows, whose weights thus count
         if choice.pool != "none":
             raise FishError(f"--pool {choice.pool}: pixels are not pooled. Leave it out, or name a --layer.")
@@ -125,23 +162,12 @@ def _network(
     weights_sha256 = digest(*(np.ascontiguousarray(weight).tobytes() for weight in weights))
     cut.trainable = False
     if layer == INPUT:
-        network, is_whole = _identity(choice.image_size), False
+        network, is_whole = identity(choice.image_size), False
     else:
-        network = Network(_pool(keras, cut, choice.pool), preprocess)
+        network = Network(pooled(keras, cut, choice.pool), preprocess)
         is_whole = layer == model.layers[-1].name
     shape = tuple(network.model.output_shape[1:])
     return network, Facts(layer, weights_sha256, preprocessing, shape, is_whole)
-
-
-def pixels_alone(recipe: Recipe) -> Backbone:
-    """What makes features of a recipe that keeps pixels: nothing is computed, and no weights are needed."""
-    return Backbone(recipe, (*recipe.image_size, 3), lambda: _identity(recipe.image_size))
-
-
-def _identity(image_size: tuple[int, int]) -> Network:
-    keras = load_keras()
-    pixels = keras.Input((*image_size, 3))
-    return Network(keras.Model(pixels, pixels), lambda images: images)
 
 
 def load_tail(choice: BackboneChoice) -> Any:
@@ -152,6 +178,8 @@ def load_tail(choice: BackboneChoice) -> Any:
     Raises:
         FishError: nothing follows; or see `load_backbone`.
     """
+    if is_hub(choice.backbone):
+        return load_hub_tail(choice)
     keras = load_keras()
     model, _, preprocessing = _build(keras, choice)
     if choice.layer == INPUT:
@@ -175,7 +203,7 @@ def cuts_at(choice: BackboneChoice, stages: Sequence[str]) -> list[str]:
         FishError: see `load_backbone`.
     """
     keras = load_keras()
-    model, _, _ = _build(keras, choice)
+    model = preset_model(choice) if is_hub(choice.backbone) else _build(keras, choice)[0]
     return trainable_layers(keras, model, stages, choice.image_size)
 
 
@@ -211,10 +239,3 @@ def _build(keras: Any, choice: BackboneChoice) -> tuple[Any, Callable[[Any], Any
     if weights == "random":
         calibrate(model, preprocess, size)
     return model, preprocess, preprocessing
-
-
-def _pool(keras: Any, model: Any, pool: str) -> Any:
-    if pool == "none":
-        return model
-    layers = {"avg": keras.layers.GlobalAveragePooling2D, "max": keras.layers.GlobalMaxPooling2D}
-    return keras.Model(model.input, layers[pool]()(model.output))

@@ -7,6 +7,7 @@ from pathlib import Path
 from fishcli.basics.errors import FishError, choose
 from fishcli.basics.remote import with_home
 from fishcli.features.backbones.descriptors.names import DESCRIPTORS, NO_WEIGHTS, is_descriptor
+from fishcli.features.backbones.hub.presets import name_of_preset, preset_folder
 from fishcli.features.backbones.networks.applications import APPLICATIONS
 from fishcli.features.backbones.networks.efficientnet_lite import LITE
 from fishcli.features.photos.crops import Crop
@@ -16,6 +17,10 @@ FISHNET = "fishnet"
 BACKBONES = (FISHNET, *LITE, *APPLICATIONS, *DESCRIPTORS)
 ONNX = ".onnx"
 """How the names of backbones end that are files of that kind."""
+SEPARATOR = ","
+"""Between layers."""
+HUB, HUB_ASKED = ".hub", "hub:"
+"""How the names of backbones end that are presets of KerasHub, and how a user begins to name one."""
 LONGEST_NAME = 60
 UNFILLED = "unfilled"
 """What stands for weights that are given once the network is built."""
@@ -26,9 +31,9 @@ class BackboneChoice:
     """What a user asks for; `load_backbone` turns it into a Backbone.
 
     Attributes:
-        backbone: a name of BACKBONES, or of an ONNX file, as `name_of` makes it.
+        backbone: a name of BACKBONES, or of an ONNX file or a preset, as `named_backbone` makes it.
         weights: "imagenet", or "formula" for fishnet; "random"; NO_WEIGHTS of descriptors; or the path of a
-            file: .h5, fishnet's .npz, an EfficientNet-Lite's .pth or the ONNX file.
+            file: .h5, fishnet's .npz, an EfficientNet-Lite's .pth or the ONNX file; or the preset's folder.
         image_size: (height, width), pixels: of the input, or of those that are kept.
         layer: a layer's name, one of `cutting.STAGES`, None for the last, or INPUT to keep pixels.
         pool: "none", "avg" or "max".
@@ -36,8 +41,8 @@ class BackboneChoice:
         transparency: as `Reading` has it, and part of the recipe.
         truncated: likewise.
         crop: of which regions of photos, None for whole ones; part of the recipe.
-        preprocessing: how pixels go into an ONNX file; the others have their own.
-        tokens: what is kept of an ONNX file's tokens, as `onnx.forms.Wish` has it.
+        preprocessing: how pixels go into an ONNX file, or a preset of a pack; the others have their own.
+        tokens: what is kept of the tokens of an ONNX file or a preset, as `onnx.forms.Wish` has it.
         precision: as `Recipe` has it, and part of it.
     """
 
@@ -60,6 +65,21 @@ def is_onnx(backbone: str) -> bool:
     return backbone.lower().endswith(ONNX)
 
 
+def is_hub(backbone: str) -> bool:
+    """Whether a backbone, by its name or as a user names it, is a preset of KerasHub."""
+    return backbone.startswith(HUB_ASKED) or backbone.endswith(HUB)
+
+
+def is_kept_outside(backbone: str) -> bool:
+    """Whether a backbone is an ONNX file or a preset: `weights` is then its path, and it has no others."""
+    return is_onnx(backbone) or is_hub(backbone)
+
+
+def as_asked(backbone: str, weights: str) -> str:
+    """How a user names a backbone that is kept outside."""
+    return f"{HUB_ASKED}{weights}" if is_hub(backbone) else weights
+
+
 def name_of(path: Path) -> str:
     """What an ONNX file's backbone is called: its stem in small letters, digits and _, then ONNX."""
     return (re.sub(r"[^a-z0-9]+", "_", path.stem.lower()).strip("_")[:LONGEST_NAME] or "network") + ONNX
@@ -69,10 +89,10 @@ def named_backbone(backbone: str, weights: str | None) -> tuple[str, str]:
     """The name and the weights, a file's path resolved, of a backbone as a user asks for it.
 
     Raises:
-        FishError: an unknown name, or weights beside an ONNX file, which has its own, or a descriptor, which
-            has none.
+        FishError: an unknown name or preset, or weights beside an ONNX file or a preset, which has its own,
+            or a descriptor, which has none.
     """
-    if not is_onnx(backbone):
+    if not is_kept_outside(backbone):
         name = choose(backbone, BACKBONES, "backbone")
         if is_descriptor(name) and weights not in (None, NO_WEIGHTS):
             raise FishError(f"--weights {weights}: {name} is no network and has none. Leave --weights out.")
@@ -80,7 +100,10 @@ def named_backbone(backbone: str, weights: str | None) -> tuple[str, str]:
         path = weights_file(name, weights)
         return name, str(path.resolve()) if path else weights
     if weights is not None:
-        raise FishError(f"--weights {weights}: the ONNX file {backbone} has its own. Leave --weights out.")
+        raise FishError(f"--weights {weights}: {backbone} has its own. Leave --weights out.")
+    if is_hub(backbone):
+        folder = preset_folder(backbone.removeprefix(HUB_ASKED))
+        return f"{name_of_preset(folder)[:LONGEST_NAME]}{HUB}", str(folder)
     path = with_home(backbone)
     if not path.is_file():
         raise FishError(f"--backbone {backbone}: no such file. Expected the path of an ONNX file.")
@@ -100,7 +123,9 @@ def weights_file(backbone: str, weights: str) -> Path | None:
 
 
 def existing_weights(choice: BackboneChoice) -> Path | None:
-    """The file with the weights, None where a word stands for them; FishError where it is missing."""
+    """The weights' file or the preset's folder, None where a word stands for them; FishError if gone."""
+    if is_hub(choice.backbone):
+        return preset_folder(choice.weights)
     if is_onnx(choice.backbone):
         path = with_home(choice.weights)
         if not path.is_file():

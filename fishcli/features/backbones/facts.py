@@ -13,6 +13,8 @@ from typing import Any
 from fishcli.basics.backends import BACKENDS, chosen_backend
 from fishcli.basics.errors import FishError
 from fishcli.basics.files import cache_dir, digest, read_json, write_json
+from fishcli.basics.quiet import keras_hub_version
+from fishcli.features.backbones.choice import is_hub
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ def facts_path(asked: Mapping[str, Any], files: Sequence[Path]) -> Path:
         "code": [_stamp(path) for path in sorted(here.rglob("*")) if path.suffix in (".py", ".npz")],
         "backend": backend,
         **{name: version(name) for name in ("keras", "numpy", *([backend] if backend in BACKENDS else []))},
+        **({"keras-hub": keras_hub_version()} if is_hub(asked["backbone"]) else {}),
     }
     return cache_dir() / f"{asked['backbone']}-{digest(json.dumps(known, sort_keys=True))[:12]}.json"
 

@@ -5,9 +5,10 @@ from pathlib import Path
 
 from fishcli.basics.quiet import load_keras
 from fishcli.features.backbones.backbone import layers_of
-from fishcli.features.backbones.choice import UNFILLED, BackboneChoice, is_onnx
+from fishcli.features.backbones.choice import UNFILLED, BackboneChoice, is_hub, is_onnx
 from fishcli.features.backbones.descriptors.loading import descriptor_facts
 from fishcli.features.backbones.descriptors.names import is_descriptor
+from fishcli.features.backbones.hub.loading import layers_of_hub
 from fishcli.features.backbones.onnx.graph import read_graph
 from fishcli.features.backbones.onnx.loading import forms_of
 
@@ -24,6 +25,8 @@ def list_layers(choice: BackboneChoice) -> str:
     elif is_descriptor(choice.backbone):
         facts = descriptor_facts(choice)
         said = {facts.layer: " x ".join(map(str, facts.feature_shape))}
+    elif is_hub(choice.backbone):
+        said = {name: str(form) for name, form in layers_of_hub(choice).items()}
     else:
         whole = dataclasses.replace(choice, weights=UNFILLED, layer=None)
         said = {name: " x ".join(map(str, shape)) for name, shape in layers_of(load_keras(), whole).items()}

@@ -3,6 +3,7 @@
 from typing import Any
 
 from fishcli.basics.quiet import load_keras
+from fishcli.features.backbones.hub.scaling import STARTS, parse_scaling
 from fishcli.features.backbones.networks import efficientnet_lite, fishnet
 
 keras: Any = load_keras()
@@ -31,6 +32,8 @@ class PixelInput(keras.layers.Layer):
             pixels = ops.image.resize(pixels, self.size, antialias=True)
         if self.preprocessing in OWN:
             return OWN[self.preprocessing](pixels)
+        if self.preprocessing.startswith(STARTS):
+            return parse_scaling(self.preprocessing)(pixels)
         module = self.preprocessing.removeprefix("keras.applications.")
         return getattr(keras.applications, module).preprocess_input(pixels)
 

@@ -7,9 +7,19 @@ from typing import Any
 
 from fishcli.basics.errors import FishError
 from fishcli.basics.files import whole_file
-from fishcli.features.backbones.backbone import Backbone, load_backbone, load_tail, pixels_alone
-from fishcli.features.backbones.choice import UNFILLED, BackboneChoice, is_onnx, weights_file
+from fishcli.features.backbones.backbone import Backbone, load_backbone, load_tail
+from fishcli.features.backbones.choice import (
+    UNFILLED,
+    BackboneChoice,
+    as_asked,
+    is_hub,
+    is_kept_outside,
+    is_onnx,
+    weights_file,
+)
 from fishcli.features.backbones.descriptors.names import is_descriptor
+from fishcli.features.backbones.ends import pixels_alone
+from fishcli.features.backbones.hub.loading import pack_hub
 from fishcli.features.backbones.networks.npz import save_npz
 from fishcli.features.store.again import features_line
 from fishcli.features.store.recipe import INPUT, INT8, Recipe
@@ -24,8 +34,9 @@ def reload_backbone(store: FeatureStore) -> Backbone:
     """
     recipe = store.recipe
     path = weights_file(recipe.backbone, store.weights)
-    if path is not None and not path.is_file():
-        again = {"backbone" if is_onnx(recipe.backbone) else "weights": "PATH"}
+    if path is not None and not path.exists():
+        is_named = is_kept_outside(recipe.backbone)
+        again = {"backbone" if is_named else "weights": as_asked(recipe.backbone, "PATH")}
         raise FishError(
             f"the store {recipe.name} lacks features, and its weights {path} are gone. Pass them where they "
             f"are now: {features_line(store.store_dir, **again)}, then run the command again."
@@ -59,6 +70,9 @@ def pack_backbone(store: FeatureStore, path: Path) -> None:
             f"train on it and pack that run: {features_line(store.store_dir, precision='auto')}."
         )
     backbone = reload_backbone(store)
+    if is_hub(store.recipe.backbone):
+        pack_hub(backbone, path)
+        return
     if not is_onnx(store.recipe.backbone):
         save_npz(backbone.model, path)
         return
@@ -114,7 +128,7 @@ def choice_of(store: FeatureStore) -> BackboneChoice:
 
 def _choice(recipe: Recipe, weights: str) -> BackboneChoice:
     left_out = (
-        {"weights"} if is_onnx(recipe.backbone) else {"weights", "preprocessing"}
+        {"weights"} if is_kept_outside(recipe.backbone) else {"weights", "preprocessing"}
     )  # others have their own
     fields = {field.name for field in dataclasses.fields(BackboneChoice)} - left_out
     return BackboneChoice(weights=weights, **{name: getattr(recipe, name) for name in fields})

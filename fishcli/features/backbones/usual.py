@@ -3,7 +3,9 @@
 from pathlib import Path
 
 from fishcli.basics.progress import say
-from fishcli.features.backbones.choice import is_onnx
+from fishcli.features.backbones.choice import is_hub, is_onnx
+from fishcli.features.backbones.hub.presets import usual_size_of
+from fishcli.features.backbones.networks.applications import APPLICATIONS
 from fishcli.features.backbones.networks.efficientnet_lite import INSTALL, LITE, is_installed
 from fishcli.features.backbones.onnx.graph import read_graph
 
@@ -28,15 +30,18 @@ def usual_backbone(weights: str | None) -> str:
 
 
 def usual_size(backbone: str, weights: str | None = None) -> tuple[int, int]:
-    """A backbone's input, (height, width) in pixels: what its file or its training fixed, else 224x224.
+    """A backbone's input, (height, width) in pixels: what its file, preset or training fixed, else 224x224.
 
     Args:
         backbone: its name.
-        weights: the path, where it is an ONNX file and that is known.
+        weights: the path, where it is an ONNX file or a preset and that is known.
 
     Raises:
         FishError: see `read_graph`.
     """
     if is_onnx(backbone) and weights is not None:
         return read_graph(Path(weights)).image.size or USUAL_SIZE
-    return (LITE[backbone].side,) * 2 if backbone in LITE else USUAL_SIZE
+    if is_hub(backbone) and weights is not None:
+        return usual_size_of(Path(weights)) or USUAL_SIZE
+    sides = {name: spec.side for specs in (LITE, APPLICATIONS) for name, spec in specs.items()}
+    return (sides[backbone],) * 2 if backbone in sides else USUAL_SIZE

@@ -6,7 +6,7 @@ from typing import Any
 
 from fishcli.basics.errors import FishError
 from fishcli.basics.files import read_json
-from fishcli.features.backbones.choice import default_weights, is_onnx
+from fishcli.features.backbones.choice import as_asked, default_weights, is_kept_outside, is_onnx
 from fishcli.features.backbones.onnx.preprocessing import shortest
 from fishcli.features.backbones.usual import usual_size
 from fishcli.features.photos.recipes import PREFIX, is_first
@@ -37,8 +37,10 @@ def features_line(store_dir: Path, **changes: Any) -> str:
         "image_size": None if size == usual_size(recipe.backbone) else "{}x{}".format(*size),
         **{name: getattr(recipe, name) for name in OF_RECIPE},
     }
+    if is_kept_outside(recipe.backbone):
+        values |= {"backbone": as_asked(recipe.backbone, weights), "weights": None}
     if is_onnx(recipe.backbone):
-        values |= {"backbone": weights, "weights": None, "preprocess": shortest(recipe.preprocessing)}
+        values["preprocess"] = shortest(recipe.preprocessing)
     if WHOLE in description:
         values["layer"] = None
     if recipe.crop is not None:

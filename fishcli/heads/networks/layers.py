@@ -4,6 +4,7 @@ from typing import Any
 
 from fishcli.basics.quiet import load_keras
 from fishcli.features.backbones import pixels  # noqa: F401  registers its layer
+from fishcli.features.backbones.hub import places  # noqa: F401  likewise
 
 keras = load_keras()
 ops = keras.ops

@@ -8,8 +8,16 @@ import pandas as pd
 from fishcli.basics.errors import FishError
 from fishcli.basics.progress import say
 from fishcli.features.backbones.backbone import Backbone, load_backbone
-from fishcli.features.backbones.choice import BackboneChoice, is_onnx, named_backbone
+from fishcli.features.backbones.choice import (
+    BackboneChoice,
+    as_asked,
+    is_hub,
+    is_kept_outside,
+    is_onnx,
+    named_backbone,
+)
 from fishcli.features.backbones.descriptors.names import is_descriptor
+from fishcli.features.backbones.hub.presets import usual_size_of
 from fishcli.features.backbones.onnx.graph import read_graph
 from fishcli.features.backbones.onnx.loading import how_pixels_go_in
 from fishcli.features.backbones.onnx.preprocessing import of_recipe
@@ -51,6 +59,8 @@ def store_of_maps(
         return store, None
     name, weights, preprocessing = _backbone(config)
     fixed = read_graph(Path(weights)).image.size if is_onnx(name) else None
+    if is_hub(name):
+        fixed = usual_size_of(Path(weights))
     usual = fixed or fitting_size(train, boxes)
     size = usual if config.image_size == AUTO else parse_image_size(config.image_size)
     choice = BackboneChoice(
@@ -77,11 +87,10 @@ def _backbone(config: LocateConfig) -> tuple[str, str, str]:
     last = next((each for each in stores if not is_descriptor(each.recipe.backbone)), None)
     if config.backbone is None and last is not None:
         recipe, of_store = last.recipe, last.weights
-        is_file = is_onnx(recipe.backbone)
-        told = of_recipe(recipe.preprocessing) if is_file else None
-        asked, weights = (
-            (of_store, config.weights) if is_file else (recipe.backbone, config.weights or of_store)
-        )
+        told = of_recipe(recipe.preprocessing) if is_onnx(recipe.backbone) else None
+        is_outside = is_kept_outside(recipe.backbone)
+        asked = as_asked(recipe.backbone, of_store) if is_outside else recipe.backbone
+        weights = config.weights or (None if is_outside else of_store)
     else:
         asked, weights = config.backbone or usual_backbone(config.weights), config.weights
     name, weights = named_backbone(asked, weights)

@@ -12,7 +12,7 @@ from fishcli.basics.errors import FishError
 from fishcli.basics.files import read_json, write_json
 from fishcli.basics.progress import duration
 from fishcli.features.backbones.backbone import load_backbone, load_tail
-from fishcli.features.backbones.choice import BackboneChoice, is_onnx
+from fishcli.features.backbones.choice import BackboneChoice, is_kept_outside
 from fishcli.features.backbones.descriptors.names import is_descriptor
 from fishcli.features.backbones.facts import facts_path
 from fishcli.features.backbones.stored import choice_of
@@ -50,7 +50,8 @@ def outlook(config: TrainConfig, this_run: Run, data: TrainData) -> str:
     if len(stores) > 1 or stores[0].weights == "random" or data.groups is None or len(data.class_names) == 1:
         return ""
     backbone = stores[0].recipe.backbone
-    if is_onnx(backbone) or is_descriptor(backbone):  # which can't be fine-tuned
+    # which can't be fine-tuned, or not above every cut
+    if is_kept_outside(backbone) or is_descriptor(backbone):
         return ""
     if not PHOTOS[0] <= len(data.images) <= PHOTOS[1] or not _is_best(this_run):
         return ""

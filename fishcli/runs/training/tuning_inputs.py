@@ -5,8 +5,8 @@ import dataclasses
 from fishcli.basics.errors import FishError
 from fishcli.basics.progress import say
 from fishcli.dataset.layout.images import load_train
-from fishcli.features.backbones.backbone import cuts_at, load_backbone
-from fishcli.features.backbones.choice import BackboneChoice, is_onnx, named_backbone
+from fishcli.features.backbones.backbone import cuts_at, load_backbone, load_tail
+from fishcli.features.backbones.choice import BackboneChoice, as_asked, is_hub, is_onnx, named_backbone
 from fishcli.features.backbones.cutting import network_size, pixel_size
 from fishcli.features.backbones.descriptors.names import is_descriptor
 from fishcli.features.backbones.stored import choice_of
@@ -89,6 +89,8 @@ def _store_of(
     config: FinetuneConfig, choice: BackboneChoice, crops: FeatureStore | FoundCrops | None
 ) -> FeatureStore:
     """The store of a cut's maps; `crops`: the store whose crops it takes, if it has any, or those found."""
+    if is_hub(choice.backbone):  # what can't be trained there is refused before anything is computed
+        load_tail(choice)
     backbone = load_backbone(choice)
     height, width = choice.image_size
     if choice.layer == INPUT:
@@ -132,8 +134,12 @@ def _choice(config: FinetuneConfig, source: FeatureStore | None) -> BackboneChoi
             f"--backbone {FIRST}."
         )
     kept = choice.weights if asked == choice.backbone else ""
+    if kept and is_hub(asked):
+        asked, kept = as_asked(asked, kept), ""
     name, weights = named_backbone(asked, config.weights or kept or None)
     size = network_size(choice.image_size) if choice.layer == INPUT else choice.image_size
+    if (name, weights) != (choice.backbone, choice.weights) and is_hub(name):
+        size = usual_size(name, weights)
     size = parse_image_size(config.image_size) if config.image_size else size
     return dataclasses.replace(
         choice,

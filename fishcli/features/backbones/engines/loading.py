@@ -140,12 +140,15 @@ def checked(engine: Engine, backbone: Backbone, images: np.ndarray, batch_size: 
     if reference is None:
         say(f"engine: {engine.name}; nothing else is installed to compare it with")
         return engine
-    expected = reference.compute(images)
-    scale = np.abs(expected).max()
-    if not np.isfinite(scale) or scale == 0:
+    expected = backbone.split(reference.compute(images))
+    scales = [np.abs(part).max() for part in expected]
+    if not np.isfinite(scales).all() or not all(scales):
         return engine  # what is wrong with such features is said where they are written
-    found = one_by_one(engine, images)
-    difference = float(np.abs(found - expected).max() / scale)
+    found = backbone.split(one_by_one(engine, images))
+    difference = max(
+        float(np.abs(mine - theirs).max() / scale)
+        for mine, theirs, scale in zip(found, expected, scales, strict=True)
+    )
     said = f"{_said(difference)} on {len(images)} images"
     if not (difference <= engine.tolerance or engine.tolerance == np.inf):
         warn(
