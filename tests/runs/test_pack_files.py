@@ -198,7 +198,7 @@ def test_crops_that_nobody_could_find_in_new_photos_cant_be_packed(tmp_path, is_
 
 
 def test_requirements_are_of_exact_versions_and_without_fishcli_itself():
-    lines = requirements_text(has_onnx=False).splitlines()
+    lines = requirements_text().splitlines()
     names = [line.partition("==")[0] for line in lines[1:]]
     assert {"numpy", "keras", "tensorflow", "scikit-learn", "scipy", "pillow"} <= set(names)
     assert all(line.count("==") == 1 for line in lines[1:])
@@ -206,8 +206,8 @@ def test_requirements_are_of_exact_versions_and_without_fishcli_itself():
     assert names == sorted(set(names))
 
 
-def test_what_reads_onnx_files_is_required_where_one_is_packed(monkeypatch):
-    known = {"onnx": "1.19.0", "onnxruntime-gpu": "1.22.0"}
+def test_what_reads_onnx_files_or_presets_is_required_where_one_is_packed(monkeypatch):
+    known = {"onnx": "1.19.0", "onnxruntime-gpu": "1.22.0", "keras-hub": "0.32.0"}
 
     def version(name):
         if name not in known:
@@ -216,8 +216,9 @@ def test_what_reads_onnx_files_is_required_where_one_is_packed(monkeypatch):
 
     monkeypatch.setattr(requirements.metadata, "version", version)
     monkeypatch.setattr(requirements.metadata, "requires", lambda name: None)
-    assert requirements_text(has_onnx=True).splitlines()[1:] == ["onnx==1.19.0", "onnxruntime-gpu==1.22.0"]
-    assert requirements_text(has_onnx=False).splitlines()[1:] == []
+    assert requirements_text(["net.onnx"]).splitlines()[1:] == ["onnx==1.19.0", "onnxruntime-gpu==1.22.0"]
+    assert requirements_text(["net.hub"]).splitlines()[1:] == ["keras-hub==0.32.0"]
+    assert requirements_text().splitlines()[1:] == []
 
 
 def test_a_file_that_no_pack_could_be_opened_with_is_not_packed(tmp_path):

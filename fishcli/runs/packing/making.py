@@ -94,8 +94,8 @@ def make_pack(out: Path, stores_dir: Path, wanted: ToPack) -> int:
             decision=wanted.decision,
             form=wanted.form,
         )
-        has_onnx = any(is_onnx(store.recipe.backbone) for store in stores.values())
-        write_text(folder / REQUIREMENTS, requirements_text(has_onnx=has_onnx))
+        backbones = [store.recipe.backbone for store in stores.values()]
+        write_text(folder / REQUIREMENTS, requirements_text(backbones))
         return seal(folder, packed)
 
 

@@ -1,26 +1,31 @@
 """The exact versions of what fishcli computes with here, as pip reads them."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import metadata
 
 from fishcli import __version__
+from fishcli.features.backbones.choice import is_hub, is_onnx
 
 NAME = re.compile(r"[A-Za-z0-9._-]+")
 BESIDE = ("openvino", "scikit-image")
 """What computes where it is installed, though nothing requires it."""
 OF_ONNX = ("onnx", "onnxruntime", "onnxruntime-gpu")
 """What reads ONNX files, and what computes them where it is installed."""
+OF_HUB = ("keras-hub",)
+"""What builds networks of KerasHub."""
 
 
-def requirements_text(*, has_onnx: bool) -> str:
+def requirements_text(backbones: Iterable[str] = ()) -> str:
     """A requirements.txt of all that is installed of what fishcli needs; its own wheel comes beside them.
 
     Args:
-        has_onnx: whether an ONNX file is among what computes.
+        backbones: the names of those that compute.
     """
     versions: dict[str, str] = {}
-    todo = [*_required_by("fishcli"), *BESIDE, *(OF_ONNX if has_onnx else ())]
+    names = list(backbones)
+    own = [*(OF_ONNX if any(map(is_onnx, names)) else ()), *(OF_HUB if any(map(is_hub, names)) else ())]
+    todo = [*_required_by("fishcli"), *BESIDE, *own]
     while todo:
         name = re.sub("[-_.]+", "-", todo.pop()).lower()
         if name in versions or name == "fishcli":
