@@ -10,7 +10,7 @@ from fishcli.dataset.layout.images import load_tests, load_tests_if_any, load_tr
 from fishcli.features.backbones.backbone import load_layers
 from fishcli.features.backbones.choice import BackboneChoice, is_hub, is_onnx, named_backbone
 from fishcli.features.backbones.engines.loading import EngineChoice
-from fishcli.features.backbones.listing import list_layers
+from fishcli.features.backbones.listing import list_backbones, list_layers
 from fishcli.features.backbones.network import Backbone
 from fishcli.features.backbones.onnx.loading import how_pixels_go_in
 from fishcli.features.backbones.usual import usual_backbone, usual_size
@@ -29,9 +29,11 @@ from fishcli.runs.locating.found import FoundCrops, all_photos, check_crops, fin
 
 
 def run(config: FeaturesConfig) -> str:
-    """Compute what stores lack; returns the folder of each, a line. Or verify stores, or list layers."""
+    """Compute what stores lack; returns the folder of each, a line. Or verify stores, or list things."""
     if config.verify:
         return verify_stores(config)
+    if config.list_backbones:
+        return list_backbones()
     check_crops(config)
     asked = config.backbone or usual_backbone(config.weights)
     name, weights = named_backbone(asked, config.weights)  # before anything slow

@@ -20,7 +20,7 @@ from fishcli.options.values import fitting, from_text, unknown, variable_of
 
 HINTS = {name: get_type_hints(config, include_extras=True) for name, (config, _) in COMMANDS.items()}
 TEXT_ONLY = {
-    "features": ("verify", "list_layers"),
+    "features": ("verify", "list_backbones", "list_layers"),
     "audit-leakage": ("list_fields", "selftest", "simulations"),
     "runs": ("json", "csv"),
 }

@@ -22,9 +22,9 @@ class FeaturesConfig(StoreConfig):
     backbone: Annotated[
         str | None,
         Option(
-            help="One of keras.applications, such as vgg16; efficientnet_lite0, 1 or 2; fishnet; "
-            "the path of an .onnx file; hub:FOLDER, or hub:PRESET of KerasHub; sift, hog or lbp, which "
-            "nobody trained.",
+            help="One of keras.applications, such as vgg16; efficientnet_lite0, 1 or 2; fishnet; sift, hog "
+            "or lbp, which nobody trained (--list-backbones names all); the path of an .onnx file; "
+            "hub:FOLDER, or hub:PRESET of KerasHub.",
             show_default="efficientnet_lite0 where installed, else mobilenet_v2",
         ),
     ] = None
@@ -54,6 +54,14 @@ class FeaturesConfig(StoreConfig):
             show_default="the last",
         ),
     ] = None
+    list_backbones: Annotated[
+        bool,
+        Option(
+            "--list-backbones",
+            help="Compute nothing: list the networks, with their usual input, its maps, and whether their "
+            "weights are here.",
+        ),
+    ] = False
     list_layers: Annotated[
         bool, Option("--list-layers", help="Compute nothing: list the backbone's layers, with their shapes.")
     ] = False
