@@ -14,7 +14,7 @@ from fishcli.features.backbones.listing import list_backbones, list_layers
 from fishcli.features.backbones.network import Backbone
 from fishcli.features.backbones.onnx.loading import how_pixels_go_in
 from fishcli.features.backbones.usual import usual_backbone, usual_size
-from fishcli.features.photos.recipes import FIRST, copies_of
+from fishcli.features.photos.recipes import copies_asked
 from fishcli.features.store.again import WHOLE
 from fishcli.features.store.picking import make_last
 from fishcli.features.store.recipe import BFLOAT16, INT8, parse_image_size
@@ -42,6 +42,7 @@ def run(config: FeaturesConfig) -> str:
         return list_layers(BackboneChoice(name, weights, size))
     preprocessing = _preprocessing(config, name, weights)
     views = chosen_views(config.views, config.view_set, config.view_names)
+    copies = copies_asked(config.augment)
     tables = _load_splits(config)
     how = (config.layer, config.pool, config.resize, config.transparency, config.truncated)
     found = None
@@ -55,7 +56,6 @@ def run(config: FeaturesConfig) -> str:
     layers = [(_store_of(config, backbone, weights, found), backbone) for backbone in load_layers(choice)]
     if found is not None:
         tables = regions_in(found.crop, found.table, tables)
-    copies = copies_of(FIRST, config.augment)
     wanted = {
         split: (images, [*views, *copies] if split == "train" else views) for split, images in tables.items()
     }

@@ -167,7 +167,9 @@ def _reproduce(this_run: Run, config: ReportConfig) -> tuple[dict[str, str], lis
             store.store_dir,
             **shared,
             **as_options(this_run.views, this_run.settings["view_set"]),
-            augment=0 if this_run.is_tuned else this_run.settings["copies"],
+            augment="0"
+            if this_run.is_tuned
+            else this_run.settings["augment"] or str(this_run.settings["copies"]),
             box_categories=this_run.settings["box_categories"] if this_run.settings["copies"] else None,
             skip_unreadable=bool(store.unreadable("train")),
         )

@@ -12,7 +12,7 @@ from fishcli.runs.opening import claimed_run
 from fishcli.runs.run import Run
 from fishcli.runs.training.fold_fits import missing_folds, train_folds
 from fishcli.runs.training.fold_tasks import FitSource, train_on
-from fishcli.runs.training.inputs import TrainData, load_train_data, read_inputs
+from fishcli.runs.training.inputs import TrainData, load_train_data, read_inputs, with_mix
 from fishcli.runs.training.outlook import outlook
 from fishcli.runs.training.repeats import check_repeats, train_repeats
 from fishcli.runs.training.report import write_report
@@ -20,6 +20,7 @@ from fishcli.runs.training.report import write_report
 
 def run(config: TrainConfig) -> str:
     """Train a run, or go on with an interrupted one; returns its tables and its folder."""
+    config = with_mix(config)
     asked, config = config, without_boxes(config)
     if config != asked:
         say("several stores are joined, so no box is learned (--boxes none)")

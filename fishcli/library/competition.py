@@ -135,6 +135,12 @@ class Competition:
         config, said = ask(self._told, "compare", options)
         return Comparison(config.models_dir / config.name, said)
 
+    @takes("augment-search")
+    def augment_search(self, **options: Any) -> Path:
+        """Find which augmented copies heads should draw from: `train(augment=c.augment_search())`."""
+        config, _ = ask(self._told, "augment-search", options)
+        return config.out
+
     @takes("rehearse")
     def rehearse(self, **options: Any) -> "pd.DataFrame":
         """Hold a third of the groups back, again and again: a row a split, promises and what came."""

@@ -1,6 +1,18 @@
 """The commands: for each its config, and the module of fishcli.commands that runs it."""
 
-from fishcli.options import audit, data, features, finetune, locate, predict, rehearse, seeing, setup, train
+from fishcli.options import (
+    audit,
+    augment,
+    data,
+    features,
+    finetune,
+    locate,
+    predict,
+    rehearse,
+    seeing,
+    setup,
+    train,
+)
 from fishcli.options.places import Config
 
 COMMANDS: dict[str, tuple[type[Config], str]] = {
@@ -10,6 +22,7 @@ COMMANDS: dict[str, tuple[type[Config], str]] = {
     "train": (train.TrainConfig, "train"),
     "finetune": (finetune.FinetuneConfig, "finetune"),
     "compare": (train.CompareConfig, "compare"),
+    "augment-search": (augment.AugmentSearchConfig, "augment_search"),
     "rehearse": (rehearse.RehearseConfig, "rehearse"),
     "predict": (predict.PredictConfig, "predict"),
     "ensemble": (predict.EnsembleConfig, "ensemble"),

@@ -85,7 +85,13 @@ class FeaturesConfig(StoreConfig):
     views: Annotated[int, Option(help="The first N of the view set, of training and test images.")] = 1
     view_set: ViewSet = "upright"
     view_names: ViewNames = None
-    augment: Annotated[int, Option(help="Seeded augmented copies of each training image.", min=0)] = 0
+    augment: Annotated[
+        str,
+        Option(
+            help="Augmented copies of each training image: a number, RECIPE/RECIPE/... (a copy each), or the "
+            "FILE of augment-search."
+        ),
+    ] = "0"
     splits: Annotated[str | None, Option(help="Only these: train,test_stg1,...", show_default="all")] = None
     batch_size: Annotated[int, Option(help="Images a batch, and a chunk of a new store.", min=1)] = 32
     workers: Annotated[int | None, Option(help="Decoding threads.", min=1, show_default="cores")] = None

@@ -44,7 +44,10 @@ class FinetuneConfig(FoldsConfig):
     view_names: Annotated[str, Option(help="Views to draw from, by name.")] = "identity,hflip"
     augment: Annotated[
         str,
-        Option(help="RECIPE,...: none, light, strong, OP:MAGNITUDE+...; a network a fold each, blended."),
+        Option(
+            help="RECIPE,...: none, light, strong, OP:MAGNITUDE+..., a mix A/B, the FILE of augment-search; "
+            "a network a fold each, blended."
+        ),
     ] = "none"
     copies: Annotated[int, Option(help="Augmented copies of each photo for a recipe.", min=1)] = 6
     epochs: Annotated[

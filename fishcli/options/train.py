@@ -152,6 +152,14 @@ class TrainConfig(FitConfig):
     metadata: Metadata = "size"
     boxes: BoxRule = "largest"
     view_names: ViewNames = None
+    augment: Annotated[
+        str | None,
+        Option(
+            help="Copies to draw from, too: RECIPE/RECIPE/... (a copy each), the FILE of augment-search, "
+            "or none.",
+            show_default="those of features --augment N",
+        ),
+    ] = None
     pseudo: Annotated[
         str | None, Option(help="RUN: learn from its confident test predictions too.", show_default="none")
     ] = None

@@ -16,8 +16,8 @@ SEVERAL = (
     *("box_categories", "train_dir", "test_dir", "sample"),
 )
 """Options whose text may name several things with commas between them: a list stands for it, too."""
-NUMBERS_TOO = ("tta", "interpolate", "clusters")
-"""Options that take "auto" or a number, and so are text."""
+NUMBERS_TOO = ("tta", "interpolate", "clusters", "augment")
+"""Options that take a word or a number, and so are text."""
 WORDS = {str: "text in quotes", Path: "text in quotes", int: "a whole number", float: "a number"}
 TRUE, FALSE = ("1", "true", "t", "yes", "y", "on"), ("0", "false", "f", "no", "n", "off")
 """What the command line takes for a switch in a variable, in any case."""

@@ -21,7 +21,13 @@ IF_ASKED = {"metric": AUTO_METRIC, "codebook": None, "pyramid": None}
 """Settings that a run names where they are asked for only, and what they are where nobody asks."""
 MEASURED_BY = {"metric"}
 """Settings by which a run is measured, not trained."""
-LATER: dict[str, Any] = {"box_categories": None, "view_set": "square", "view_names": None, "repeats": 1}
+LATER: dict[str, Any] = {
+    "box_categories": None,
+    "view_set": "square",
+    "view_names": None,
+    "repeats": 1,
+    "augment": None,
+}
 """Settings that early runs don't name, and what they were trained with."""
 
 

@@ -196,7 +196,7 @@ def test_the_command_lines_make_the_same_run(trained):
         ),
         TrainConfig(mixup=0.25, seeds=3, groups="my groups.csv", pseudo="teacher", name="a;b", folds=7),
         FeaturesConfig(),
-        FeaturesConfig(weights="w w.h5", layer="block_13", pool="avg", augment=3, skip_unreadable=True),
+        FeaturesConfig(weights="w w.h5", layer="block_13", pool="avg", augment="3", skip_unreadable=True),
     ],
 )
 def test_a_command_line_parses_back_to_its_config(config):

@@ -7,6 +7,7 @@ import pytest
 from conftest import noise
 
 from fishcli.basics.errors import FishError
+from fishcli.basics.files import write_json
 from fishcli.basics.quiet import load_albumentations
 from fishcli.features.photos import augment as augment_module
 from fishcli.features.photos.augment import augment, augmentation_digest
@@ -14,6 +15,7 @@ from fishcli.features.photos.recipes import (
     FIRST,
     MOST,
     OF_GEOMETRY,
+    copies_asked,
     copies_of,
     is_first,
     magnitudes_of,
@@ -69,6 +71,45 @@ def test_recipes_that_there_are_not_are_refused(text, said):
 def test_recipes_are_listed_with_commas():
     assert parse_recipes("light, none,flip:0.5+blur:3") == ["light", "none", "flip:0.5+blur:3"]
     assert magnitudes_of("flip:0.5+blur:3") == {"flip": 0.5, "blur": 3.0}
+
+
+def test_a_mix_has_a_copy_for_each_time_that_it_names_a_recipe():
+    mix = "light/rotate:30/light"
+    assert parse_recipes(f"{mix},strong") == [mix, "strong"]
+    named = ["augment_light_1", "augment_light_2", "augment_rotate=30_1"]
+    assert copies_of(mix, 1) == named and [recipe_of(copy) for copy in named] == [
+        "light",
+        "light",
+        "rotate:30",
+    ]
+    assert Counter(map(recipe_of, copies_of(mix, 6))) == {"light": 4, "rotate:30": 2}
+
+
+def test_features_takes_a_number_of_copies_or_mixes_whose_common_copies_are_one():
+    assert copies_asked("2") == ["augment_1", "augment_2"] and copies_asked("0") == []
+    assert copies_asked("light/flip:1,light") == ["augment_light_1", "augment_flip=1_1"]
+    assert copies_asked("none") == []
+
+
+def test_a_policys_file_stands_for_its_mix(tmp_path):
+    path = tmp_path / "policy.json"
+    write_json(path, {"mix": "flip:1/light", "difference": -0.1})
+    assert parse_recipes(f"strong,{path}") == ["strong", "flip:1/light"]
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"mix": 3}', None])
+def test_a_file_that_is_no_policy_is_refused_with_the_command_that_finds_one(text, tmp_path):
+    path = tmp_path / "policy.json"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(FishError, match="policy.json.*fishcli augment-search"):
+        parse_recipes(str(path))
+
+
+def test_a_policy_of_recipes_that_there_are_not_is_refused(tmp_path):
+    write_json(tmp_path / "policy.json", {"mix": "light/rotat:3"})
+    with pytest.raises(FishError, match="Did you mean 'rotate'"):
+        parse_recipes(str(tmp_path / "policy.json"))
 
 
 @pytest.mark.parametrize("operation", MOST)

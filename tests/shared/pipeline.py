@@ -22,6 +22,8 @@ CLASSES = ["ALB", "BET", "NoF"]
 
 def features_config(root: Path, **changes):
     values = {"data_dir": root / "data", "backbone": "fishnet"}
+    if "augment" in changes:
+        changes["augment"] = str(changes["augment"])
     return FeaturesConfig(**{**values, "image_size": "64x64", "batch_size": 8, **changes})
 
 

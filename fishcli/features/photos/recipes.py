@@ -1,17 +1,22 @@
-"""Recipes of augmentation: names of them, or operations with their magnitudes."""
+"""Recipes of augmentation: names of them, or operations with their magnitudes; and mixes of recipes."""
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 from fishcli.basics.errors import FishError, choose
 from fishcli.basics.quiet import load_albumentations, load_cv2
+from fishcli.basics.remote import parse_path
+from fishcli.features.photos.policies import SUFFIX, read_policy
 
 PREFIX = "augment_"
 """How the names of augmented copies begin: augment_1 of the first recipe, augment_light_1 of "light"."""
 FIRST = ""
 """The recipe that `features --augment` and `train` know."""
 NONE = "none"
+MIXED = "/"
+"""What stands between the recipes of a mix, a copy each: rotate:30/light/light has two copies of light."""
 NAMED = {
     "light": "flip:0.5+crop:0.25+brightness:0.2+contrast:0.2",
     "strong": "flip:0.5+vflip:0.5+rotate:180+zoom:0.6+brightness:0.3+contrast:0.3+colour:20+cutout:0.25",
@@ -56,11 +61,16 @@ Magnitudes = dict[str, float]
 
 
 def parse_recipes(text: str) -> list[str]:
-    """The recipes that `--augment` lists, each once; FishError for one that there is not."""
-    recipes = [part.strip() for part in text.split(",")]
+    """The recipes, or mixes of them, that `--augment` lists, each once; a policy's mix in its file's place.
+
+    Raises:
+        FishError: an unknown recipe, or one that comes twice; a file that is no policy.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    recipes = [read_policy(parse_path(part)) if part.endswith(SUFFIX) else part for part in parts]
     for recipe in recipes:
-        if recipe != NONE:
-            magnitudes_of(recipe)
+        for part in [] if recipe == NONE else recipe.split(MIXED):
+            magnitudes_of(part)
     if len(set(recipes)) < len(recipes):
         raise FishError(f"--augment {text}: expected different recipes with commas between them.")
     return recipes
@@ -76,7 +86,7 @@ def magnitudes_of(recipe: str) -> Magnitudes:
     for part in NAMED.get(recipe, recipe).split("+"):
         name, colon, number = part.partition(":")
         if not colon:
-            choose(recipe, [NONE, *NAMED, "OP:MAGNITUDE+OP:MAGNITUDE"], "recipe of --augment")
+            choose(recipe, [NONE, *NAMED, "OP:MAGNITUDE+OP:MAGNITUDE", "FILE.json"], "recipe of --augment")
         choose(name, MOST, "operation of --augment")
         magnitude = float(number) if re.fullmatch(r"\d+(\.\d+)?", number) else -1.0
         if not 0 < magnitude <= MOST[name]:
@@ -86,11 +96,31 @@ def magnitudes_of(recipe: str) -> Magnitudes:
 
 
 def copies_of(recipe: str, n_copies: int) -> list[str]:
-    """The names of a recipe's copies in the store; none of "none"."""
+    """The names of a recipe's copies in the store; none of "none".
+
+    The recipes of a mix take turns, and of each there are as many as the mix names at least.
+    """
     if recipe == NONE:
         return []
-    middle = f"{recipe.replace(':', '=')}_" if recipe else ""
-    return [f"{PREFIX}{middle}{copy}" for copy in range(1, n_copies + 1)]
+    parts = recipe.split(MIXED)
+    n_copies = max(n_copies, len(parts)) if len(parts) > 1 else n_copies
+    dealt = Counter(parts[copy % len(parts)] for copy in range(n_copies))
+    return [_name(part, number) for part, n in dealt.items() for number in range(1, n + 1)]
+
+
+def copies_asked(text: str) -> list[str]:
+    """The names of the copies that `features --augment` asks for: a number of the first recipe, or mixes.
+
+    Raises:
+        FishError: see `parse_recipes`.
+    """
+    if text.isascii() and text.isdecimal():
+        return copies_of(FIRST, int(text))
+    return list(dict.fromkeys(copy for recipe in parse_recipes(text) for copy in copies_of(recipe, 1)))
+
+
+def _name(recipe: str, number: int) -> str:
+    return f"{PREFIX}{recipe.replace(':', '=')}_{number}" if recipe else f"{PREFIX}{number}"
 
 
 def recipe_of(copy: str) -> str:

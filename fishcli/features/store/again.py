@@ -9,7 +9,7 @@ from fishcli.basics.files import read_json
 from fishcli.features.backbones.choice import as_asked, default_weights, is_kept_outside, is_onnx
 from fishcli.features.backbones.onnx.preprocessing import shortest
 from fishcli.features.backbones.usual import usual_size
-from fishcli.features.photos.recipes import PREFIX, is_first
+from fishcli.features.photos.recipes import MIXED, PREFIX, is_first, recipe_of
 from fishcli.features.store.recipe import Recipe
 from fishcli.options.command_lines import advised, with_shared
 from fishcli.options.features import FeaturesConfig
@@ -53,8 +53,12 @@ def line_for(store_dir: Path, split: str, names: Iterable[str], **changes: Any) 
     """What computes some arrays of a split, or of one that is not there yet."""
     bare = {name.removesuffix("_boxes") for name in names}
     copies = [int(name.removeprefix(PREFIX)) for name in bare if is_first(name)]
+    mix = MIXED.join(
+        sorted(recipe_of(name) for name in bare if name.startswith(PREFIX) and not is_first(name))
+    )
+    augment = mix or str(max(copies, default=0))
     views = ",".join(named_views([name for name in bare if is_view(name)])) or "identity"
-    return features_line(store_dir, splits=split, view_names=views, augment=max(copies, default=0), **changes)
+    return features_line(store_dir, splits=split, view_names=views, augment=augment, **changes)
 
 
 def verify_line(store_dir: Path) -> str:

@@ -1,5 +1,6 @@
 """What train reads: images, groups, boxes and features, joined on image id."""
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ from fishcli.dataset.classes import labels_of
 from fishcli.dataset.groups import count_new_groups, load_groups
 from fishcli.dataset.layout.images import class_names_of, load_train
 from fishcli.dataset.metadata import check_metadata, is_hardly_shared
+from fishcli.features.photos.recipes import MIXED, copies_of, parse_recipes
 from fishcli.features.upkeep import Upkeep
 from fishcli.heads.choices import needs_maps
 from fishcli.heads.inputs import Features, HeadInputs, store_rows, view_boxes
@@ -56,6 +58,21 @@ class TrainData:
         return not np.isnan(self.boxes).all()
 
 
+def with_mix(config: TrainConfig) -> TrainConfig:
+    """The same config, `--augment` as one mix of recipes, which a run is known by; not as a policy's file.
+
+    Raises:
+        FishError: an unknown recipe; a file that is no policy; several mixes.
+    """
+    if config.augment is None:
+        return config
+    mix, *others = parse_recipes(config.augment)
+    if others:
+        joined = MIXED.join([mix, *others])
+        raise FishError(f"--augment {config.augment}: train draws from one mix. Join recipes: {joined}.")
+    return dataclasses.replace(config, augment=mix)
+
+
 def load_train_data(config: TrainConfig) -> TrainData:
     """Read all but the features, compute views that the store lacks, and say what is noteworthy.
 
@@ -69,7 +86,8 @@ def load_train_data(config: TrainConfig) -> TrainData:
     upkeep = Upkeep(
         config.data_dir, config.reading, scheduler=config.scheduler, box_categories=config.box_categories
     )
-    return join_train_data(config, store, train, [*views, *_copies(store)], upkeep)
+    copies = _copies(store) if config.augment is None else copies_of(config.augment, 1)
+    return join_train_data(config, store, train, [*views, *copies], upkeep)
 
 
 def join_train_data(

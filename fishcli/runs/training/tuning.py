@@ -15,7 +15,7 @@ from fishcli.basics.errors import FishError
 from fishcli.basics.progress import bar, say
 from fishcli.dataset.metadata import check_metadata
 from fishcli.features.backbones.stored import reload_tail
-from fishcli.features.photos.recipes import NONE, OF_COPIES, copies_of, magnitudes_of, parse_recipes
+from fishcli.features.photos.recipes import MIXED, NONE, OF_COPIES, copies_of, magnitudes_of, parse_recipes
 from fishcli.features.store.recipe import INPUT
 from fishcli.heads.classical.fits import ClassicalHead
 from fishcli.heads.inputs import HeadInputs
@@ -98,6 +98,8 @@ def check_tuning(config: FinetuneConfig) -> None:
         if config.copies != usual.copies:
             raise FishError("--copies means nothing with --cut input, where none are cached. Leave it out.")
         for recipe in set(recipes) - {NONE}:
+            if MIXED in recipe:
+                raise FishError(f"--augment {recipe}: a mix is of cached copies. Name another --cut.")
             if cached := [name for name in magnitudes_of(recipe) if name in OF_COPIES]:
                 raise FishError(
                     f"--augment {recipe}: {cached[0]} is for cached copies, not for --cut input. Leave "

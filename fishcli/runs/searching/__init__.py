@@ -1,0 +1,1 @@
+"""Searching for the augmented copies that heads should draw from."""
