@@ -13,6 +13,7 @@ from fishcli.dataset.fields import SECTIONS, Field, pick_fields, read_fields, re
 from fishcli.dataset.groups import load_groups
 from fishcli.dataset.layout.images import load_train
 from fishcli.dataset.sheets import read_sheet
+from fishcli.dataset.tags import shown
 from fishcli.options.audit import AuditConfig
 
 MANY_ROWS = 20_000
@@ -58,7 +59,8 @@ def load_audit_inputs(config: AuditConfig) -> AuditInputs:
     images = _readable(load_train(config.data_dir, config.reading))
     groups = load_groups(config.groups, config.data_dir, images, config.layout)
     columns = read_fields(images, [field.name for field in picked], config.reading)
-    table = audit_table(images["class_name"], groups, columns, _tagged(picked, config.tags))
+    labels = images["class_name"].map(shown)  # of tags: the set is the label, and `per_tag` looks into it
+    table = audit_table(labels, groups, columns, _tagged(picked, config.tags))
     return _inputs(config, config.data_dir, table, images)
 
 

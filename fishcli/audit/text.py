@@ -7,6 +7,7 @@ import pandas as pd
 from fishcli.audit.gains import Gain
 from fishcli.audit.nulls import LEVEL, Null
 from fishcli.audit.per_field import FieldGain
+from fishcli.audit.per_tag import TagGain
 from fishcli.basics.tables import table_text
 
 SUBJECTS = {"file": "File metadata alone", "picked": "The picked fields alone", "table": "The table alone"}
@@ -31,6 +32,25 @@ def gains_text(gains: list[Gain]) -> str:
         for gain in gains
     ]
     return table_text(pd.DataFrame(rows))
+
+
+def tags_text(gains: list[TagGain]) -> str:
+    """The table of all tags, bits."""
+    rows = [
+        {
+            "tag": each.tag,
+            "images": each.n_images,
+            "bits of": each.entropy_bits,
+            "random": each.random.bits,
+            "p": _or_nan(each.p_images),
+            "grouped": float("nan") if each.grouped is None else each.grouped.bits,
+            "95% from": _or_nan(None if each.grouped is None else each.grouped.bits_low),
+            "to": _or_nan(None if each.grouped is None else each.grouped.bits_high),
+            "p groups": _or_nan(each.p_groups),
+        }
+        for each in gains
+    ]
+    return table_text(pd.DataFrame(rows).dropna(axis=1, how="all"))
 
 
 def fields_text(fields: list[FieldGain]) -> str:

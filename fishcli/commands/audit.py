@@ -19,9 +19,10 @@ from fishcli.audit.models import (
 )
 from fishcli.audit.nulls import Null, permute_groups, permute_images
 from fishcli.audit.per_field import FieldGain, gains_by_field, with_p_values
+from fishcli.audit.per_tag import gains_by_tag, tags_sentence
 from fishcli.audit.selftest import check_worlds
 from fishcli.audit.simulate import N_IMAGES
-from fishcli.audit.text import fields_text, gains_text, selftest_text, sentence
+from fishcli.audit.text import fields_text, gains_text, selftest_text, sentence, tags_text
 from fishcli.audit.twins.search import twins_of
 from fishcli.basics.cluster import joblib_on
 from fishcli.basics.errors import FishError, LimitError
@@ -29,8 +30,10 @@ from fishcli.basics.files import write_json, write_text
 from fishcli.basics.locks import alone
 from fishcli.basics.progress import say, track
 from fishcli.basics.tables import table_text
+from fishcli.dataset.classes import class_order, labels_of
 from fishcli.dataset.fields import FIELDS
 from fishcli.dataset.folds import make_folds
+from fishcli.dataset.layout.images import is_tagged
 from fishcli.dataset.sizes import class_by_size
 from fishcli.features.store.store import FeatureStore
 from fishcli.options.audit import AuditConfig
@@ -39,6 +42,7 @@ from fishcli.options.features import FeaturesConfig
 from fishcli.report.contact_sheets import twin_sheet
 from fishcli.report.pages.audit import audit_page
 from fishcli.runs.seeing.audit_maps import maps_of_a_run
+from fishcli.runs.tagged import refuse_tags
 
 SCHEMA = 2
 
@@ -72,6 +76,8 @@ def run(config: AuditConfig) -> str:
     if config.selftest:
         return _selftest(config)
     inputs = load_audit_inputs(config)
+    if inputs.images is not None and is_tagged(inputs.images):
+        return _of_tags(config, inputs, inputs.images)
     store = find_store(config)
     _check(config, inputs, store)
     with joblib_on(config.scheduler):
@@ -105,10 +111,40 @@ def run(config: AuditConfig) -> str:
     return text
 
 
+def _of_tags(config: AuditConfig, inputs: AuditInputs, images: pd.DataFrame) -> str:
+    """Audit each tag by itself, by the headline's fields, and write audit.json; returns what `run` does."""
+    refuse_tags(config.background, "audit-leakage --background", "without it each tag is audited")
+    refuse_tags(config.run is not None, "audit-leakage --run", "without it each tag is audited")
+    _check_folds(config, inputs)
+    names = class_order(images["class_name"])
+    section, fields = next(iter(inputs.sections.items()))
+    settings = (inputs.n_folds, config.permutations, config.seed)
+    with joblib_on(config.scheduler):
+        tags = (names, labels_of(images["class_name"], names))
+        folds = _folds(images["class_name"], inputs, config.seed)
+        gains = gains_by_tag(inputs.table.only(fields), tags, folds, section, settings)
+    said = tags_sentence(gains, len(names))
+    audit = {
+        "schema": SCHEMA,
+        "fishcli": __version__,
+        "source": str(inputs.source),
+        "seed": config.seed,
+        "n_folds": inputs.n_folds,
+        "tags": [dataclasses.asdict(gain) for gain in gains],
+        "sentence": said,
+    }
+    with alone(config.out):
+        write_json(config.out / "audit.json", audit)
+    text = f"{tags_text(gains)}\n\n{said}"
+    measured = [each.grouped if config.on == "grouped" else each.random for each in gains]
+    known = [gain for gain in measured if gain is not None and gain.bits_low is not None]
+    _check_limit(config, sorted(known, key=lambda gain: -(gain.bits_low or 0.0))[:1], text)
+    return text
+
+
 def _check(config: AuditConfig, inputs: AuditInputs, store: FeatureStore | None) -> None:
     """Refuse what can't be done before anything slow."""
-    if config.fail_above_bits is not None and config.on == "grouped" and inputs.table.groups is None:
-        raise FishError("--on grouped: no groups are known. Pass --groups, or --on random.")
+    _check_folds(config, inputs)
     if config.run is not None and config.table is not None:
         raise FishError("--run is of photos: leave out --table, or --run.")
     if config.background and (store is None or not (config.data_dir / "boxes").is_dir()):
@@ -119,15 +155,26 @@ def _check(config: AuditConfig, inputs: AuditInputs, store: FeatureStore | None)
         )
 
 
+def _check_folds(config: AuditConfig, inputs: AuditInputs) -> None:
+    if config.fail_above_bits is not None and config.on == "grouped" and inputs.table.groups is None:
+        raise FishError("--on grouped: no groups are known. Pass --groups, or --on random.")
+
+
+def _folds(class_names: pd.Series, inputs: AuditInputs, seed: int) -> dict[str, np.ndarray]:
+    """The folds (n,) int by "random" and, where groups are known, "grouped"."""
+    folds = {"random": make_folds(class_names, None, inputs.n_folds, seed)}
+    groups = inputs.table.groups
+    if groups is not None:
+        n_folds = min(inputs.n_folds, int(groups.max()) + 1)
+        folds["grouped"] = make_folds(class_names, groups, n_folds, seed)
+    return folds
+
+
 def _measure(config: AuditConfig, inputs: AuditInputs) -> _Core:
     from joblib import Parallel, delayed
 
     class_names = pd.Series(np.array(inputs.table.class_names)[inputs.table.labels])
-    folds = {"random": make_folds(class_names, None, inputs.n_folds, config.seed)}
-    groups = inputs.table.groups
-    if groups is not None:
-        n_folds = min(inputs.n_folds, int(groups.max()) + 1)
-        folds["grouped"] = make_folds(class_names, groups, n_folds, config.seed)
+    folds = _folds(class_names, inputs, config.seed)
     calls = [(section, kind) for section in inputs.sections for kind in folds]
     tables = {section: inputs.table.only(names) for section, names in inputs.sections.items()}
     fits = (delayed(measure_gain)(tables[section], folds[kind], section, kind) for section, kind in calls)
@@ -173,7 +220,7 @@ def _metadata_part(config: AuditConfig, inputs: AuditInputs, core: _Core) -> dic
 def _check_limit(config: AuditConfig, gains: list[Gain], result: str) -> None:
     if config.fail_above_bits is None:
         return
-    low = next(gain.bits_low for gain in gains if gain.folds == config.on)
+    low = next((gain.bits_low for gain in gains if gain.folds == config.on), None)
     if low is not None and low > config.fail_above_bits:
         raise LimitError(
             f"the lower end of the interval under {config.on} folds, {low:.3f} bits, passes "

@@ -8,8 +8,9 @@ from fishcli.basics.errors import FishError
 from fishcli.basics.files import write_csv
 from fishcli.basics.locks import alone
 from fishcli.basics.progress import say
-from fishcli.dataset.layout.images import class_names_of
+from fishcli.dataset.layout.images import class_names_of, is_tagged
 from fishcli.dataset.layout.layout import read_training
+from fishcli.heads.choices import check_takes_tags, takes_tags
 from fishcli.heads.joined import HeadStore, parts_of
 from fishcli.options.command_lines import advised
 from fishcli.options.train import CompareConfig, TrainConfig
@@ -29,8 +30,10 @@ def run(config: CompareConfig) -> str:
     check_name(config.name)
     asked_metric(config.metric)  # before anything is read
     entries = grid_entries(config)
-    classes = class_names_of(read_training(config.data_dir, config.layout).table)
-    config = for_the_answer(config, classes)
+    table = read_training(config.data_dir, config.layout).table
+    if is_tagged(table):
+        entries = _taking_tags(entries)
+    config = for_the_answer(config, class_names_of(table), is_tagged(table))
     stores, entries = on_stores(config, [replace(entry, metric=config.metric) for entry in entries])
     data = {key: load_train_data(entry) for key, entry in {_data_of(each): each for each in entries}.items()}
     first = next(iter(data.values()))
@@ -68,6 +71,17 @@ def run(config: CompareConfig) -> str:
     said = [f"features {label}: {name}" for name, label in labels.items() if len(labels) > 1]
     text = screen_table(labelled, config)
     return "\n".join([text, *said, str(folder / "compare.csv"), str(folder / "compare.png")])
+
+
+def _taking_tags(entries: list[TrainConfig]) -> list[TrainConfig]:
+    """The entries whose heads learn several labels an image; FishError where an option does not."""
+    heads = dict.fromkeys(entry.head for entry in entries)
+    if left_out := [head for head in heads if not takes_tags(head)]:
+        say(f"images have several labels: {', '.join(left_out)} left out")
+    kept = [entry for entry in entries if takes_tags(entry.head)]
+    for entry in kept or entries:
+        check_takes_tags(entry)
+    return kept
 
 
 def _data_of(entry: TrainConfig) -> tuple[str, str]:

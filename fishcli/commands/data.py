@@ -20,6 +20,7 @@ from fishcli.dataset.layout.images import load_tests_if_any, load_train
 from fishcli.dataset.photos.copies import copies_said
 from fishcli.dataset.photos.photo import UnreadableImageError, contained
 from fishcli.dataset.photos.thumbnails import read_hashes, read_small
+from fishcli.dataset.tags import a_row_a_tag
 from fishcli.options.data import PictureConfig
 from fishcli.options.reading import Reading
 from fishcli.report.data_facts import facts_of
@@ -86,6 +87,7 @@ def _sheets(
     n = int(np.clip(N_PHOTOS // len(names), 4, MOST_PHOTOS))
     images = known.images[known.images["problem"] == ""]
     images = images.assign(group=images.get("group", "")).sort_values(["group", "image"])
+    images = a_row_a_tag(images)
     boxes = {image: part.to_numpy() for image, part in known.boxes.groupby("image")[BOX_COLUMNS]}
     sheets = []
     for name in track(names, "contact sheets", "class"):

@@ -21,6 +21,7 @@ from fishcli.runs.picking import pick_run
 from fishcli.runs.run import Run
 from fishcli.runs.seeing.doubting import doubted
 from fishcli.runs.seeing.small_photos import jpeg_of
+from fishcli.runs.tagged import refuse_tags
 
 PAGE = "doubts.html"
 THUMBNAIL = (280, 210)  # pixels, width and height
@@ -33,6 +34,7 @@ def run(config: DoubtsConfig) -> str:
     _check_free(csv_path, config)
     asked: list[str | None] = [*config.runs] if config.runs else [None]
     runs = [pick_run(config.models_dir, name) for name in asked]
+    refuse_tags(any(each.is_tagged for each in runs), "doubts", "oof.csv of each run has what it says")
     train = load_train(config.data_dir, config.reading)
     found = doubted(runs, train, config.reading)
     names, folds = [each.name for each in runs], runs[0].read_metrics()["folds"]

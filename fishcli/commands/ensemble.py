@@ -38,7 +38,7 @@ def run(config: EnsembleConfig) -> str:
     first = next(iter(runs.values()))
     columns = proba_columns(first.class_names)
     say_where_train_differs(config, first)
-    samples, tests = load_competition(config, first.class_names)
+    samples, tests = load_competition(config, first)
     keys = ["split", "image"]
     asked = list(zip(runs.values(), numbers, strict=True))
     found = [each.set_index(keys)[columns] for each in predict_runs(config, asked, tests)]

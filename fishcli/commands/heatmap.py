@@ -25,6 +25,7 @@ from fishcli.runs.picking import pick_one_seed
 from fishcli.runs.seeing.class_map_mass import MEANS, mass_of, summarise
 from fishcli.runs.seeing.map_drawings import draw_images, prediction_said
 from fishcli.runs.seeing.map_inputs import VIEW, MapInputs, load_map_inputs
+from fishcli.runs.tagged import refuse_tags
 from fishcli.scoring.metrics import log_losses
 
 USUAL_WORST = 20
@@ -35,6 +36,7 @@ def run(config: HeatmapConfig) -> str:
     if config.images and (config.worst is not None or config.class_name is not None):
         raise FishError("IMAGES are drawn whatever they are: leave out --worst and --class, or the images.")
     this_run = pick_one_seed(config.models_dir, config.run)
+    refuse_tags(this_run.is_tagged, "heatmap", "what the run says of each image, its oof.csv has")
     inputs = load_map_inputs(this_run, config)
     train = load_train(config.data_dir, config.reading)
     bring_up_to_date(

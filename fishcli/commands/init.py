@@ -7,7 +7,7 @@ from pathlib import Path
 from fishcli.basics.errors import FishError
 from fishcli.basics.files import write_text
 from fishcli.basics.remote import is_remote
-from fishcli.dataset.classes import in_order
+from fishcli.dataset.layout.images import class_names_of, is_tagged
 from fishcli.dataset.layout.layout import Training, read_training
 from fishcli.dataset.layout.samples import wanted_answers
 from fishcli.options.setup import InitConfig
@@ -19,8 +19,8 @@ def run(config: InitConfig) -> str:
     if config.out.exists() and not config.force:
         raise FishError(f"{config.out} exists. Edit it, or replace it: --force.")
     found = read_training(config.data_dir, config.layout)
-    classes = in_order(found.table["class_name"].unique())
-    answers = wanted_answers(config.data_dir, classes, config.layout)
+    classes, several = class_names_of(found.table), is_tagged(found.table)
+    answers = wanted_answers(config.data_dir, classes, config.layout, several)
     said = [*found.said, *(answer.said(name) for name, answer in answers.items())]
     forms = [answer.form for answer in answers.values()] or ["probabilities"]
     lines = [
@@ -35,7 +35,7 @@ def run(config: InitConfig) -> str:
         *(f"# {line}" for line in said),
         *_layout_lines(config, found),
         "",
-        f'# metric = "{usual_metric(forms[0])}"  # as goes with the form of the answer',
+        f'# metric = "{usual_metric(forms[0], several)}"  # as goes with the form of the answer',
         "",
         "[train]",
         '# head = "blend"',

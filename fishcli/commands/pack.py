@@ -17,6 +17,7 @@ from fishcli.runs.packing.forms import form_of
 from fishcli.runs.packing.making import ToPack, make_pack
 from fishcli.runs.packing.manifest import PackedForm
 from fishcli.runs.picking import pick_run
+from fishcli.runs.run import Run
 from fishcli.runs.tta import tta_of
 from fishcli.scoring.ensembling import Blend
 
@@ -35,7 +36,7 @@ def run(config: PackConfig) -> str:
     if len(runs) == 1:
         if config.mean == "auto":
             raise FishError("--mean auto is of several runs. Pass arithmetic, geometric or vote.")
-        how = {"blend": Blend("arithmetic", (1.0,)), "mean": config.mean}
+        how = {"blend": Blend("arithmetic", (1.0,), is_tagged=first.is_tagged), "mean": config.mean}
         how["decision"] = decision_of(first, numbers[0])
     else:
         if config.mean == "vote":
@@ -43,19 +44,20 @@ def run(config: PackConfig) -> str:
         blended = blend_runs(runs, numbers, Blending(config.blend, config.mean, config.metric))
         how = {"blend": blended.how, "mean": "arithmetic", "decision": blended.decision}
         lines = [table_text(blended.table), ""]
-    wanted = ToPack(list(runs.values()), numbers, **how, form=_form(config, first.class_names))
+    wanted = ToPack(list(runs.values()), numbers, **how, form=_form(config, first))
     n_bytes = make_pack(config.out, config.stores_dir, wanted)
     say(f"{n_bytes / 1e6:,.1f} MB; predict with it: fishcli predict --pack {shlex.quote(str(config.out))}")
     return "\n".join([*lines, str(config.out)])
 
 
-def _form(config: PackConfig, class_names: list[str]) -> PackedForm | None:
+def _form(config: PackConfig, first: Run) -> PackedForm | None:
     """The form of the answers that the first sample wants; None where there is no sample that can be read."""
+    class_names, is_tagged = first.class_names, first.is_tagged
     try:
         if not has_samples(config.data_dir, config.layout):
             return None
         tests = load_tests_if_any(config.data_dir, config.reading)
-        return form_of(load_samples(config.data_dir, tests, class_names, config.layout)[0])
+        return form_of(load_samples(config.data_dir, tests, class_names, config.layout, is_tagged)[0])
     except FishError as error:
         warn(f"the form of the answers is not packed: {error}")
         return None

@@ -41,7 +41,7 @@ def run(config: PredictConfig) -> str:
     tta = tta_of(this_run, config.tta)
     promised = _say_what_is_known(this_run, tta)
     say_where_train_differs(config, this_run)
-    samples, tests = load_competition(config, this_run.class_names)
+    samples, tests = load_competition(config, this_run)
     (predictions,) = predict_runs(config, [(this_run, tta)], tests, config.mean)
     if config.smooth:
         predictions, loss = smoothed(config, this_run, tta, predictions)
@@ -66,7 +66,8 @@ def _with_pack(config: PredictConfig, path: Path) -> str:
             samples = [sample_of(packed.form, config.data_dir, tests)]
             note(f"no sample submission in {config.data_dir}: the pack knows the form of the answers")
         else:
-            samples = load_samples(config.data_dir, tests, packed.class_names, config.layout)
+            is_tagged = packed.blend.is_tagged
+            samples = load_samples(config.data_dir, tests, packed.class_names, config.layout, is_tagged)
         predictions = predict_pack(config, pack, asked_for(config, samples, tests))
         answers = Answers(samples, predictions, packed.class_names, packed.n_train, packed.decision)
         return write_submissions(config, pack.name, answers)

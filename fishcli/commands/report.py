@@ -28,6 +28,7 @@ from fishcli.runs.seeing.located import gather_located
 from fishcli.runs.seeing.mistakes import describe_mistakes, small_heatmaps, surest_mistakes
 from fishcli.runs.seeing.tuned import curves_by_member, what_tuning_brought
 from fishcli.runs.settings import usual_settings
+from fishcli.runs.tagged import refuse_tags
 
 PAGE = "report.html"
 
@@ -39,6 +40,7 @@ def run(config: ReportConfig) -> str:
         run_dir, page = localiser.run_dir, localiser_page(gather_located(localiser, config))
     else:
         this_run = pick_run(config.models_dir, config.run)
+        refuse_tags(this_run.is_tagged, "report", "fishcli runs has the run's figures")
         run_dir, page = this_run.run_dir, run_page(gather(this_run, config))
     path = config.out or run_dir / PAGE
     with alone(path):

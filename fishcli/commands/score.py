@@ -1,25 +1,23 @@
 """`fishcli score`: the competition's metrics of submissions, offline."""
 
-from collections import Counter
-from dataclasses import dataclass
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 
 from fishcli.basics.errors import FishError, examples
-from fishcli.basics.files import as_numbers, read_cells, read_csv
+from fishcli.basics.files import read_csv
 from fishcli.basics.progress import say
 from fishcli.basics.tables import table_text
-from fishcli.dataset.classes import in_order, labels_of, smoothed_prior
+from fishcli.dataset.classes import class_order, counts_of, in_order, labels_of, smoothed_prior
 from fishcli.dataset.layout.layout import read_training
 from fishcli.dataset.layout.pools import has_training
-from fishcli.dataset.layout.stages import IGNORED, USAGE, with_stages
-from fishcli.dataset.layout.tables import id_place
-from fishcli.dataset.names import NameIndex
+from fishcli.dataset.layout.stages import USAGE, with_stages
+from fishcli.dataset.layout.tag_columns import known_tags_of, tags_of_cells
+from fishcli.dataset.tags import are_tags, as_text
 from fishcli.options.predict import ScoreConfig
 from fishcli.options.train import AUTO_METRIC
+from fishcli.runs.answered import Answered, read_answers
 from fishcli.runs.stages import Scored, falls_said
+from fishcli.scoring.decisions import plain_decision
 from fishcli.scoring.metrics import (
     LOG_LOSS,
     Metric,
@@ -29,30 +27,6 @@ from fishcli.scoring.metrics import (
     right_share,
     usual_metric,
 )
-
-LABEL = "label"
-"""The column of a submission that names classes, beside "image" alone."""
-
-
-@dataclass(frozen=True)
-class _Answers:
-    """What a submission says of the solution's images that it answers.
-
-    Attributes:
-        path: the submission.
-        rows: (n rows) `image`, `class_name` and perhaps `stage` and `group`, of the solution.
-        class_names: the classes in order; of one of probabilities its columns, in theirs.
-        labels: (n,) the place of each true class in that order.
-        proba: (n, C); None where it answers labels.
-        decided: (n,) the label that it answers, or finds most probable.
-    """
-
-    path: Path
-    rows: pd.DataFrame
-    class_names: list[str]
-    labels: np.ndarray
-    proba: np.ndarray | None
-    decided: np.ndarray
 
 
 def run(config: ScoreConfig) -> str:
@@ -71,8 +45,13 @@ def scores(config: ScoreConfig) -> pd.DataFrame:
     text = ["image", "class_name", "stage", USAGE, "group"]
     solution = read_csv(config.solution, ["image", "class_name"], text)
     solution = with_stages(solution, config.data_dir, config.layout)
-    answers = [_read((path, config.solution), solution) for path in config.submissions]
-    known = _training_classes(config)
+    (known, said), separator = _training_classes(config), config.layout.label_separator
+    if known is not None and are_tags(known):
+        solution["class_name"] = known_tags_of(solution["class_name"], class_order(known), separator)
+    elif (tags := tags_of_cells("class_name", solution["class_name"], separator)) is not None:
+        solution["class_name"] = tags
+    answers = [read_answers((path, config.solution), solution, separator) for path in config.submissions]
+    say(f"prior: class shares in {said}")
     table = []
     for each in answers:
         everything = {"all": np.ones(len(each.rows), bool)}
@@ -95,21 +74,22 @@ def scores(config: ScoreConfig) -> pd.DataFrame:
     return pd.DataFrame(table)
 
 
-def _parts(answers: _Answers, column: str) -> dict[str, np.ndarray]:
+def _parts(answers: Answered, column: str) -> dict[str, np.ndarray]:
     """Which rows (n,) have each value of a column that the solution may have."""
     rows = answers.rows
     values = sorted(rows[column].unique()) if column in rows else []
     return {f"{column} {value}": (rows[column] == value).to_numpy() for value in values}
 
 
-def _metric(answers: _Answers, asked: str) -> Metric:
+def _metric(answers: Answered, asked: str) -> Metric:
     """The metric that is asked for, or that goes with the form of the answers.
 
     Raises:
         FishError: it is one of probabilities, and the submission has none.
     """
-    form = "probabilities" if answers.proba is not None else "label"
-    metric = metric_named(usual_metric(form) if asked == AUTO_METRIC else asked)
+    form = "probabilities" if answers.proba is not None else "tags" if answers.is_tagged else "label"
+    metric = metric_named(usual_metric(form, answers.is_tagged) if asked == AUTO_METRIC else asked)
+    metric.check(answers.is_tagged)
     if answers.proba is None and not metric.of_labels:
         raise FishError(
             f"{answers.path} answers labels, of which --metric {metric.name} says nothing: it takes "
@@ -118,7 +98,7 @@ def _metric(answers: _Answers, asked: str) -> Metric:
     return metric
 
 
-def _scores(answers: _Answers, prior: np.ndarray, here: np.ndarray, metric: Metric) -> dict[str, object]:
+def _scores(answers: Answered, prior: np.ndarray, here: np.ndarray, metric: Metric) -> dict[str, object]:
     """The figures of the rows `here`, (n,) bool, each beside that of the prior (C,), or of its top class."""
     labels, decided = answers.labels[here], answers.decided[here]
     same = np.tile(prior, (len(labels), 1))
@@ -126,109 +106,47 @@ def _scores(answers: _Answers, prior: np.ndarray, here: np.ndarray, metric: Metr
     scores: dict[str, object] = {"images": len(labels)}
     if proba is not None:
         scores |= {"log loss": log_loss(labels, proba), "prior": log_loss(labels, same)}
-    scores["accuracy"] = right_share(labels, decided)
-    if metric.of_labels:
+    if answers.is_tagged:
+        scores["accuracy"] = float((decided == (labels > 0)).all(axis=1).mean())
+        majority = plain_decision(labels).decide(same)
+    else:
+        scores["accuracy"], majority = right_share(labels, decided), same.argmax(axis=1)
+    if metric.of_labels and not answers.is_tagged:
         grade = labels_of(answers.class_names, in_order(answers.class_names))  # columns come in any order
-        values = [metric.function(grade[labels], grade[each]) for each in (decided, same.argmax(axis=1))]
+        labels, decided, majority = grade[labels], grade[decided], grade[majority]
+    if metric.of_labels:
+        values = [metric.value(labels, each) for each in (decided, majority)]
         return {**scores, metric.name: values[0], f"majority's {metric.name}": values[1]}
     if proba is not None and metric.name != LOG_LOSS:
-        values = [metric.function(labels, each) for each in (proba, same)]
+        values = [metric.value(labels, each) for each in (proba, same)]
         return {**scores, metric.name: values[0], f"prior's {metric.name}": values[1]}
     return scores
 
 
-def _read(paths: tuple[Path, Path], solution: pd.DataFrame) -> _Answers:
-    """Read a submission and join it to the solution; `paths` are the submission's and the solution's.
-
-    Raises:
-        FishError: it is malformed, or answers other images or classes than the solution has.
-    """
-    path = paths[0]
-    header, cells = read_cells(path, ["image"])
-    place = id_place(header)
-    names, answers = cells[place].rename("image"), cells.drop(columns=place)
-    class_names = [name for i, name in enumerate(header) if i != place]
-    if class_names == [LABEL] and LABEL not in set(solution["class_name"]):
-        return _labels(paths, names, answers.iloc[:, 0], solution)
-    twice = [name for name, n in Counter(class_names).items() if n > 1]
-    if twice:
-        raise FishError(f"{path}, line 1: two columns are called {examples(twice)}. Rename one.")
-    rows, answered = _join(paths, names, solution)
-    unknown = set(rows["class_name"]) - set(class_names)
-    if unknown:
-        raise FishError(f"{path} has no column for the classes {examples(unknown)} of the solution.")
-    proba = answers.iloc[answered].apply(as_numbers).to_numpy(np.float64)
-    bad = list(rows["image"][(~np.isfinite(proba) | (proba < 0)).any(axis=1) | (proba.sum(axis=1) <= 0)])
-    if bad:
-        raise FishError(
-            f"{path}: {len(bad):,} rows hold no probabilities (no number, "
-            f"negative, or all zero): {examples(bad)}."
-        )
-    labels = labels_of(rows["class_name"], class_names)
-    return _Answers(path, rows, class_names, labels, proba, proba.argmax(axis=1))
+def _targets(known: pd.Series, names: list[str]) -> np.ndarray:
+    """Which of some tags the training images have (n, C); those that nobody asks for are passed over."""
+    order = class_order([*known, as_text(names)])
+    return labels_of(known, order)[:, [order.index(name) for name in names]]
 
 
-def _labels(
-    paths: tuple[Path, Path], names: pd.Series, answers: pd.Series, solution: pd.DataFrame
-) -> _Answers:
-    """A submission of one label an image, joined to the solution as `_read` does."""
-    rows, answered = _join(paths, names, solution)
-    decided = answers.iloc[answered]
-    empty = list(rows["image"][(decided == "").to_numpy()])
-    if empty:
-        raise FishError(f"{paths[0]}: {len(empty):,} rows have no label: {examples(empty)}.")
-    class_names = in_order({*solution["class_name"], *decided})
-    labels, found = (labels_of(each, class_names) for each in (rows["class_name"], decided))
-    return _Answers(paths[0], rows, class_names, labels, None, found)
-
-
-def _join(
-    paths: tuple[Path, Path], names: pd.Series, solution: pd.DataFrame
-) -> tuple[pd.DataFrame, np.ndarray]:
-    """The solution's rows that a submission of `names` answers, and for each the submission's row.
-
-    Names are joined as everywhere: "img_1" means img_1.jpg. `paths` are the submission's and the solution's.
-    """
-    path, solution_path = paths
-    if names.empty:
-        raise FishError(f"{path} has no line after its header.")
-    twice = list(solution["image"][solution["image"].duplicated()])
-    if twice:
-        raise FishError(f"{solution_path}: {len(twice):,} images stand there twice: {examples(twice)}.")
-    found, extra = NameIndex(solution["image"]).find_all(names, str(path))
-    if extra:
-        raise FishError(f"{path}: {len(extra):,} images are not in the solution: {examples(extra)}.")
-    images = names.map(found)
-    twice = list(names[images.duplicated()])
-    if twice:
-        raise FishError(f"{path}: {len(twice):,} images stand there twice: {examples(twice)}.")
-    is_answered = solution["image"].isin(images)
-    stages = solution["stage"] if "stage" in solution else pd.Series("", index=solution.index)
-    lacking = list(solution["image"][~is_answered & stages.isin(stages[is_answered])])
-    if lacking:
-        raise FishError(f"{path} lacks {len(lacking):,} images of the solution: {examples(lacking)}.")
-    counts = is_answered & (stages != IGNORED)
-    rows = solution[counts].reset_index(drop=True)
-    return rows, pd.Index(images).get_indexer(pd.Index(rows["image"]))
-
-
-def _training_classes(config: ScoreConfig) -> pd.Series | None:
-    """The class of each training image; None where there are none."""
+def _training_classes(config: ScoreConfig) -> tuple[pd.Series | None, str]:
+    """The class of each training image, None where there are none; and what the prior is of then."""
     if not has_training(config.data_dir, config.layout):
-        say("prior: class shares in the solution itself, for want of the training images (--data-dir)")
-        return None
+        return None, "the solution itself, for want of the training images (--data-dir)"
     found = read_training(config.data_dir, config.layout)
-    say(f"prior: class shares in {found.train_dir}")
-    return found.table["class_name"]
+    return found.table["class_name"], str(found.train_dir)
 
 
-def _prior(answers: _Answers, known: pd.Series | None) -> np.ndarray:
+def _prior(answers: Answered, known: pd.Series | None) -> np.ndarray:
     """The class prior (C,) of the training images, or of the solution where there are none.
 
     Raises:
         FishError: the submission's columns are not the classes of the training images.
     """
     names = answers.class_names
+    if answers.is_tagged:
+        labels = answers.labels if known is None else _targets(known, names)
+        return smoothed_prior(counts_of(labels, len(names)))
     if known is not None and answers.proba is None:
         known = known[known.isin(names)]  # those that nobody answers are never the right ones
     if known is None or known.empty:

@@ -30,7 +30,7 @@ def run(config: TrainConfig) -> str:
     if config.name is not None:
         check_name(config.name)
     data = load_train_data(config)
-    config = for_the_answer(config, data.class_names)
+    config = for_the_answer(config, data.class_names, data.is_tagged)
     with claimed_run(config, data) as (this_run, folds):
         warn_of_missing_classes(data.images["class_name"], folds["fold"].to_numpy())
         is_news = not this_run.is_complete

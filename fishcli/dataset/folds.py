@@ -1,12 +1,16 @@
-"""Folds: stratified by class, and by group where groups are known."""
+"""Folds: stratified by class or by tag, and by group where groups are known."""
 
 import warnings
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from fishcli.basics.errors import FishError, examples
 from fishcli.basics.progress import warn
+from fishcli.dataset.classes import class_order, labels_of
+from fishcli.dataset.tag_folds import iterative_folds
+from fishcli.dataset.tags import are_tags, tags_in
 
 N_DEALS, DEALT = 30, 30_000
 """Grouped folds are the best of so many deals; of fewer where that would be more groups than DEALT."""
@@ -18,10 +22,11 @@ def make_folds(
     """Assign each image to one of `n_folds` folds, none of them empty.
 
     Without groups that is scikit-learn's StratifiedKFold, shuffled. Its StratifiedGroupKFold can return an
-    empty fold and hardly changes with its seed, hence `_deal_groups`.
+    empty fold and hardly changes with its seed, hence `_deal_groups`. Of tags it is `iterative_folds`, or
+    `_deal_groups` with each tag counted as a class is.
 
     Args:
-        class_names: the class of each image.
+        class_names: the class of each image, or its tags as `dataset.tags` writes them.
         groups: the group of each image in the same order, or None.
         n_folds: at least 2.
         seed: 0 or more. Without groups, of the shuffle. With groups, seed 0 is the best of N_DEALS deals,
@@ -50,7 +55,9 @@ def make_folds(
             )
         )
     if groups is not None:
-        return _deal_groups(pd.factorize(class_names)[0], codes, n_folds, seed)[codes]
+        return _deal_groups(_counts(class_names, codes), n_folds, seed)[codes]
+    if are_tags(class_names):
+        return iterative_folds(labels_of(class_names, class_order(class_names)), n_folds, seed)
     # With every class rarer than n_folds scikit-learn refuses; such classes then share one stratum.
     counts = class_names.map(class_names.value_counts())
     strata = class_names.where(counts >= n_folds, "") if (counts < n_folds).all() else class_names
@@ -63,7 +70,22 @@ def make_folds(
     return fold
 
 
-def _deal_groups(labels: np.ndarray, groups: np.ndarray, n_folds: int, seed: int) -> np.ndarray:
+def _counts(class_names: pd.Series, groups: np.ndarray) -> tuple[Any, np.ndarray]:
+    """How many images of each class, or tag, groups have: sparse (n_groups, C), (n_groups,)."""
+    from scipy.sparse import csr_array
+
+    sizes = np.bincount(groups)
+    if not are_tags(class_names):
+        return csr_array((np.ones(len(groups)), (groups, pd.factorize(class_names)[0]))), sizes
+    place = {tag: column for column, tag in enumerate(class_order(class_names))}
+    pairs = [
+        (group, place[tag]) for group, text in zip(groups, class_names, strict=True) for tag in tags_in(text)
+    ]
+    rows, columns = np.array(pairs).T
+    return csr_array((np.ones(len(pairs)), (rows, columns)), (len(sizes), len(place))), sizes
+
+
+def _deal_groups(counted: tuple[Any, np.ndarray], n_folds: int, seed: int) -> np.ndarray:
     """Deal groups into folds of equal size and equal shares of each class: (n_groups,) int64.
 
     Groups come in random order, and each goes where it adds least to the sum of the squared shares that the
@@ -73,18 +95,17 @@ def _deal_groups(labels: np.ndarray, groups: np.ndarray, n_folds: int, seed: int
     with the least sum.
 
     Args:
-        labels: (n,) int from 0, the class of each image.
-        groups: (n,) int from 0, the group of each image.
+        counted: of `_counts`.
         n_folds: at most as many as there are groups.
         seed: which of the deals, and by which rank: see `make_folds`.
     """
     from scipy.sparse import csr_array, hstack
 
-    counts = csr_array((np.ones(len(labels)), (groups, labels)))
+    counts, sizes = counted
     n_groups, n_classes = counts.shape
     is_shared = np.bincount(counts.indices, minlength=n_classes) > 1
     of_class = counts.multiply(1 / (counts.sum(axis=0) * np.sqrt(n_classes)))  # all weigh as much as the size
-    shares = hstack([of_class, csr_array(counts.sum(axis=1)[:, None] / len(labels))], format="csr")
+    shares = hstack([of_class, csr_array(sizes[:, None] / sizes.sum())], format="csr")
     rows = [np.s_[a:b] for a, b in zip(shares.indptr, shares.indptr[1:], strict=False)]
     parts = [(shares.indices[row], shares.data[row]) for row in rows]
     n_deals = int(np.clip(DEALT // n_groups, 1, N_DEALS))
@@ -111,9 +132,9 @@ def _deal_groups(labels: np.ndarray, groups: np.ndarray, n_folds: int, seed: int
 
 def warn_of_missing_classes(class_names: pd.Series, fold: np.ndarray) -> None:
     """Name the classes that the training part of a fold lacks; they will get the smoothed prior there."""
-    known = set(class_names)
+    known = set(class_order(class_names))
     for k in np.unique(fold):
-        missing = known - set(class_names[fold != k])
+        missing = known - set(class_order(class_names[fold != k]))
         if missing:
             warn(
                 f"fold {k}: its training part has no image of {examples(missing)}; predicted at the "

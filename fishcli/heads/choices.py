@@ -58,6 +58,10 @@ OF_KERAS = (
     *("label_smoothing", "focal", "mixup", "sample_pairing", "smote", "balance", "pseudo"),
 )
 """Options that change nothing for a head that scikit-learn fits."""
+TAG_CLASSIFIERS = ("blend", "linear")
+"""Those of scikit-learn's heads that learn several labels an image."""
+OF_ONE_LABEL = ("loss", "smote", "balance", "class_weight", "pseudo")
+"""Options that mean something only where an image has one label."""
 
 
 def kind_of(head: str) -> HeadKind:
@@ -108,6 +112,28 @@ def check_options(config: TrainConfig) -> None:
             raise FishError(
                 f"{flag(soft[0])} needs probabilities, but --loss hinge has hard labels and scores. "
                 "Pass --loss cross-entropy."
+            )
+
+
+def takes_tags(head: str) -> bool:
+    """Whether a head learns several labels an image."""
+    return HEADS[head].fitted_by == "keras" or head in TAG_CLASSIFIERS
+
+
+def check_takes_tags(config: TrainConfig) -> None:
+    """Refuse a head, or an option, that makes nothing of images with several labels.
+
+    Raises:
+        FishError: so it is.
+    """
+    if not takes_tags(config.head):
+        able = ", ".join(filter(takes_tags, HEADS))
+        raise FishError(f"--head {config.head}: images have several labels here. Pass one of {able}.")
+    for name in OF_ONE_LABEL:
+        if getattr(config, name) != default_of(name):
+            raise FishError(
+                f"{flag(name)} {getattr(config, name)}: images have several labels here, and it is of one. "
+                "Leave it out."
             )
 
 

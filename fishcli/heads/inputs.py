@@ -11,6 +11,7 @@ import pandas as pd
 
 from fishcli.basics.errors import FishError, examples
 from fishcli.dataset.boxes import BOX_RULES
+from fishcli.dataset.classes import counts_of
 from fishcli.features.extract import boxes_name
 from fishcli.features.photos.crops import boxes_into_regions, seen_sizes
 from fishcli.features.photos.recipes import PREFIX
@@ -39,7 +40,7 @@ class HeadInputs:
 
     Attributes:
         images: (n rows) `image`, `class_name`, `height`, `width`.
-        labels: (n,) int64.
+        labels: (n,) int64; of tags (n, C) float32, 0 or 1.
         groups: (n,) what must not straddle a fold, or None for random folds.
         views: the names of the v cached views and augmented copies.
         features: (v, n, ...) float16, maps or pooled.
@@ -52,6 +53,15 @@ class HeadInputs:
     views: list[str]
     features: Features
     boxes: np.ndarray
+
+    @property
+    def n_classes(self) -> int:
+        """How many classes, or tags, there are."""
+        return int(self.labels.shape[1] if self.labels.ndim == 2 else self.labels.max() + 1)
+
+    def counts(self, rows: np.ndarray) -> np.ndarray:
+        """Images of each class among some `rows` (m,): (C,) int64; of tags (2, C)."""
+        return counts_of(self.labels[rows], self.n_classes)
 
 
 class Listed(Protocol):

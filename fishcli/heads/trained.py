@@ -11,7 +11,7 @@ import pandas as pd
 from fishcli.basics.errors import FishError, cut
 from fishcli.basics.quiet import load_keras
 from fishcli.basics.remote import local_copy
-from fishcli.dataset.classes import fill_missing_classes
+from fishcli.dataset.classes import fill_missing_classes, smoothed_prior
 from fishcli.dataset.metadata import MetadataEncoder
 from fishcli.heads.inputs import pool_maps
 from fishcli.heads.networks.kept import Networks, load_network, save_network
@@ -28,7 +28,7 @@ class FoldHead(ABC):
     Attributes:
         model: what was fitted.
         encoder: of image sizes, fitted on the fold's training rows.
-        counts: (C,) training images of each class.
+        counts: (C,) training images of each class; of tags (2, C), without and with each.
     """
 
     model: Any
@@ -41,16 +41,25 @@ class FoldHead(ABC):
         Maps are pooled first where the head was trained on pooled features.
 
         Returns:
-            Probabilities (n, C) float64, and boxes (n, 4) float64 as fractions of the view's input,
-            NaN where the head has no box output.
+            Probabilities (n, C) float64, whose rows sum to 1 but for tags, and boxes (n, 4) float64 as
+            fractions of the view's input, NaN where the head has no box output.
         """
         if features.ndim == 4 and self.takes_pooled:
             features = pool_maps(features)
         proba, boxes = self._outputs(features, self.encoder.encode(images))
-        proba = np.ones((len(features), 1)) if proba is None else np.asarray(proba, np.float64)
-        proba = fill_missing_classes(proba / proba.sum(axis=1, keepdims=True), self.counts)
+        if self.is_tagged:
+            proba = np.tile(smoothed_prior(self.counts), (len(features), 1)) if proba is None else proba
+        else:
+            proba = np.ones((len(features), 1)) if proba is None else np.asarray(proba, np.float64)
+            proba = proba / proba.sum(axis=1, keepdims=True)
+        proba = fill_missing_classes(proba, self.counts)
         boxes = np.full((len(features), 4), np.nan) if boxes is None else np.asarray(boxes, np.float64)
         return proba, np.clip(boxes, 0.0, 1.0)
+
+    @property
+    def is_tagged(self) -> bool:
+        """Whether an image may have several of its classes."""
+        return self.counts.ndim == 2
 
     @property
     @abstractmethod

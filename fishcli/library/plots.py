@@ -6,6 +6,7 @@ import numpy as np
 
 from fishcli.basics.files import read_json
 from fishcli.dataset.classes import labels_of, proba_columns
+from fishcli.dataset.tags import are_tags
 from fishcli.report.pages.page import fit
 from fishcli.report.plots.answers import confusion_matrix
 from fishcli.report.plots.inline_svg import picture
@@ -28,9 +29,9 @@ def curves_of(run: RunFiles, width: float) -> str:
 
 
 def confusion_of(run: "Run", width: float) -> str:
-    """The most probable class of each training image, out of fold, by its class; "" with one class."""
+    """The most probable class of each training image, out of fold, by its class; "" with one, or of tags."""
     names = run.classes
-    if len(names) == 1:
+    if len(names) == 1 or are_tags(run.oof["class_name"]):
         return ""
     oof = run.oof
     counts = np.zeros((len(names), len(names)), int)

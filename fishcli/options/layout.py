@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from typer import Option
 
-AnswerForm = Literal["probabilities", "probability", "label", "top-k", "label+confidence"]
+AnswerForm = Literal["probabilities", "probability", "label", "top-k", "label+confidence", "tags"]
 """What a competition wants for an image: see `docs/layouts.md`."""
 
 
@@ -31,6 +31,12 @@ class LayoutOptions:
     label_column: Annotated[str | None, Option(help="Its column of class names.", show_default="found")] = (
         None
     )
+    label_separator: Annotated[
+        str | None,
+        Option(
+            help="What separates an image's labels in its cells; none: a cell is one.", show_default="found"
+        ),
+    ] = None
     group_column: Annotated[
         str | None,
         Option(help="Its column of boats, sites, patients; none for no groups.", show_default="found"),

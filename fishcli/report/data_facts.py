@@ -8,10 +8,11 @@ import pandas as pd
 from fishcli.basics.errors import examples
 from fishcli.dataset.annotations import BOX_COLUMNS
 from fishcli.dataset.boxes import box_area
-from fishcli.dataset.classes import smoothed_prior
+from fishcli.dataset.classes import class_order, counts_of, labels_of, smoothed_prior
 from fishcli.dataset.layout.competition import Competition
 from fishcli.dataset.metadata import is_hardly_shared, size_keys
 from fishcli.dataset.sizes import class_by
+from fishcli.dataset.tags import a_row_a_tag
 from fishcli.report.plots.data import GRID
 
 N_SIZES, N_GROUPS = 15, 15
@@ -24,19 +25,18 @@ def facts_of(known: Competition) -> dict[str, Any]:
     """All that the page shows but the photos: numbers, names and sentences."""
     images, readable = known.images, _readable(known.images)
     classes = _classes(known)
-    counts = np.array([each["n"] for each in classes])
-    prior = smoothed_prior(counts)
+    by_tag = a_row_a_tag(images)
     return {
         "source": known.source,
         "n_images": len(images),
         "n_tests": {split: len(table) for split, table in known.tests.items()},
         "n_groups": int(images["group"].nunique()) if "group" in images else None,
         "n_sizes": len(set(size_keys(readable))),
-        "prior_log_loss": float(-(counts / counts.sum()) @ np.log(prior)),
+        "prior_log_loss": _prior_log_loss(images),
         "classes": classes,
         "class_by_size": _class_by_size(images) if _shares_sizes(readable) else None,
         "class_by_group": (
-            class_by(images["group"], images["class_name"], "group", N_GROUPS) if "group" in images else None
+            class_by(by_tag["group"], by_tag["class_name"], "group", N_GROUPS) if "group" in images else None
         ),
         "sizes": _sizes(known) if _shares_sizes(readable) else [],
         "spans": [_span(split, table) for split, table in {"train": images, **known.tests}.items()],
@@ -47,6 +47,16 @@ def facts_of(known: Competition) -> dict[str, Any]:
     }
 
 
+def _prior_log_loss(images: pd.DataFrame) -> float:
+    """What the smoothed prior's log loss is on the images themselves; of tags the mean of each one's."""
+    order = class_order(images["class_name"])
+    counts = counts_of(labels_of(images["class_name"], order), len(order))
+    prior = smoothed_prior(counts)
+    if counts.ndim == 1:
+        return float(-(counts / counts.sum()) @ np.log(prior))
+    return float(-(counts / len(images) * np.log([1.0 - prior, prior])).sum(axis=0).mean())
+
+
 def _readable(images: pd.DataFrame) -> pd.DataFrame:
     """Images whose header tells their size."""
     return images[images["width"] > 0]
@@ -54,6 +64,7 @@ def _readable(images: pd.DataFrame) -> pd.DataFrame:
 
 def _class_by_size(images: pd.DataFrame) -> dict[str, Any]:
     """Unreadable ones are a size of their own: all classes keep their counts, and with them their colours."""
+    images = a_row_a_tag(images)
     keys = pd.Series(size_keys(images), index=images.index)
     return class_by(keys.where(images["width"] > 0, "unreadable"), images["class_name"], "size", N_SIZES)
 
@@ -80,7 +91,7 @@ def _classes(known: Competition) -> list[dict[str, Any]]:
     n_boxes = known.boxes.groupby("image").size()
     images["n_boxes"] = images["image"].map(n_boxes).fillna(0).astype(int)
     rows = []
-    for name, part in images.groupby("class_name"):
+    for name, part in a_row_a_tag(images).groupby("class_name"):
         areas = part["area"].dropna().to_numpy()
         low, middle, high = np.quantile(areas, [0.1, 0.5, 0.9]).tolist() if len(areas) else [None] * 3
         rows.append(

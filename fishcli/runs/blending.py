@@ -15,7 +15,7 @@ from fishcli.runs.deciding import asked_metric, beside_loss, figures_said, measu
 from fishcli.runs.picking import list_runs, pick_run
 from fishcli.runs.run import METRICS, Run
 from fishcli.runs.tta import line_on_views, tta_of
-from fishcli.scoring.decisions import Decision
+from fishcli.scoring.decisions import Decision, plain_decision
 from fishcli.scoring.ensembling import MEANS, Blend, find_blend, nested_blend
 from fishcli.scoring.metrics import log_loss
 from fishcli.scoring.stacking import Stack
@@ -103,6 +103,8 @@ def blend_runs(runs: dict[str, Run], numbers: list[int], asked: Blending) -> Ble
     """
     first, oofs = next(iter(runs.values())), read_oofs(list(runs.values()), numbers)
     class_names = first.class_names
+    if first.is_tagged and asked.weights == "stack":
+        raise FishError("--blend stack: images have several labels here. Pass oof, equal or greedy.")
     labels, fold = labels_of(oofs[0]["class_name"], class_names), oofs[0]["fold"].to_numpy()
     columns = proba_columns(class_names)
     proba = np.stack([oof[columns].to_numpy(np.float64) for oof in oofs])
@@ -112,10 +114,12 @@ def blend_runs(runs: dict[str, Run], numbers: list[int], asked: Blending) -> Ble
     prior = fold_priors(labels, fold, len(class_names))
     members = [*zip(runs, how.weights, proba, without, strict=True), ("ensemble", 1.0, nested, np.nan)]
     metric = metric_of_run(first) if asked.metric == AUTO_METRIC else asked_metric(asked.metric)
+    if metric is not None:
+        metric.check(first.is_tagged)
     kind = "random" if (oofs[0]["group"] == "").all() else "grouped"
     groups = oofs[0]["group"].to_numpy() if kind == "grouped" else None
     rows: list[dict[str, Any]] = []
-    decision, of_metric = Decision(), ""
+    decision, of_metric = plain_decision(labels), ""
     for name, weight, own, others_loss in members:
         rows.append({"run": name, "weight": weight, "log loss": log_loss(labels, own)})
         if len(runs) > 2:
@@ -190,6 +194,8 @@ def _read_oof(this_run: Run, n_views: int) -> pd.DataFrame:
 def _check_same(first: Run, first_oof: pd.DataFrame, other: Run, other_oof: pd.DataFrame) -> None:
     """Raise FishError where two runs differ in images, classes or folds."""
     pair = f"{first.name} and {other.name}"
+    if first.is_tagged != other.is_tagged:
+        raise FishError(f"of the runs {pair} one knows several labels an image, and the other one.")
     if first.class_names != other.class_names:
         differing = set(first.class_names) ^ set(other.class_names)
         raise FishError(f"the runs {pair} have different classes: {examples(differing)}.")

@@ -12,7 +12,7 @@ from fishcli.dataset.layout.samples import wanted_answers
 from fishcli.options.finetune import FinetuneConfig
 from fishcli.options.train import AUTO_METRIC, CompareConfig, TrainConfig
 from fishcli.runs.run import METRICS, Run
-from fishcli.scoring.decisions import SAID, Decision, nested_decision
+from fishcli.scoring.decisions import OF_TAGS, PLAIN, SAID, Decision, nested_decision, plain_decision
 from fishcli.scoring.metrics import LOG_LOSS, Metric, metric_named, usual_metric
 
 Measurable = TypeVar("Measurable", TrainConfig, FinetuneConfig, CompareConfig)
@@ -32,21 +32,24 @@ def asked_metric(asked: str) -> Metric | None:
     return None if name == LOG_LOSS else metric_named(name)
 
 
-def for_the_answer(config: Measurable, class_names: list[str]) -> Measurable:
+def for_the_answer(config: Measurable, class_names: list[str], is_tagged: bool = False) -> Measurable:
     """The config with the metric that goes with what the samples want, where none is asked for.
 
     Args:
         config: of a command that measures.
         class_names: in their order.
+        is_tagged: whether an image may have several of them.
 
     Raises:
-        FishError: there is no metric of that name.
+        FishError: there is no metric of that name, or it is none of such labels.
     """
     if config.metric != AUTO_METRIC:
-        asked_metric(config.metric)
+        metric = asked_metric(config.metric)
+        if metric is not None:
+            metric.check(is_tagged)
         return config
-    for name, answer in wanted_answers(config.data_dir, class_names, config.layout).items():
-        usual = f"map@{answer.k}" if answer.form == "top-k" else usual_metric(answer.form)
+    for name, answer in wanted_answers(config.data_dir, class_names, config.layout, is_tagged).items():
+        usual = f"map@{answer.k}" if answer.form == "top-k" else usual_metric(answer.form, is_tagged)
         if usual != LOG_LOSS:
             note(f"metric: {usual}, as goes with what {name} wants (--metric takes another)")
             return dataclasses.replace(config, metric=usual)
@@ -64,9 +67,9 @@ class Measured:
 
     Attributes:
         metric: which one.
-        labels: (n,) int, the truth.
+        labels: (n,) int, the truth; or tags (n, C).
         proba: (n, C) as they are answered.
-        decided: (n,) int, the labels decided for, each fold's by what the other folds know.
+        decided: the labels, like those, decided for, each fold's by what the other folds know.
         decision: how labels of other images are decided.
         prior: (n, C) the class prior of each image's fold-training part.
     """
@@ -95,9 +98,14 @@ class Measured:
             "name": self.metric.name,
             "higher_is_better": self.metric.higher_is_better,
             "value": _known(self.value(rows)),
-            "baseline": _known(self.metric.score(self.labels[rows], prior[rows])),
+            "baseline": _known(self._plain(rows, prior)),
             "baseline_of": "majority" if self.metric.of_labels else "prior",
         }
+
+    def _plain(self, rows: np.ndarray, proba: np.ndarray) -> float:
+        """The metric of some rows of probabilities (n, C), labels being decided by no rule that was found."""
+        decided = plain_decision(self.labels).decide(proba)
+        return self.metric.score(self.labels[rows], proba[rows], decided[rows])
 
     def all_figures(self, groups: np.ndarray | None) -> dict[str, Any]:
         """`figures` of all rows; with groups (n,) their interval, with labels how they are decided."""
@@ -108,7 +116,7 @@ class Measured:
             ends = np.clip([interval.low, interval.high], self.metric.least, 1.0)
             figures |= {name: _known(end) for name, end in zip(("low", "high"), ends, strict=True)}
         if self.metric.of_labels:
-            plain = self.metric.score(self.labels, self.proba)
+            plain = self._plain(np.ones(len(self.labels), bool), self.proba)
             figures |= {"argmax": _known(plain), "decision": self.decision.to_dict()}
         return figures
 
@@ -120,8 +128,8 @@ def measure(
 
     Args:
         metric: which one.
-        labels: (n,) int.
-        proba: (n, C), rows sum to 1.
+        labels: (n,) int, or tags (n, C).
+        proba: (n, C), rows sum to 1, but for tags.
         fold: (n,) int.
         prior: (n, C) of `fold_priors`.
     """
@@ -143,7 +151,8 @@ def decision_of(this_run: Run, n_views: int) -> Decision:
         by_views = this_run.read_metrics()["by_views"]
         known = max((n for n in map(int, by_views) if n <= n_views), default=1)
         kept = by_views[str(known)].get(METRIC, {}).get("decision")
-        return Decision() if kept is None else Decision.from_dict(kept)
+        usual = Decision("half") if this_run.is_tagged else Decision()
+        return usual if kept is None else Decision.from_dict(kept)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise this_run.results_damaged(
             this_run.run_dir / METRICS, f"{type(error).__name__} {error}."
@@ -169,12 +178,10 @@ def figures_said(figures: dict[str, Any], kind: str) -> str:
     if "argmax" not in figures:
         return said
     rule = figures["decision"]["rule"]
-    if rule == Decision().rule:
-        return f"{said}, of the most probable class"
-    return (
-        f"{said}, by {SAID[rule]}, each fold's found on the others; of the most probable class "
-        f"{_said(figures['argmax'])}"
-    )
+    plain = SAID["half" if rule in OF_TAGS else "argmax"]
+    if rule in PLAIN:
+        return f"{said}, of {plain}"
+    return f"{said}, by {SAID[rule]}, each fold's found on the others; of {plain} {_said(figures['argmax'])}"
 
 
 def undefined_said(by_fold: list[dict[str, Any]]) -> list[str]:

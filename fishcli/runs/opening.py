@@ -120,6 +120,7 @@ def _fresh_run(config: RunMaker, data: TrainData, run_dir: Path, folds: pd.DataF
         targets=digest(folds.to_csv(index=False), data.boxes.tobytes(), *_teacher(config)),
         settings=settings_of(config, len(data.views) - len(config.chosen_views)),
         layout=read_training(config.data_dir, config.layout).said,
+        is_tagged=data.is_tagged,
     )
 
 
@@ -179,6 +180,7 @@ def _difference(one: Run, other: Run) -> str:
     ours, theirs = one.to_json(), other.to_json()
     said = {
         "class_names": "classes",
+        "is_tagged": "labels an image",
         "store": "features",
         "dataset": "images",
         "targets": "groups, folds, boxes or --pseudo run",

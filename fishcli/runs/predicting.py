@@ -227,7 +227,7 @@ def predict_images(
     readable = images["is_readable"].to_numpy()
     seen = images[readable]
     sizes = seen_sizes(seen)
-    n_classes = len(heads[0][0].counts)
+    is_tagged, n_classes = heads[0][0].is_tagged, heads[0][0].counts.shape[-1]
     proba = np.zeros((len(heads), len(seen), n_classes))
     boxes = np.zeros((len(heads), len(seen), 4))
     for view in how.views if len(seen) else []:
@@ -243,7 +243,7 @@ def predict_images(
     counts = np.mean([members[0].counts for members in heads], axis=0)
     all_proba = np.tile(smoothed_prior(counts), (len(images), 1))
     all_boxes = np.full((len(images), 4), np.nan)
-    calibrated = np.stack([with_temperature(each, how.temperature) for each in proba])
-    all_proba[readable] = average(calibrated, how.of_folds)
+    calibrated = np.stack([with_temperature(each, how.temperature, is_tagged) for each in proba])
+    all_proba[readable] = average(calibrated, how.of_folds, is_tagged)
     all_boxes[readable] = boxes_out_of_regions(boxes.mean(axis=0), seen)
     return all_proba, all_boxes

@@ -69,12 +69,12 @@ def rehearse_split(
         )
     is_held = np.isin(groups, held)
     learned, unseen = np.flatnonzero(~is_held), np.flatnonzero(is_held)
-    labels, n_classes = inputs.labels, int(inputs.labels.max()) + 1
+    labels = inputs.labels
     told = {
         kind: _told(dataclasses.replace(config, seed=split), inputs, (learned, unseen), own)
         for kind, own in (("random", None), ("grouped", groups))
     }
-    prior = smoothed_prior(np.bincount(labels[learned], minlength=n_classes))
+    prior = smoothed_prior(inputs.counts(learned))
     grouped, is_public = told["grouped"], np.isin(groups[unseen], held[: len(held) // 2])
     expected = prediction_interval(grouped.oof, groups[learned], len(held))
     of_mean = paired_interval(grouped.oof, groups[learned])
@@ -106,7 +106,7 @@ def _told(
     inputs = dataclasses.replace(inputs, groups=groups)
     of_learned = None if groups is None else pd.Series(groups[learned])
     fold = make_folds(inputs.images["class_name"].iloc[learned], of_learned, config.folds, config.seed)
-    labels, n_classes = inputs.labels[learned], int(inputs.labels.max()) + 1
+    labels, n_classes = inputs.labels[learned], inputs.n_classes
     oof = np.zeros((len(learned), n_classes))
     came = np.zeros((config.folds, len(unseen), n_classes))
     n_views = len(config.chosen_views)
@@ -122,5 +122,6 @@ def _told(
     nested, temperature = nested_calibration(labels, oof, fold)[0], find_temperature(labels, oof)
     if log_loss(labels, nested) >= log_loss(labels, oof):  # as `train` does, then none is used
         nested, temperature = oof, 1.0
-    answered = average(np.stack([with_temperature(each, temperature) for each in came]), "arithmetic")
+    came = np.stack([with_temperature(each, temperature, labels.ndim == 2) for each in came])
+    answered = average(came, "arithmetic")
     return Told(log_losses(labels, nested), log_losses(inputs.labels[unseen], answered))

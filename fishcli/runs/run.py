@@ -41,6 +41,7 @@ class Run(RunFolder):
         targets: the digest of the folds, groups and boxes.
         settings: the options of train or finetune that change the result; the number of augmented copies.
         layout: how the competition's folder was read, in lines.
+        is_tagged: whether an image may have several classes.
     """
 
     class_names: list[str]
@@ -49,6 +50,7 @@ class Run(RunFolder):
     targets: str
     settings: dict[str, Any]
     layout: tuple[str, ...] = ()
+    is_tagged: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """As written into config.json, with the version of fishcli that writes it."""
@@ -67,22 +69,17 @@ class Run(RunFolder):
         except FishError as error:
             raise FishError(f"{error} {again}") from None
         version = value.pop("fishcli", None) if isinstance(value, dict) else None
-        fields = {field.name for field in dataclasses.fields(Run)}
         if (
             not isinstance(value, dict)
-            or set(value) | {"layout"} != fields
-            or not isinstance(value["settings"], dict)
-            or not isinstance(value["class_names"], list)
+            or set(value) | {"layout", "is_tagged"} != {field.name for field in dataclasses.fields(Run)}
+            or not (isinstance(value["settings"], dict) and isinstance(value["class_names"], list))
             or not all(isinstance(each, str) for each in [*value["class_names"], value["store"]])
             or set(value["settings"] | LATER) - set(IF_ASKED)
             != set(usual_settings(value["settings"].get("head")))
             or not has_views(value["settings"])
         ):
-            wrote = (
-                f"fishcli {version} wrote it, or it is damaged"
-                if version
-                else "it doesn't say which wrote it"
-            )
+            known = f"fishcli {version} wrote it, or it is damaged"
+            wrote = known if version else "it doesn't say which wrote it"
             raise FishError(f"{path} is no run of this version of fishcli ({__version__}; {wrote}). {again}")
         later = {"settings": with_later(value["settings"]), "layout": tuple(value.get("layout", ()))}
         return Run(**{**value, **later, "run_dir": run_dir})

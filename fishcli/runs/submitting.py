@@ -39,16 +39,14 @@ class Answers:
     promised: str = ""
 
 
-def load_competition(
-    config: SubmissionConfig, class_names: list[str]
-) -> tuple[list[Sample], dict[str, pd.DataFrame]]:
-    """The sample submissions, and the tables of the test folders that they ask for.
+def load_competition(config: SubmissionConfig, this_run: Run) -> tuple[list[Sample], dict[str, pd.DataFrame]]:
+    """The sample submissions that a run answers, and the tables of the test folders that they ask for.
 
     Raises:
         FishError: no test photos, or the samples don't fit, nor does `--out`.
     """
     tests = load_tests(config.data_dir, config.reading)
-    samples = load_samples(config.data_dir, tests, class_names, config.layout)
+    samples = load_samples(config.data_dir, tests, this_run.class_names, config.layout, this_run.is_tagged)
     return samples, asked_for(config, samples, tests)
 
 
@@ -89,7 +87,7 @@ def write_submissions(config: SubmissionConfig, name: str, answers: Answers) -> 
     """
     columns, clipped = proba_columns(answers.class_names), answers.predictions.copy()
     proba = answers.predictions[columns].to_numpy()
-    clipped[columns] = clip_proba(proba, config.clip)
+    clipped[columns] = clip_proba(proba, config.clip, answers.samples[0].answer.is_tagged)
     labels = answers.decision.decide(proba)
     paths = _paths(config, name, answers.samples)
     with alone(paths[0].parent / name):  # all stages of one process

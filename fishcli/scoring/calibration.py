@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from fishcli.dataset.tags import in_pairs, out_of_pairs
 from fishcli.scoring.metrics import log_loss
 
 COLDEST, HOTTEST = 0.5, 10.0
@@ -9,8 +10,13 @@ COLDEST, HOTTEST = 0.5, 10.0
 TINY = 1e-15
 
 
-def with_temperature(proba: np.ndarray, temperature: float) -> np.ndarray:
-    """Probabilities (n, C) to the power of 1 / `temperature`, renormalised: over 1 makes them less sure."""
+def with_temperature(proba: np.ndarray, temperature: float, is_tagged: bool = False) -> np.ndarray:
+    """Probabilities (n, C) to the power of 1 / `temperature`, renormalised: over 1 makes them less sure.
+
+    Each of tags is a question of its own, in which the power of what speaks against it counts as well.
+    """
+    if is_tagged:
+        return out_of_pairs(with_temperature(in_pairs(proba), temperature), proba.shape[-1])
     powers = np.log(np.maximum(proba, TINY)) / temperature
     powers = np.exp(powers - powers.max(axis=1, keepdims=True))
     return powers / powers.sum(axis=1, keepdims=True)
@@ -19,10 +25,14 @@ def with_temperature(proba: np.ndarray, temperature: float) -> np.ndarray:
 def find_temperature(labels: np.ndarray, proba: np.ndarray) -> float:
     """The temperature, 0.5 to 10, under which predictions (n, C) have the least log loss.
 
+    All tags share one.
+
     Guo et al., "On calibration of modern neural networks", 2017.
     """
     from scipy.optimize import minimize_scalar
 
+    if labels.ndim == 2:
+        return find_temperature(labels.ravel().astype(np.int64), in_pairs(proba))
     found = minimize_scalar(
         lambda power: log_loss(labels, with_temperature(proba, float(np.exp(power)))),
         bounds=(np.log(COLDEST), np.log(HOTTEST)),
@@ -42,5 +52,5 @@ def nested_calibration(
     calibrated, temperatures = np.empty(proba.shape), {}
     for k in np.unique(fold):
         temperatures[int(k)] = find_temperature(labels[fold != k], proba[fold != k])
-        calibrated[fold == k] = with_temperature(proba[fold == k], temperatures[int(k)])
+        calibrated[fold == k] = with_temperature(proba[fold == k], temperatures[int(k)], labels.ndim == 2)
     return calibrated, temperatures

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from fishcli.scoring.metrics import Metric, macro_f1, qwk
+from fishcli.scoring.tag_rules import HALF, cuts_for_macro_f1, cuts_for_mean_f, said_tags
 
 N_ROUNDS = 30
 """Of the searches below, each of which starts with what the last one found."""
@@ -20,18 +21,23 @@ class Decision:
 
     Attributes:
         rule: "argmax"; "weighed", the class with the largest `gains` x probability - `costs`; "cuts", where
-            the expected grade lies between them, the classes being grades in their order.
+            the expected grade lies between them, the classes being grades in their order. Of tags: "half",
+            those more probable than not, or "thresholds", those over their own of `cuts`.
         gains, costs: of each class.
-        cuts: rising, one fewer than classes.
+        cuts: rising, one fewer than classes; of tags one each.
+        may_be_none: whether an image may have no tag; else it has its most probable one.
     """
 
     rule: str = "argmax"
     gains: tuple[float, ...] = ()
     costs: tuple[float, ...] = ()
     cuts: tuple[float, ...] = ()
+    may_be_none: bool = False
 
     def decide(self, proba: np.ndarray) -> np.ndarray:
-        """The labels (n,) int for probabilities (n, C)."""
+        """The labels (n,) int for probabilities (n, C); of tags, which of them (n, C) bool."""
+        if self.rule in OF_TAGS:
+            return said_tags(proba, np.array(self.cuts) if self.cuts else HALF, self.may_be_none)
         if self.rule == "cuts":
             return np.searchsorted(self.cuts, expected_grade(proba), side="right")
         if self.rule == "weighed":
@@ -41,7 +47,8 @@ class Decision:
     def to_dict(self) -> dict[str, Any]:
         """As a JSON file holds it: the rule's name and its numbers."""
         numbers = {name: list(getattr(self, name)) for name in ("gains", "costs", "cuts")}
-        return {"rule": self.rule, **{name: values for name, values in numbers.items() if values}}
+        none = {"may_be_none": True} if self.may_be_none else {}
+        return {"rule": self.rule, **{name: values for name, values in numbers.items() if values}, **none}
 
     @staticmethod
     def from_dict(value: dict[str, Any]) -> "Decision":
@@ -53,15 +60,20 @@ class Decision:
             for name in ("gains", "costs", "cuts")
             if (values := value.get(name))
         }
-        return Decision(value["rule"], **numbers)
+        return Decision(value["rule"], **numbers, may_be_none=bool(value.get("may_be_none", False)))
 
 
 SAID = {
     "argmax": "the most probable class",
     "weighed": "the class with the largest gain x probability - cost",
     "cuts": "cuts on the expected grade",
+    "half": "tags more probable than not",
+    "thresholds": "a threshold a tag",
 }
 """Rules in words."""
+PLAIN = ("argmax", "half")
+"""Rules that nothing is found for."""
+OF_TAGS = ("half", "thresholds")
 
 
 def expected_grade(proba: np.ndarray) -> np.ndarray:
@@ -78,23 +90,33 @@ def nested_decision(
 
     Args:
         metric: what is to be good.
-        labels: (n,) int.
-        proba: (n, C), rows sum to 1, as sure as they are right.
+        labels: (n,) int, or tags (n, C).
+        proba: (n, C), rows sum to 1, but for tags; as sure as they are right.
         fold: (n,) int.
 
     Returns:
-        The labels (n,) decided for, and the rule for other images, found on all folds.
+        The labels (n,) decided for, and the rule for other images, found on all folds. Of tags (n, C) bool.
     """
-    plain = proba.argmax(axis=1)
-    find = FINDERS.get(metric.name)
+    usual = plain_decision(labels)
+    plain = usual.decide(proba)
+    find = (FINDERS if labels.ndim == 1 else TAG_FINDERS).get(metric.name)
     if find is None:
-        return plain, Decision()
-    decided = np.empty(len(labels), np.int64)
+        return plain, usual
+    decided = np.empty_like(plain)
     for k in np.unique(fold):
         decided[fold == k] = find(labels[fold != k], proba[fold != k]).decide(proba[fold == k])
-    if metric.is_better(metric.function(labels, decided), metric.function(labels, plain)):
+    if metric.is_better(metric.value(labels, decided), metric.value(labels, plain)):
         return decided, find(labels, proba)
-    return plain, Decision()
+    return plain, usual
+
+
+def plain_decision(labels: np.ndarray) -> Decision:
+    """The rule that nothing is found for: an image of tags (n, C) may have none where some has none."""
+    return Decision() if labels.ndim == 1 else Decision("half", may_be_none=_may_be_none(labels))
+
+
+def _may_be_none(labels: np.ndarray) -> bool:
+    return bool((labels.sum(axis=1) == 0).any())
 
 
 def against_prior(labels: np.ndarray, proba: np.ndarray) -> Decision:
@@ -162,6 +184,28 @@ FINDERS: dict[str, Callable[[np.ndarray, np.ndarray], Decision]] = {
     "qwk": for_qwk,
 }
 """By metric, from labels (n,) and probabilities (n, C) to the rule; others have the most probable class."""
+
+
+def _for_mean_f(beta: float) -> Callable[[np.ndarray, np.ndarray], Decision]:
+    def find(labels: np.ndarray, proba: np.ndarray) -> Decision:
+        may_be_none = _may_be_none(labels)
+        cuts = cuts_for_mean_f(labels, proba, beta, may_be_none)
+        return Decision("thresholds", cuts=tuple(map(float, cuts)), may_be_none=may_be_none)
+
+    return find
+
+
+def _for_macro_f1_of_tags(labels: np.ndarray, proba: np.ndarray) -> Decision:
+    cuts = tuple(map(float, cuts_for_macro_f1(labels, proba)))
+    return Decision("thresholds", cuts=cuts, may_be_none=_may_be_none(labels))
+
+
+TAG_FINDERS: dict[str, Callable[[np.ndarray, np.ndarray], Decision]] = {
+    "mean-f1": _for_mean_f(1),
+    "mean-f2": _for_mean_f(2),
+    "macro-f1": _for_macro_f1_of_tags,
+}
+"""The same of tags (n, C); others have those more probable than not."""
 
 
 def _shares(labels: np.ndarray, n_classes: int) -> np.ndarray:

@@ -1,9 +1,10 @@
 """Averages of predictions, and blends whose weights are found on out-of-fold predictions."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from fishcli.dataset.tags import in_pairs, out_of_pairs
 from fishcli.scoring.calibration import find_temperature
 from fishcli.scoring.pooling import find_exponents, log_pool
 from fishcli.scoring.selection import select_weights
@@ -14,17 +15,20 @@ MEANS = ("arithmetic", "geometric")
 """Of a blend; an even choice falls on the first."""
 
 
-def average(proba: np.ndarray, mean: str) -> np.ndarray:
+def average(proba: np.ndarray, mean: str, is_tagged: bool = False) -> np.ndarray:
     """Average the predictions of m members.
 
     Args:
         proba: (m, n, C), rows sum to 1; or (m, ..., C) for the first two means.
         mean: "arithmetic"; "geometric" (of probabilities, renormalised); or "vote": the share of members
             that find a class most probable, smoothed to (votes + 1/2) / (m + C/2) so that none is 0.
+        is_tagged: whether each column is a tag, a class of two by itself.
 
     Returns:
-        (n, C) float64, rows sum to 1.
+        (n, C) float64, rows sum to 1, but for tags.
     """
+    if is_tagged and mean != "arithmetic":
+        return out_of_pairs(average(in_pairs(proba), mean), proba.shape[-1])
     if mean == "arithmetic":
         return proba.mean(axis=0)
     if mean == "geometric":
@@ -78,16 +82,21 @@ class Blend:
         mean: "arithmetic" or "geometric".
         weights: (m,) of each, summing to 1.
         temperature: of a geometric mean; of an arithmetic one always 1.
+        is_tagged: whether what they predict are tags.
     """
 
     mean: str
     weights: tuple[float, ...]
     temperature: float = 1.0
+    is_tagged: bool = False
 
     def of(self, proba: np.ndarray) -> np.ndarray:
         """The blend (n, C) of predictions (m, n, C)."""
         if self.mean == "arithmetic":
             return blend(proba, np.array(self.weights))
+        if self.is_tagged:
+            pooled = log_pool(in_pairs(proba), np.array(self.weights) / self.temperature)
+            return out_of_pairs(pooled, proba.shape[-1])
         return log_pool(proba, np.array(self.weights) / self.temperature)
 
 
@@ -100,10 +109,16 @@ def find_blend(
         weights: "oof" for those of the least log loss, "equal" (a geometric mean's temperature is found all
             the same), "greedy" for `select_weights`', "stack" for a learner in place of weights.
         mean: "arithmetic" or "geometric"; of a stack neither.
-        labels: (n,) int.
-        proba: (m, n, C), rows sum to 1.
+        labels: (n,) int, or tags (n, C), of which there is no stack.
+        proba: (m, n, C), rows sum to 1, but for tags.
         fold: (n,) int, by which a stack chooses.
     """
+    if labels.ndim == 2:
+        pairs, of_pairs = in_pairs(proba), np.repeat(fold, labels.shape[1])
+        blended = find_blend(weights, mean, labels.ravel().astype(np.int64), pairs, of_pairs)
+        if isinstance(blended, Stack):
+            raise ValueError("a stack of tags")
+        return replace(blended, is_tagged=True)
     if weights == "stack":
         return fit_stack(labels, proba, fold)
     if weights == "oof" and mean == "geometric":

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fishcli.basics.errors import choose
+from fishcli.basics.errors import FishError, choose
 from fishcli.dataset.boxes import box_iou
+from fishcli.scoring.tag_rules import auc_of_tags, macro_f1_of_tags, mean_f, said_tags
 
 KAGGLE_EPS = 1e-15
 AUTO, LOG_LOSS = "auto", "log-loss"
@@ -18,6 +19,7 @@ USUAL = {
     "label": "accuracy",
     "top-k": "map@5",
     "label+confidence": "micro-ap",
+    "tags": "mean-f1",
 }
 """The metric that goes with a form of answer where nobody says which."""
 
@@ -26,10 +28,13 @@ def log_losses(labels: np.ndarray, proba: np.ndarray) -> np.ndarray:
     """Each image's multiclass log loss in nats, as Kaggle computes it: (n,) float64.
 
     Args:
-        labels: (n,) int.
-        proba: (n, C); rows are divided by their sums, then clipped to [1e-15, 1 - 1e-15].
+        labels: (n,) int; or tags (n, C), whose loss is the mean of each one's binary log loss.
+        proba: (n, C); rows are divided by their sums, but for tags, then clipped to [1e-15, 1 - 1e-15].
     """
     proba = np.asarray(proba, np.float64)
+    if labels.ndim == 2:
+        right = np.where(labels > 0, proba, 1.0 - proba)
+        return np.asarray(-np.log(np.clip(right, KAGGLE_EPS, 1 - KAGGLE_EPS)).mean(axis=1))
     chosen = proba[np.arange(len(labels)), labels] / proba.sum(axis=1)
     return -np.log(np.clip(chosen, KAGGLE_EPS, 1 - KAGGLE_EPS))
 
@@ -40,7 +45,9 @@ def log_loss(labels: np.ndarray, proba: np.ndarray) -> float:
 
 
 def accuracy(labels: np.ndarray, proba: np.ndarray) -> float:
-    """The share of images whose most probable class is right."""
+    """The share of images whose most probable class is right; of tags, of those with no tag wrong."""
+    if labels.ndim == 2:
+        return float((said_tags(proba, may_be_none=True) == (labels > 0)).all(axis=1).mean())
     return float((np.argmax(proba, axis=1) == labels).mean())
 
 
@@ -51,23 +58,53 @@ class Metric:
     Attributes:
         name: as `--metric` takes it.
         function: of the true labels (n,) int and the answers: labels (n,) int, or probabilities (n, C). NaN
-            where it is undefined.
+            where it is undefined. None where it is one of tags only.
         of_labels: whether the answers are labels, so that there is something to decide.
         higher_is_better: its direction.
         least: the lowest value there is; of those of which more is better, 1 is the highest.
+        of_tags: `function` where an image has several: of the true tags (n, C) and those that are said, or
+            their probabilities. None where it is of single labels only.
     """
 
     name: str
-    function: Callable[[np.ndarray, np.ndarray], float]
+    function: Callable[[np.ndarray, np.ndarray], float] | None
     of_labels: bool = False
     higher_is_better: bool = True
     least: float = 0.0
+    of_tags: Callable[[np.ndarray, np.ndarray], float] | None = None
+
+    def check(self, is_tagged: bool) -> None:
+        """Raise FishError where it says nothing of images with several labels, or with one."""
+        if self._function(is_tagged) is None:
+            known = [each.name for each in METRICS.values() if each._function(is_tagged) is not None]
+            have = "have several labels" if is_tagged else "have one label"
+            raise FishError(f"--metric {self.name}: images {have} here. Pass one of {', '.join(known)}.")
+
+    def value(self, labels: np.ndarray, answers: np.ndarray) -> float:
+        """What answers are worth: labels where it is one of those, else probabilities.
+
+        Raises:
+            FishError: it says nothing of such labels.
+        """
+        function = self._function(labels.ndim == 2)
+        if function is None:
+            self.check(labels.ndim == 2)
+            raise ValueError(self.name)
+        return function(labels, answers)
+
+    def _function(self, is_tagged: bool) -> Callable[[np.ndarray, np.ndarray], float] | None:
+        return self.of_tags if is_tagged else self.function
 
     def score(self, labels: np.ndarray, proba: np.ndarray, decided: np.ndarray | None = None) -> float:
-        """What probabilities (n, C) are worth, or the labels (n,) decided for: the most probable ones."""
+        """What probabilities (n, C) are worth, or the labels (n,) decided for: the most probable ones.
+
+        Of tags (n, C) that is `said_tags`.
+        """
         if not self.of_labels:
-            return self.function(labels, proba)
-        return self.function(labels, proba.argmax(axis=1) if decided is None else decided)
+            return self.value(labels, proba)
+        if decided is None:
+            decided = said_tags(proba) if labels.ndim == 2 else proba.argmax(axis=1)
+        return self.value(labels, decided)
 
     def is_better(self, one: float, other: float) -> bool:
         """Whether a value is better than another; a value that is undefined is not."""
@@ -150,11 +187,13 @@ def micro_ap(labels: np.ndarray, proba: np.ndarray) -> float:
 METRICS = {
     each.name: each
     for each in (
-        Metric(LOG_LOSS, log_loss, higher_is_better=False),
+        Metric(LOG_LOSS, log_loss, higher_is_better=False, of_tags=log_loss),
         Metric("accuracy", right_share, of_labels=True),
         Metric("balanced-accuracy", balanced_accuracy, of_labels=True),
-        Metric("macro-f1", macro_f1, of_labels=True),
-        Metric("auc", auc),
+        Metric("macro-f1", macro_f1, of_labels=True, of_tags=macro_f1_of_tags),
+        Metric("mean-f1", None, of_labels=True, of_tags=mean_f(1)),
+        Metric("mean-f2", None, of_labels=True, of_tags=mean_f(2)),
+        Metric("auc", auc, of_tags=auc_of_tags),
         Metric("qwk", qwk, of_labels=True, least=-1.0),
         Metric("map@3", mean_precision_at(3)),
         Metric("map@5", mean_precision_at(5)),
@@ -172,9 +211,12 @@ def metric_named(name: str) -> Metric:
     return METRICS[choose(name, METRICS, "metric")]
 
 
-def usual_metric(answer: str) -> str:
-    """The name of the metric that goes with a form of answer, a key of USUAL, where nobody says which."""
-    return USUAL[answer]
+def usual_metric(answer: str, is_tagged: bool = False) -> str:
+    """The name of the metric that goes with a form of answer, a key of USUAL, where nobody says which.
+
+    With probabilities of tags it is their mean AUC.
+    """
+    return "auc" if is_tagged and answer == "probabilities" else USUAL[answer]
 
 
 def explained(loss: float, prior_loss: float) -> float:

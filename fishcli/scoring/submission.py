@@ -9,13 +9,19 @@ import pandas as pd
 from fishcli.basics.errors import FishError, examples
 from fishcli.basics.files import write_csv
 from fishcli.dataset.classes import proba_columns
+from fishcli.dataset.layout.answers import Answer
 from fishcli.dataset.layout.samples import Sample
 
 SUM_TOLERANCE = 1e-6
 
 
-def clip_proba(proba: np.ndarray, eps: float) -> np.ndarray:
-    """Lift probabilities (n, C) to at least `eps`, then let rows sum to 1 again."""
+def clip_proba(proba: np.ndarray, eps: float, is_tagged: bool = False) -> np.ndarray:
+    """Lift probabilities (n, C) to at least `eps`, then let rows sum to 1 again.
+
+    Those of tags are held in [eps, 1 - eps] instead.
+    """
+    if is_tagged:
+        return np.asarray(np.clip(proba, eps, 1.0 - eps))
     lifted = np.maximum(proba, eps)
     return lifted / lifted.sum(axis=1, keepdims=True)
 
@@ -28,7 +34,8 @@ def make_submission(
     Args:
         sample: what the competition wants back.
         predictions: `split`, `image` and the classes' `proba_columns`.
-        labels: (n,) int, what each row of `predictions` is decided to be, where labels are wanted.
+        labels: (n,) int, what each row of `predictions` is decided to be, where labels are wanted; of tags
+            (n, C) bool.
         n_train: images that were trained on: a column of a class that none of them shows is answered by its
             smoothed prior.
 
@@ -56,8 +63,10 @@ def _answers(sample: Sample, proba: np.ndarray, labels: np.ndarray, n_train: int
     """The cells of each column but the one that names images; `proba` (n, C), `labels` (n,)."""
     answer = sample.answer
     names = np.array(answer.classes, dtype=object)
+    if answer.form == "tags":
+        return [[answer.separator.join(names[row]) for row in np.asarray(labels, bool)]]
     if answer.form == "probabilities":
-        return _proba_columns(answer.columns, answer.classes, proba, n_train)
+        return _proba_columns(answer, proba, n_train)
     if answer.form == "probability":
         return [list(proba[:, answer.classes.index(answer.positive)])]
     said = labels.astype(object) if answer.codes else names[labels]
@@ -76,16 +85,16 @@ def _answers(sample: Sample, proba: np.ndarray, labels: np.ndarray, n_train: int
     return [[" ".join(map(str, row)) for row in ranked]]
 
 
-def _proba_columns(
-    columns: tuple[str, ...], classes: tuple[str, ...], proba: np.ndarray, n_train: int
-) -> list[list[object]]:
+def _proba_columns(answer: Answer, proba: np.ndarray, n_train: int) -> list[list[object]]:
     """The columns of classes; those that no training image shows get (1/2) / (N + C/2) each.
 
-    That is what Jeffreys' prior has for them; the others get what is left.
+    That is what Jeffreys' prior has for them; the others get what is left. Of tags, each a class of two, it
+    is (1/2) / (N + 1), and others stay.
     """
+    columns, classes = answer.columns, answer.classes
     n_unseen = sum(name not in classes for name in columns)
-    unseen = 0.5 / (n_train + 0.5 * len(columns))
-    left = 1.0 - n_unseen * unseen
+    unseen = 0.5 / (n_train + (1.0 if answer.is_tagged else 0.5 * len(columns)))
+    left = 1.0 if answer.is_tagged else 1.0 - n_unseen * unseen
     return [
         list(proba[:, classes.index(name)] * left if n_unseen else proba[:, classes.index(name)])
         if name in classes
@@ -114,7 +123,8 @@ def check_submission(submission: pd.DataFrame, sample: Sample) -> None:
     }
     answers = submission.iloc[:, [number for number in range(len(submission.columns)) if number != place]]
     if sample.answer.form in ("probabilities", "probability"):
-        problems |= _of_numbers(answers, images, sums_to_1=sample.answer.form == "probabilities")
+        sums_to_1 = sample.answer.form == "probabilities" and not sample.answer.is_tagged
+        problems |= _of_numbers(answers, images, sums_to_1=sums_to_1)
     else:
         problems["rows hold no class"] = list(images[~_are_labels(answers, sample)])
     found = [f"{len(rows):,} {what}: {examples(rows)}" for what, rows in problems.items() if rows]
@@ -138,6 +148,9 @@ def _are_labels(answers: pd.DataFrame, sample: Sample) -> np.ndarray:
     answer = sample.answer
     known = {str(code) for code in range(len(answer.classes))} if answer.codes else set(answer.classes)
     cells = answers.astype(str)
+    if answer.form == "tags":
+        found = cells.iloc[:, 0].map(lambda cell: set(cell.split(answer.separator)) - {""} <= known)
+        return found.to_numpy(bool)
     if answer.form == "label+confidence":
         cells = cells.iloc[:, [0]].map(lambda cell: cell.rpartition(" ")[0] or cell)
     elif answer.form == "top-k" and len(answer.columns) == 1:

@@ -13,23 +13,19 @@ import pytest
 
 from fishcli.basics.errors import FishError
 from fishcli.basics.once import one_command
-from fishcli.dataset.classes import in_order
+from fishcli.dataset.layout.images import class_names_of, is_tagged
 from fishcli.dataset.layout.layout import read_training
 from fishcli.dataset.layout.pools import has_tests, read_tests
 from fishcli.dataset.layout.samples import load_samples
+from fishcli.dataset.tags import MARK, tags_in
 from fishcli.options.layout import LayoutOptions
 from fishcli.scoring.submission import make_submission, write_submission
+from fishcli.scoring.tag_rules import said_tags
 
 MAKE = Path(__file__).parents[2].parent / "shared" / "layouts" / "make.py"
 USUAL = LayoutOptions()
-SEVERAL = "several labels"
-REFUSED = {
-    "plantpath2021": SEVERAL,
-    "planet": SEVERAL,
-    "imet2020": SEVERAL,
-    "ranzcr": SEVERAL,
-    "petals": "TFRecords",
-}
+REFUSED = {"petals": "TFRecords"}
+TAGGED = ["plantpath2021", "planet", "imet2020", "ranzcr"]
 
 pytestmark = pytest.mark.skipif(not MAKE.exists(), reason="the drawings are not at hand")
 
@@ -74,9 +70,13 @@ def problem(data_dir, downloads, out):
         if name in REFUSED:
             return "it is read"
         paths = [str(found.photos[image].relative_to(data_dir)) for image in found.table["image"]]
-        if dict(zip(paths, found.table["class_name"], strict=True)) != dict(
-            zip(truth["path"], truth["label"], strict=True)
-        ):
+        if is_tagged(found.table) != (name in TAGGED):
+            return "another number of labels an image"
+        said, true = (
+            {path: _as_set(text, name in TAGGED) for path, text in zip(*each, strict=True)}
+            for each in ((paths, found.table["class_name"]), (truth["path"], truth["label"]))
+        )
+        if said != true:
             return "other labels"
         groups = dict(zip(paths, found.table["group"], strict=True)) if "group" in found.table else {}
         known = truth["group"].where(truth["group"] != "", truth["path"])
@@ -86,18 +86,26 @@ def problem(data_dir, downloads, out):
         return _answered(data_dir, downloads, found, out) if has_tests(data_dir, USUAL) else ""
 
 
+def _as_set(text, is_tagged):
+    """A label; or the tags of a text of fishcli's, or of the drawings', which write blanks otherwise."""
+    if not is_tagged:
+        return text
+    return frozenset(tag.replace(" ", "_") for tag in (tags_in(text) if text[:1] == MARK else text.split()))
+
+
 def _answered(data_dir, downloads, found, out):
     """What is wrong with a submission of made-up predictions."""
     name, splits = data_dir.name, read_tests(data_dir, USUAL)
     tests = {split: pd.DataFrame({"image": list(listing.photos)}) for split, (_, listing) in splits.items()}
-    classes = in_order(found.table["class_name"].unique())
+    classes, several = class_names_of(found.table), is_tagged(found.table)
     keys = [(split, image) for split, table in tests.items() for image in table["image"]]
     proba = np.random.default_rng(0).dirichlet(np.ones(len(classes)), len(keys))
     predictions = pd.DataFrame(proba, columns=[f"proba_{each}" for each in classes])
     predictions = predictions.assign(split=[key[0] for key in keys], image=[key[1] for key in keys])
-    for sample in load_samples(data_dir, tests, classes, USUAL):
+    decided = said_tags(proba) if several else proba.argmax(axis=1)
+    for sample in load_samples(data_dir, tests, classes, USUAL, several):
         path = out / f"{name}{sample.suffix}.csv"
-        submission = make_submission(sample, predictions, proba.argmax(axis=1), len(found.table))
+        submission = make_submission(sample, predictions, decided, len(found.table))
         write_submission(path, submission, sample)
     if downloads.SKELETONS[name][0].answer == "none":
         return ""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from fishcli.basics.errors import FishError, examples
+from fishcli.dataset.layout.tag_columns import BLANK, separator_in
 from fishcli.options.layout import AnswerForm, LayoutOptions
 
 KNOWN_SHARE = 0.5
@@ -20,12 +21,15 @@ class Answer:
     Attributes:
         form: "probabilities": a column a class; "probability": of the positive class; "label": a class's
         name;
-            "top-k": the likeliest ones, the first the likeliest; "label+confidence": one and how sure it is.
+            "top-k": the likeliest ones, the first the likeliest; "label+confidence": one and how sure it is;
+            "tags": all that are decided for.
         columns: the columns to be written, in the sample's order, without the one that names images.
         classes: the classes, as the run orders them.
         positive: the class whose probability is wanted, of two.
         k: how many labels an image.
         codes: whether labels are written as their places in the order of classes, from 0.
+        is_tagged: whether an image may have several of the classes, whose probabilities don't sum to 1 then.
+        separator: what stands between tags.
     """
 
     form: AnswerForm
@@ -34,6 +38,8 @@ class Answer:
     positive: str = ""
     k: int = 1
     codes: bool = False
+    is_tagged: bool = False
+    separator: str = BLANK
 
     def said(self, name: str) -> str:
         """What was decided, in a line; `name`: the sample's."""
@@ -44,7 +50,10 @@ class Answer:
             "top-k": f"the {self.k} likeliest labels"
             + (f" in {self.k} columns" if len(self.columns) > 1 else ""),
             "label+confidence": "a label and its confidence",
+            "tags": "an image's tags",
         }
+        if self.is_tagged and self.form == "probabilities":
+            wants["probabilities"] = f"the probability of each of {len(self.columns):,} tags"
         unseen = [each for each in self.columns if each not in self.classes]
         more = (
             f"; no training image shows {examples(unseen)}, so the smoothed prior answers" if unseen else ""
@@ -56,7 +65,12 @@ class Answer:
 
 
 def find_answer(
-    where: str, cells: pd.DataFrame, classes: Sequence[str], options: LayoutOptions, label: str = ""
+    where: str,
+    cells: pd.DataFrame,
+    classes: Sequence[str],
+    options: LayoutOptions,
+    label: str = "",
+    is_tagged: bool = False,
 ) -> Answer:
     """Find what a sample wants, by its columns and by what stands in them.
 
@@ -66,12 +80,17 @@ def find_answer(
         classes: in their order.
         options: what the user says of it.
         label: the column of the labels' table that is the class.
+        is_tagged: whether an image may have several classes.
 
     Raises:
         FishError: a sample that can't be answered, with the option that says what is meant.
     """
     columns = tuple(str(name) for name in cells.columns)
     known = tuple(classes)
+    if is_tagged:
+        return _of_tags(where, cells, known, options)
+    if options.answer == "tags":
+        raise FishError("--answer tags: an image has one label here. See --label-separator.")
     form = options.answer or _form(where, cells, known, label)
     if form == "probabilities":
         lacking = [name for name in known if name not in columns]
@@ -88,6 +107,34 @@ def find_answer(
     codes = form != "top-k" and _are_codes(cells.iloc[:, 0], known)
     k = len(columns) if len(columns) > 1 else max([len(cell.split()) for cell in cells.iloc[:, 0]], default=1)
     return Answer(form, columns, known, k=max(1, k) if form == "top-k" else 1, codes=codes)
+
+
+def _of_tags(where: str, cells: pd.DataFrame, classes: tuple[str, ...], options: LayoutOptions) -> Answer:
+    """What a sample wants where an image may have several classes."""
+    columns = tuple(str(name) for name in cells.columns)
+    form = options.answer or ("tags" if len(columns) == 1 and columns[0] not in classes else "probabilities")
+    if form not in ("tags", "probabilities"):
+        raise FishError(
+            f"--answer {form}: images have several labels here, of which tags or probabilities are answered. "
+            "Where a cell holds one label, pass --label-separator none."
+        )
+    lacking = [name for name in classes if name not in columns] if form == "probabilities" else []
+    if lacking or (form == "tags" and len(columns) > 1):
+        raise FishError(
+            f"{where}: its columns are not the tags of the training images: missing {examples(lacking)}, "
+            f"extra {examples([name for name in columns if name not in classes]) or 'none'}. Expected a "
+            "column a tag, or one column of tags; where tags are in another column of the labels' table: "
+            "--label-column."
+        )
+    separator = BLANK if form == "probabilities" else _separator(cells.iloc[:, 0], classes, options)
+    return Answer(form, columns, classes, is_tagged=True, separator=separator)
+
+
+def _separator(cells: pd.Series, classes: tuple[str, ...], options: LayoutOptions) -> str:
+    """What stands between tags in a sample; where its cells don't show it, what does in the labels' table."""
+    found = separator_in(cells)
+    are_parted = any(len(each) > 1 and set(each) <= set(classes) for each in cells.str.split())
+    return found if found != BLANK or are_parted else options.label_separator or BLANK
 
 
 def _form(where: str, cells: pd.DataFrame, classes: tuple[str, ...], label: str) -> AnswerForm:

@@ -8,11 +8,12 @@ import pandas as pd
 from fishcli.basics.files import digest, tidy
 from fishcli.basics.progress import bar, note
 from fishcli.basics.remote import N_REQUESTS, Listed, is_remote, list_files
-from fishcli.dataset.classes import in_order
+from fishcli.dataset.classes import class_order
 from fishcli.dataset.layout.layout import read_training
 from fishcli.dataset.layout.pools import has_tests, read_tests
 from fishcli.dataset.layout.samples import wanted_answers
 from fishcli.dataset.photos.photo import read_header
+from fishcli.dataset.tags import are_tags
 from fishcli.options.reading import USUAL, Reading
 
 N_AT_A_TIME = 64
@@ -35,7 +36,7 @@ def load_train(data_dir: Path, reading: Reading = USUAL) -> pd.DataFrame:
         FishError: as `layout.read_training` does.
     """
     found = read_training(data_dir, reading.layout)
-    wanted = wanted_answers(data_dir, class_names_of(found.table), reading.layout)
+    wanted = wanted_answers(data_dir, class_names_of(found.table), reading.layout, is_tagged(found.table))
     note(" · ".join([*found.said, *(answer.said(name) for name, answer in wanted.items())]))
     table = _read_headers(
         found.train_dir, {image: found.photos[image] for image in found.table["image"]}, reading
@@ -61,8 +62,13 @@ def load_tests_if_any(data_dir: Path, reading: Reading = USUAL) -> dict[str, pd.
 
 
 def class_names_of(train: pd.DataFrame) -> list[str]:
-    """The class order of a run: the names in `train`, sorted; as numbers where all are."""
-    return in_order(train["class_name"].unique())
+    """The class order of a run: the names in `train`, sorted; as numbers where all are. Of tags, the tags."""
+    return class_order(train["class_name"])
+
+
+def is_tagged(train: pd.DataFrame) -> bool:
+    """Whether an image may have several labels: `class_name` then has them as `dataset.tags` writes them."""
+    return are_tags(train["class_name"])
 
 
 def dataset_digest(images: pd.DataFrame) -> str:

@@ -1,8 +1,6 @@
 """Which column of a table is the label, and what its cells say."""
 
-import re
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,15 +9,14 @@ import pandas as pd
 from fishcli.basics.errors import FishError, examples
 from fishcli.basics.files import as_numbers
 from fishcli.dataset.layout.tables import Table
-from fishcli.dataset.layout.words import GROUPS, LABELS, TAGS, rank, thing, words
+from fishcli.dataset.layout.tag_columns import tags_of_cells
+from fishcli.dataset.layout.words import GROUPS, LABELS, rank, thing
+from fishcli.dataset.tags import MARK, as_text, tags_in
 
 N_PLACES = 5e8
 """Images x classes, of which out-of-fold predictions hold a number each: 4 GB."""
 MANY = 20
 """A column of so many whole numbers, most of them used once or twice, is a measurement."""
-SHARED_TOKENS = 0.25
-"""In a column called "tags" or the like, so many of the words stand in several cells if they are tags."""
-SEPARATORS = re.compile(r"[\s,;|]+")
 
 
 @dataclass(frozen=True)
@@ -108,32 +105,51 @@ def _holds(column: pd.Series, tokens: frozenset[str]) -> bool:
     return bool(tokens) and len(set(column.unique()) & tokens) >= 0.5 * len(tokens)
 
 
-def read_label_column(table: Table, column: LabelColumn) -> pd.Series:
-    """The class name of each row, text; "" where a row has none.
+def read_label_column(table: Table, column: LabelColumn, separator: str | None = None) -> pd.Series:
+    """The class of each row, as `labels_of_cells` has it, or its tags; "" where a row has none.
+
+    Columns of 0 and 1 are tags where a row has several: one that has none has no tags then.
 
     Raises:
-        FishError: several labels an image, a number to predict, or more classes than memory holds.
+        FishError: a number to predict, or more classes than memory holds.
     """
     where = f"{table.path}, column {examples(list(column.names), 3)}"
-    if column.is_one_hot:
-        values = table.cells[list(column.names)].astype(float).to_numpy()
-        if (values.sum(axis=1) > 1).any():
-            raise FishError(f"{where}: rows with several labels. {_ONE_LABEL}")
-        labels = np.array(column.names, dtype=object)[values.argmax(axis=1)]
-        return pd.Series(np.where(values.sum(axis=1) == 1, labels, ""), index=table.cells.index)
-    labels = table.cells[column.names[0]]
-    check_labels(column.names[0], labels, where)
-    return labels
+    if not column.is_one_hot:
+        return labels_of_cells(column.names[0], table.cells[column.names[0]], where, separator)
+    values = table.cells[list(column.names)].astype(float).to_numpy()
+    names = np.array(column.names, dtype=object)
+    if (values.sum(axis=1) > 1).any():
+        check_tags(names, where)
+        _check_room(len(names), len(values), where)
+        tags = [as_text(list(names[row > 0])) for row in values]
+        return pd.Series(tags, index=table.cells.index, dtype=object)
+    labels = names[values.argmax(axis=1)]
+    return pd.Series(np.where(values.sum(axis=1) == 1, labels, ""), index=table.cells.index)
 
 
-_ONE_LABEL = (
-    "fishcli tells images apart that have one label each. Name a column of single labels with "
-    "--label-column, or a table of them with --labels."
-)
+def labels_of_cells(name: str, cells: pd.Series, where: str, separator: str | None = None) -> pd.Series:
+    """What cells say: class names, or tags as `dataset.tags` writes them; "" for none.
+
+    Args:
+        name: the column's.
+        cells: text, "" for none.
+        where: what the error names.
+        separator: what separates labels in a cell, "none" for nothing; None: it is found.
+
+    Raises:
+        FishError: they are measurements, or too many classes.
+    """
+    tags = tags_of_cells(name, cells, separator)
+    if tags is not None:
+        n_tags = len({tag for text in tags.unique() for tag in tags_in(text)})
+        _check_room(n_tags, len(tags), where)
+        return tags
+    check_labels(name, cells, where)
+    return cells
 
 
 def check_labels(name: str, cells: pd.Series, where: str) -> None:
-    """Refuse cells that hold several labels, measurements, or too many classes.
+    """Refuse single labels that are measurements, too many classes, or written as tags are.
 
     Args:
         name: the column's.
@@ -143,9 +159,8 @@ def check_labels(name: str, cells: pd.Series, where: str) -> None:
     Raises:
         FishError: so it is.
     """
-    if _are_tags(name, cells):
-        raise FishError(f"{where}: several labels in a cell, such as {_longest(cells)!r}. {_ONE_LABEL}")
     labels = cells[cells != ""]
+    check_tags(labels[labels.str.startswith(MARK)].unique(), where)
     numbers = as_numbers(labels)
     if len(labels) and numbers.notna().all():
         distinct = numbers.nunique()
@@ -158,32 +173,20 @@ def check_labels(name: str, cells: pd.Series, where: str) -> None:
                 "apart: name another column with --label-column, or cut the numbers into grades in a table "
                 "of your own (image,label) and pass it with --labels."
             )
-    n_classes = labels.nunique()
-    if len(labels) * n_classes > N_PLACES:
+    _check_room(labels.nunique(), len(labels), where)
+
+
+def check_tags(names: Iterable[str], where: str) -> None:
+    """Refuse names with the sign in them that separates tags in fishcli's own tables."""
+    bad = [name for name in names if MARK in name]
+    if bad:
+        raise FishError(f"{where}: the label {bad[0]!r} has a {MARK} in it. Rename it.")
+
+
+def _check_room(n_classes: int, n_labels: int, where: str) -> None:
+    if n_labels * n_classes > N_PLACES:
         raise FishError(
-            f"{where}: {n_classes:,} classes for {len(labels):,} images. Their out-of-fold predictions alone "
-            f"would take {8e-9 * len(labels) * n_classes:,.0f} GB. Pass a table of fewer classes with "
+            f"{where}: {n_classes:,} classes for {n_labels:,} images. Their out-of-fold predictions alone "
+            f"would take {8e-9 * n_labels * n_classes:,.0f} GB. Pass a table of fewer classes with "
             "--labels."
         )
-
-
-def _are_tags(name: str, labels: pd.Series) -> bool:
-    """Whether cells hold several labels: some are single ones that stand in others beside more."""
-    distinct = [cell for cell in labels.unique() if cell]
-    parts = {cell: SEPARATORS.split(cell) for cell in distinct}
-    several = {cell for cell in distinct if len(parts[cell]) > 1}
-    if not several:
-        return False
-    in_several = {token for cell in several for token in parts[cell]}
-    singles = [cell for cell in distinct if cell not in several]
-    if singles and np.mean([cell in in_several for cell in singles]) >= 0.5:
-        return True
-    if TAGS.isdisjoint(words(name)):
-        return False
-    n_cells = Counter(token for cell in several for token in set(parts[cell]))
-    lengths = {len(parts[cell]) for cell in several}
-    return len(lengths) > 1 and sum(n > 1 for n in n_cells.values()) >= SHARED_TOKENS * len(n_cells)
-
-
-def _longest(labels: pd.Series) -> str:
-    return str(max(labels.unique(), key=lambda cell: len(SEPARATORS.split(cell))))

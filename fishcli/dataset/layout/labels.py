@@ -10,6 +10,7 @@ import pandas as pd
 from fishcli.basics.errors import FishError, examples
 from fishcli.basics.files import tidy
 from fishcli.basics.progress import warn
+from fishcli.dataset.classes import class_order
 from fishcli.dataset.layout.label_columns import (
     Evidence,
     LabelColumn,
@@ -18,7 +19,9 @@ from fishcli.dataset.layout.label_columns import (
     read_label_column,
 )
 from fishcli.dataset.layout.tables import Table, named_by, read_table
+from fishcli.dataset.layout.tag_columns import separator_in
 from fishcli.dataset.names import NameIndex, check_names
+from fishcli.dataset.tags import are_tags, shown, tags_in
 from fishcli.options.layout import LayoutOptions
 
 FOLDERS = "folders"
@@ -48,7 +51,11 @@ class Labels:
 
 
 def find_labels(
-    photos: Sequence[str], tables: Sequence[Table], evidence: Evidence, classes: dict[str, str]
+    photos: Sequence[str],
+    tables: Sequence[Table],
+    evidence: Evidence,
+    classes: dict[str, str],
+    separator: str | None = None,
 ) -> Labels | None:
     """Find what labels the photos, by rules.
 
@@ -60,9 +67,10 @@ def find_labels(
         tables: those that name photos.
         evidence: of the sample submissions.
         classes: image id -> the class folder it lies in; empty where there are no class folders.
+        separator: what separates an image's labels in a cell; None: it is found.
 
     Raises:
-        FishError: a table says what the photos show, but not in single labels.
+        FishError: a table says what the photos show, but not in labels.
     """
     found = []
     for place, table in enumerate(tables):
@@ -73,7 +81,7 @@ def find_labels(
     if best is not None and (best[2].certainty <= CERTAIN or not classes):
         same = classes and best[2].certainty and not best[2].is_one_hot and _says_folders(*best[1:], classes)
         if not same:
-            return labels_of_table(*best[1:])
+            return labels_of_table(*best[1:], separator)
     if classes:
         return _of_folders(classes)
     return _of_names(photos)
@@ -90,7 +98,7 @@ def named_labels(photos: Sequence[str], path: Path, options: LayoutOptions, evid
     """The labels of the table that the user names.
 
     Raises:
-        FishError: no such file or column; a table that names none of the photos; no single labels.
+        FishError: no such file or column; a table that names none of the photos; no labels.
     """
     cells = read_table(path)
     for flag, name in (("--id-column", options.id_column), ("--label-column", options.label_column)):
@@ -106,19 +114,25 @@ def named_labels(photos: Sequence[str], path: Path, options: LayoutOptions, evid
             "Name it with --id-column, or the photos' folder with --train-dir."
         )
     if options.label_column is not None:
-        return labels_of_table(table, LabelColumn((options.label_column,), 0))
+        return labels_of_table(table, LabelColumn((options.label_column,), 0), options.label_separator)
     column = find_label_column(table, evidence)
     if column is None:
         raise FishError(
             f"{path}: which column is the label? Name it with --label-column: "
             f"{examples([str(name) for name in cells.columns if name != table.id_column], 12)}."
         )
-    return labels_of_table(table, column)
+    return labels_of_table(table, column, options.label_separator)
 
 
-def labels_of_table(table: Table, column: LabelColumn) -> Labels:
-    """The labels that a table gives photos; a line whose photo or label is missing is left out, said so."""
-    labels = read_label_column(table, column)
+def labels_of_table(table: Table, column: LabelColumn, separator: str | None = None) -> Labels:
+    """The labels that a table gives photos; a line whose photo or label is missing is left out, said so.
+
+    Args:
+        table: it names photos.
+        column: where it has their labels.
+        separator: what separates an image's labels in a cell; None: it is found.
+    """
+    labels = read_label_column(table, column, separator)
     known = pd.DataFrame({"image": table.images, "class_name": labels})
     n_rows, is_named = len(known), known["image"] != ""
     if not is_named.all():
@@ -130,22 +144,38 @@ def labels_of_table(table: Table, column: LabelColumn) -> Labels:
     twice = known["image"].duplicated()
     if twice.any():
         image = known["image"][twice].iloc[0]
-        names = list(known["class_name"][known["image"] == image])
+        names = [shown(text) for text in known["class_name"][known["image"] == image]]
         raise FishError(
-            f"{table.path}: {image} has several labels ({examples(names)}). fishcli tells images apart "
-            "that have one label each. Pass a table with one line an image: --labels."
+            f"{table.path}: {image} has several lines with other labels ({examples(names)}). Pass a table "
+            "with one line an image: --labels. Several labels of an image stand in one cell, or in columns "
+            "of 0 and 1."
         )
-    check_names(known["class_name"].unique(), str(table.path))
+    seen = class_order(known["class_name"])
+    check_names(seen, str(table.path))
     what = f"{len(column.names)} columns of 0 and 1" if column.is_one_hot else column.names[0]
-    n_classes = known["class_name"].nunique()
+    are = "are" if column.is_one_hot else "is"
     said = (
         f"labels from {table.path.name}: {table.id_column} names {int(is_named.sum()):,} of {n_rows:,} "
-        f"images, {what} {'are' if column.is_one_hot else 'is'} the class ({n_classes:,})"
+        f"images, {what} {_said_of_tags(known, are) or f'{are} the class ({len(seen):,})'}"
     )
-    unseen = (
-        [name for name in column.names if name not in set(known["class_name"])] if column.is_one_hot else []
-    )
+    unseen = [name for name in column.names if name not in set(seen)] if column.is_one_hot else []
     return Labels(known.sort_values("image", ignore_index=True), said, table, column.names, tuple(unseen))
+
+
+def separator_of_labels(labels: Labels) -> str | None:
+    """What separates an image's labels in their column; None where they are in no table."""
+    return None if labels.named is None else separator_in(labels.named.cells[labels.columns[0]])
+
+
+def _said_of_tags(known: pd.DataFrame, are: str) -> str:
+    """How many tags images have; "" of single labels."""
+    if not are_tags(known["class_name"]):
+        return ""
+    n_tags = known["class_name"].map(lambda text: len(tags_in(text)))
+    none = f", {int((n_tags == 0).sum()):,} images without any" if (n_tags == 0).any() else ""
+    has = "have" if are == "are" else "has"
+    n_seen = len(class_order(known["class_name"]))
+    return f"{has} each image's tags ({n_seen:,}; {n_tags.mean():.1f} an image{none})"
 
 
 def _of_folders(classes: dict[str, str]) -> Labels:

@@ -11,6 +11,7 @@ from fishcli.basics.files import read_cells
 from fishcli.basics.once import once
 from fishcli.basics.progress import warn
 from fishcli.basics.remote import parse_path
+from fishcli.dataset.classes import class_order
 from fishcli.dataset.layout import own_table
 from fishcli.dataset.layout.class_folders import check_folders, classes_of
 from fishcli.dataset.layout.folders import Folders, find_folders
@@ -23,6 +24,7 @@ from fishcli.dataset.layout.pools import EXPECTED, sample_paths, training_photos
 from fishcli.dataset.layout.relabel import relabelled
 from fishcli.dataset.layout.tables import Table, id_place, read_table, tables_naming
 from fishcli.dataset.names import NameIndex, warn_of_lookalikes
+from fishcli.dataset.tags import are_tags
 from fishcli.options.layout import LayoutOptions
 
 N_TOKEN_COLUMNS = 10
@@ -76,15 +78,16 @@ def _read_training(data_dir: Path, options: LayoutOptions) -> Training:
     if not folders.test:
         warn_of_lists(folders.beside)
     if options.labels is None and options.label_column is None and own_table.is_own(own):
-        known = own_table.read_own(own, train_dir, listing)
-        warn_of_lookalikes(known["class_name"].unique(), str(own))
-        line = f"labels from {own.name}: image and label ({known['class_name'].nunique():,} classes)"
+        known = own_table.read_own(own, train_dir, listing, options.label_separator)
+        warn_of_lookalikes(class_order(known["class_name"]), str(own))
+        line = f"labels from {own.name}: image and label ({_classes_said(known)})"
         said = [line, *_groups_said(data_dir, "groups: its column group" if "group" in known else None)]
         return Training(train_dir, listing.photos, known, Labels(known, line), tuple(said))
     tables = list(tables_naming(training_tables(folders), NameIndex(listing.photos)))
     labels = _labels(data_dir, options, (train_dir, listing, folders), tables)
     table, said = labels.table, [labels.said]
-    warn_of_lookalikes(table["class_name"].unique(), str(labels.named.path if labels.named else train_dir))
+    source = labels.named.path if labels.named else train_dir
+    warn_of_lookalikes(class_order(table["class_name"]), str(source))
     found = _groups(tables, labels, options)
     if found is not None:
         table = table.assign(group=list(found[0]))
@@ -114,9 +117,11 @@ def _labels(
                 "have "
                 f"{examples(known, 12) or 'none, as there is no such table'}. Name the table with --labels."
             )
-        labels = labels_of_table(named[0], LabelColumn((options.label_column,), 0))
+        column = LabelColumn((options.label_column,), 0)
+        labels = labels_of_table(named[0], column, options.label_separator)
     else:
-        said = find_labels(photos, [] if options.labels == FOLDERS else tables, evidence, classes)
+        taken = [] if options.labels == FOLDERS else tables
+        said = find_labels(photos, taken, evidence, classes, options.label_separator)
         if said is None:
             raise FishError(_no_labels(data_dir, train_dir, folders, tables))
         labels = said
@@ -128,6 +133,12 @@ def _labels(
             f"({examples(unnamed)})"
         )
     return labels
+
+
+def _classes_said(known: pd.DataFrame) -> str:
+    """How many classes, or tags, the training images have."""
+    what = "tags" if are_tags(known["class_name"]) else "classes"
+    return f"{len(class_order(known['class_name'])):,} {what}"
 
 
 def _groups(tables: Sequence[Table], labels: Labels, options: LayoutOptions) -> tuple[pd.Series, str] | None:

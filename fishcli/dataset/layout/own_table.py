@@ -7,7 +7,7 @@ import pandas as pd
 from fishcli.basics.errors import FishError, examples
 from fishcli.basics.files import line_of, read_cells, read_csv
 from fishcli.basics.progress import warn
-from fishcli.dataset.layout.label_columns import check_labels
+from fishcli.dataset.layout.label_columns import labels_of_cells
 from fishcli.dataset.layout.listing import Listing, by_suffix
 from fishcli.dataset.names import NameIndex, check_names
 
@@ -20,8 +20,10 @@ def is_own(path: Path) -> bool:
     return path.exists() and set(COLUMNS) <= set(read_cells(path)[0])
 
 
-def read_own(csv_path: Path, train_dir: Path, listing: Listing) -> pd.DataFrame:
+def read_own(csv_path: Path, train_dir: Path, listing: Listing, separator: str | None = None) -> pd.DataFrame:
     """Read the table: `image` (id), `class_name` and, where it has one, `group`, in the order of ids.
+
+    `separator` is what separates an image's labels; None: it is found.
 
     Raises:
         FishError: a photo that isn't there or stands there twice, an empty label or group.
@@ -47,7 +49,7 @@ def read_own(csv_path: Path, train_dir: Path, listing: Listing) -> pd.DataFrame:
         line = line_of(csv_path, int((table["label"] == "").idxmax()))
         raise FishError(f"{csv_path}, line {line}: the label is empty. Write a class name there.")
     check_names(table["label"].unique(), str(csv_path))
-    check_labels("label", table["label"], str(csv_path))
+    table["label"] = labels_of_cells("label", table["label"], str(csv_path), separator)
     images = table["image"].map(found)
     twice = images[images.duplicated()]
     if len(twice):

@@ -6,7 +6,10 @@ import pandas as pd
 
 from fishcli.basics.errors import FishError, examples, nearest
 from fishcli.basics.files import line_of, read_csv
+from fishcli.dataset.classes import class_order
+from fishcli.dataset.layout.tag_columns import known_tags_of
 from fishcli.dataset.names import NameIndex
+from fishcli.dataset.tags import are_tags
 
 NAME = "relabel.csv"
 COLUMNS = ["image", "class_name"]
@@ -16,7 +19,8 @@ DROP = "drop"
 def relabelled(data_dir: Path, table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """Training photos with the labels that `data_dir`/relabel.csv gives them, less those it drops.
 
-    The file has the columns image and class_name, others are not looked at; class_name is a class or "drop".
+    The file has the columns image and class_name, others are not looked at; class_name is a class, all tags
+    of an image, or "drop".
 
     Args:
         data_dir: the competition's folder.
@@ -32,12 +36,16 @@ def relabelled(data_dir: Path, table: pd.DataFrame) -> tuple[pd.DataFrame, list[
     if not path.exists():
         return table, []
     decided = read_decided(path, table)
-    known = set(table["class_name"])
+    known = set(class_order(table["class_name"]))
+    if are_tags(table["class_name"]):
+        tags = known_tags_of(decided["class_name"], sorted(known))
+        decided = decided.assign(class_name=tags.where(decided["class_name"] != DROP, DROP))
     if DROP in known:
         raise FishError(
             f"{path}: a class is called {DROP!r}, as what leaves photos out is. Rename the class."
         )
-    for place, name in enumerate(decided["class_name"]):
+    said = [(place, name) for place, text in enumerate(decided["class_name"]) for name in class_order([text])]
+    for place, name in said:
         if name not in known | {DROP}:
             near = nearest(name, known)
             meant = (
@@ -49,7 +57,7 @@ def relabelled(data_dir: Path, table: pd.DataFrame) -> tuple[pd.DataFrame, list[
     labels = table["image"].map(new).fillna(table["class_name"])
     n_moved = int(((labels != table["class_name"]) & (labels != DROP)).sum())
     kept = table.assign(class_name=labels)[labels != DROP].reset_index(drop=True)
-    gone = sorted(known - set(kept["class_name"]))
+    gone = sorted(known - set(class_order(kept["class_name"])))
     if gone:
         raise FishError(f"{path} leaves no photo of {examples(gone)}. Keep one at least, or drop its folder.")
     n_dropped = len(table) - len(kept)

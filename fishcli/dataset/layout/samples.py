@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -14,7 +14,7 @@ from fishcli.basics.files import line_of, read_cells, separator_of
 from fishcli.basics.progress import warn
 from fishcli.dataset.layout.answers import Answer, find_answer
 from fishcli.dataset.layout.folders import find_folders
-from fishcli.dataset.layout.labels import Labels
+from fishcli.dataset.layout.labels import Labels, separator_of_labels
 from fishcli.dataset.layout.layout import read_training
 from fishcli.dataset.layout.pools import read_tests, sample_paths
 from fishcli.dataset.layout.tables import id_place, table_paths, tables_naming
@@ -54,12 +54,23 @@ class Sample:
 
 
 def load_samples(
-    data_dir: Path, tests: dict[str, pd.DataFrame], class_names: list[str], options: LayoutOptions
+    data_dir: Path,
+    tests: dict[str, pd.DataFrame],
+    class_names: list[str],
+    options: LayoutOptions,
+    is_tagged: bool = False,
 ) -> list[Sample]:
     """Read every sample submission of a competition.
 
     Where there is none, one of all test images is made up: their names as the table of labels spells them
     (else `image` and their paths), and the classes in their order.
+
+    Args:
+        data_dir: its folder.
+        tests: the test images, by split.
+        class_names: in their order.
+        options: how the folder is read.
+        is_tagged: whether an image may have several classes.
 
     Raises:
         FishError: samples that can't be answered; unknown, ambiguous or doubled images.
@@ -67,8 +78,11 @@ def load_samples(
     folders = find_folders(data_dir, options)
     paths = sample_paths(data_dir, options, folders)
     labels = _labels(data_dir, options)
+    if is_tagged and options.label_separator is None and labels is not None and len(labels.columns) == 1:
+        options = replace(options, label_separator=separator_of_labels(labels))
     if not paths:
-        return [_made_up(data_dir, tests, class_names, labels, options)]
+        plain = Answer("probabilities", tuple(class_names), tuple(class_names), is_tagged=is_tagged)
+        return [_made_up(data_dir, tests, plain, labels, options)]
     known = _Known(tests, table_paths(folders.beside))
     label = labels.columns[0] if labels is not None and len(labels.columns) == 1 else ""
     samples = []
@@ -80,7 +94,7 @@ def load_samples(
         cells = table.drop(columns=place)
         cells.columns = pd.Index([name for number, name in enumerate(header) if number != place])
         _check_columns(path, list(cells.columns))
-        answer = find_answer(f"{path}, line 1", cells, class_names, options, label)
+        answer = find_answer(f"{path}, line 1", cells, class_names, options, label, is_tagged)
         if table.empty:
             raise FishError(
                 f"{path} has no line after its header. Add the test images' names, or move it away."
@@ -97,7 +111,9 @@ def has_samples(data_dir: Path, options: LayoutOptions) -> bool:
     return bool(sample_paths(data_dir, options, find_folders(data_dir, options)))
 
 
-def wanted_answers(data_dir: Path, class_names: list[str], options: LayoutOptions) -> dict[str, Answer]:
+def wanted_answers(
+    data_dir: Path, class_names: list[str], options: LayoutOptions, is_tagged: bool = False
+) -> dict[str, Answer]:
     """What each sample wants, by its name; a warning, before computing, where that can't be answered."""
     if not has_samples(data_dir, options):
         return {}
@@ -106,7 +122,7 @@ def wanted_answers(data_dir: Path, class_names: list[str], options: LayoutOption
             split: pd.DataFrame({"image": list(listing.photos)})
             for split, (_, listing) in read_tests(data_dir, options).items()
         }
-        samples = load_samples(data_dir, tests, class_names, options)
+        samples = load_samples(data_dir, tests, class_names, options, is_tagged)
     except FishError as error:
         warn(f"no submission could be written as it is: {error}")
         return {}
@@ -138,7 +154,7 @@ def _check_columns(path: Path, columns: Sequence[str]) -> None:
 def _made_up(
     data_dir: Path,
     tests: dict[str, pd.DataFrame],
-    class_names: list[str],
+    plain: Answer,
     labels: Labels | None,
     options: LayoutOptions,
 ) -> Sample:
@@ -155,12 +171,12 @@ def _made_up(
             if shown & spelled and len(set(short)) == len(names):
                 names = short
                 break
-    columns = (*class_names, *(name for name in unseen if name not in class_names))
-    answer = Answer("probabilities", columns, tuple(class_names))
+    columns = (*plain.classes, *(name for name in unseen if name not in plain.classes))
+    answer = replace(plain, columns=columns)
     if options.answer not in (None, "probabilities"):
         columns = labels.columns if labels is not None and len(labels.columns) == 1 else ("label",)
         cells = pd.DataFrame(columns=pd.Index(columns), dtype=str)
-        answer = find_answer("the made-up sample", cells, class_names, options)
+        answer = find_answer("the made-up sample", cells, plain.classes, options, "", plain.is_tagged)
     return Sample(path, "", (id_name, *columns), 0, tuple(names), tuple(keys), answer)
 
 

@@ -13,6 +13,7 @@ from fishcli.heads.classical.blend import fit_blend, softmax
 from fishcli.heads.classical.ridge import ridge_path
 from fishcli.heads.classical.rows import Rows
 from fishcli.heads.classical.softmax_regression import Linear, principal_axes, regression_path
+from fishcli.heads.classical.tag_blend import fit_tag_blend, fit_tag_regression
 
 CS = (1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0)
 FIXED_C = 1e-2
@@ -31,8 +32,11 @@ Classifier = tuple[np.ndarray, Any]
 def _fit_linear(rows: Rows, seed: int) -> Classifier:
     """Multinomial logistic regression with an L2 penalty, C of 1e-4, 1e-3, 0.01, 0.1, 1, 10 by `choose_c`.
 
-    One decomposition of the rows serves all inner folds and every C: see `principal_axes`.
+    One decomposition of the rows serves all inner folds and every C: see `principal_axes`. Of tags, one of
+    each: see `tag_blend.fit_tag_regression`.
     """
+    if rows.labels.ndim == 2:
+        return fit_tag_regression(rows, CS, FIXED_C)
     from sklearn.linear_model import LogisticRegression
 
     axes = principal_axes(rows.columns.astype(np.float32))
@@ -49,8 +53,8 @@ def _fit_linear(rows: Rows, seed: int) -> Classifier:
 
 
 def _fit_blend(rows: Rows, seed: int) -> Classifier:
-    """See `blend.fit_blend`."""
-    return fit_blend(rows)
+    """See `blend.fit_blend`, of tags `tag_blend.fit_tag_blend`."""
+    return fit_blend(rows) if rows.labels.ndim == 1 else fit_tag_blend(rows)
 
 
 def choose_c(rows: Rows) -> float:

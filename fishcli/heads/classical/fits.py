@@ -13,6 +13,7 @@ from fishcli.basics.errors import FishError, cut, examples
 from fishcli.basics.files import whole_file
 from fishcli.basics.progress import warn
 from fishcli.basics.remote import read_bytes
+from fishcli.dataset.classes import can_learn
 from fishcli.dataset.metadata import MetadataEncoder
 from fishcli.heads.classical.arrays import SUFFIX, read_parts, write_parts
 from fishcli.heads.classical.blend import blended
@@ -20,6 +21,7 @@ from fishcli.heads.classical.columns import fit_scaler, join_columns
 from fishcli.heads.classical.estimators import FITTERS, TREES
 from fishcli.heads.classical.known import over_known_classes
 from fishcli.heads.classical.rows import make_rows
+from fishcli.heads.classical.tag_blend import blended_tags
 from fishcli.heads.inputs import HeadInputs
 from fishcli.heads.trained import FoldHead
 from fishcli.options.train import TrainConfig
@@ -85,13 +87,14 @@ class ClassicalHead(FoldHead):
     ) -> tuple[np.ndarray | None, np.ndarray | None]:
         columns = join_columns(self.model["scaler"], self.model["roots"], features, metadata)
         boxes = None if self.model["boxes"] is None else self.model["boxes"].predict(columns)
-        return (self._proba(columns) if (self.counts > 0).sum() > 1 else None), boxes
+        return (self._proba(columns) if can_learn(self.counts) else None), boxes
 
     def _proba(self, columns: np.ndarray) -> np.ndarray:
         """What the classifier says (n, C); known classes that it did not learn get their smoothed prior."""
         said = np.zeros((len(columns), 0))
         if self.model["classifier"] is not None:
-            said = _class_scores(self.model["classifier"], columns)
+            say = blended_tags if self.is_tagged else _class_scores
+            said = say(self.model["classifier"], columns)
         return over_known_classes(self.counts, self.model["classes"], said, self.model["prior_share"])
 
 
@@ -112,7 +115,7 @@ def fit_classical(
     """
     from threadpoolctl import threadpool_limits
 
-    counts = np.bincount(inputs.labels[train_rows], minlength=int(inputs.labels.max()) + 1)
+    counts = inputs.counts(train_rows)
     encoder = MetadataEncoder.fit(config.metadata, inputs.images.iloc[train_rows])
     features = np.concatenate([inputs.features[v, train_rows] for v in range(len(inputs.views))])
     metadata = np.tile(encoder.encode(inputs.images.iloc[train_rows]), (len(inputs.views), 1))
@@ -125,7 +128,7 @@ def fit_classical(
     model = {"scaler": scaler, "roots": is_of_roots, "boxes": None, "prior_share": PRIOR_SHARES[config.head]}
     model["classes"], model["classifier"] = np.zeros(0, np.int64), None
     with threadpool_limits(1):  # matrices are small: threads that wait for each other are slower than one
-        if (counts > 0).sum() > 1:
+        if can_learn(counts):
             model["classes"], model["classifier"] = fit_classes(rows, seed)
         has_box = ~np.isnan(rows.boxes).any(axis=1)
         if has_box.any():

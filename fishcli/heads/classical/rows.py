@@ -6,7 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from fishcli.dataset.classes import can_learn, counts_of
 from fishcli.dataset.folds import make_folds
+from fishcli.dataset.tags import as_text
 from fishcli.heads.inputs import HeadInputs
 from fishcli.options.train import TrainConfig
 
@@ -19,7 +21,7 @@ class Rows:
 
     Attributes:
         columns: (r, columns) float64, or float32 of encodings.
-        labels: (r,).
+        labels: (r,); of tags (r, C).
         boxes: (r, 4), NaN where there is none.
         weights: (r,) 1 / views, so that an image counts once.
         class_weights: (r,) the same for the classifier; times the class's weight where that is "balanced".
@@ -48,18 +50,26 @@ def inner_folds(labels: np.ndarray, groups: np.ndarray | None, seed: int) -> np.
     fails too (two images, say), all are in fold 0.
 
     Args:
-        labels: (m,) of the images.
+        labels: (m,) of the images; of tags (m, C).
         groups: (m,) of the images, or None.
         seed: of the shuffle.
     """
-    classes = pd.Series(labels.astype(str))
+    classes = pd.Series(_texts(labels))
+    n_classes = labels.shape[1] if labels.ndim == 2 else int(labels.max(initial=0)) + 1
     for units in [None] if groups is None else [pd.Series(groups), None]:
         n_units = len(labels) if units is None else units.nunique()
         for n_folds in range(min(INNER_FOLDS, n_units), 1, -1):
             fold = make_folds(classes, units, n_folds, seed)
-            if any(len(np.unique(labels[fold != k])) > 1 for k in range(n_folds)):
+            if any(can_learn(counts_of(labels[fold != k], n_classes)) for k in range(n_folds)):
                 return fold
     return np.zeros(len(labels), np.int64)
+
+
+def _texts(labels: np.ndarray) -> list[str]:
+    """Labels, or tags, as texts that folds can be dealt by."""
+    if labels.ndim == 1:
+        return [str(label) for label in labels]
+    return [as_text([str(tag) for tag in np.flatnonzero(row)]) for row in labels]
 
 
 def split_lone_groups(labels: np.ndarray, groups: np.ndarray) -> np.ndarray:
@@ -97,7 +107,7 @@ def make_rows(
         class_weights = len(labels) / ((counts > 0).sum() * counts[labels])
     return Rows(
         columns=columns,
-        labels=np.tile(labels, n_views),
+        labels=np.concatenate([labels] * n_views),
         boxes=np.concatenate(inputs.boxes[:, train_rows]).astype(np.float64),
         weights=np.full(len(columns), 1 / n_views),
         class_weights=np.tile(class_weights, n_views) / n_views,

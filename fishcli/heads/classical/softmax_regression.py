@@ -1,4 +1,4 @@
-"""Multinomial logistic regression at rising strengths of its penalty, fast enough for folds within folds."""
+"""Logistic regression at rising strengths of its penalty, fast enough for folds within folds."""
 
 import numpy as np
 
@@ -43,34 +43,35 @@ def regression_path(
 
     Args:
         columns: (n, r), turned into `principal_axes`; float32, or float64 for digits that take longer.
-        labels: (n,) int, of k classes from 0, each with a row at least.
+        labels: (n,) int, of k classes from 0, each with a row at least: a multinomial regression; or (n, k),
+            0 and 1, some rows having each tag and some not: a regression of each tag.
         weights: (n,) of the rows.
         cs: rising.
     """
     from scipy.optimize import minimize
 
-    n_columns, n_classes = columns.shape[1], int(labels.max()) + 1
+    is_tagged = labels.ndim == 2
+    n_columns, n_classes = columns.shape[1], labels.shape[1] if is_tagged else int(labels.max()) + 1
     kind, (max_iter, gtol, ftol) = columns.dtype, ENDS[columns.dtype.name]
     total = float(weights.sum())
     share = (weights / total).astype(kind)[:, None]
-    true = np.eye(n_classes, dtype=kind)[labels]
+    true = labels.astype(kind) if is_tagged else np.eye(n_classes, dtype=kind)[labels]
     prior = (share * true).sum(axis=0)
-    curvature = float((prior * (1 - prior)).mean())
-    squares = (share * columns * columns).sum(axis=0)
-    coefficients, intercepts = np.zeros((n_columns, n_classes), kind), np.log(prior)
+    curvature = prior * (1 - prior) if is_tagged else float((prior * (1 - prior)).mean())
+    squares = (share * columns * columns).sum(axis=0)[:, None]
+    coefficients = np.zeros((n_columns, n_classes), kind)
+    intercepts = np.log(prior / (1 - prior)) if is_tagged else np.log(prior)
+    fit_of = _sigmoid_fit if is_tagged else _softmax_fit
     found = []
     for c in cs:
-        scales = np.sqrt(squares * curvature + 1 / (c * total)).astype(kind)[:, None]
+        scales = np.sqrt(squares * curvature + 1 / (c * total)).astype(kind)
 
         def loss(at: np.ndarray, c: float = c, scales: np.ndarray = scales) -> tuple[float, np.ndarray]:
             turned = at.astype(kind).reshape(n_columns + 1, n_classes)
             weighed = turned[:-1] / scales
             scores = columns @ weighed + turned[-1]
-            scores -= scores.max(axis=1, keepdims=True)
-            proba = np.exp(scores)
-            sums = proba.sum(axis=1, keepdims=True)
-            proba /= sums
-            each = share[:, 0] * (np.log(sums[:, 0]) - (scores * true).sum(axis=1))
+            proba, losses = fit_of(scores, true)
+            each = share[:, 0] * losses
             penalty = float(np.sum(weighed * weighed, dtype=np.float64)) / (2 * c * total)
             residuals = (proba - true) * share
             slope = (columns.T @ residuals + weighed / (c * total)) / scales
@@ -84,3 +85,19 @@ def regression_path(
         coefficients, intercepts = turned[:-1] / scales, turned[-1]
         found.append((coefficients, intercepts))
     return found
+
+
+def _softmax_fit(scores: np.ndarray, true: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities (n, k) of scores (n, k), and the log loss (n,) of the true classes (n, k)."""
+    scores -= scores.max(axis=1, keepdims=True)
+    proba = np.exp(scores)
+    sums = proba.sum(axis=1, keepdims=True)
+    proba /= sums
+    return proba, np.log(sums[:, 0]) - (scores * true).sum(axis=1)
+
+
+def _sigmoid_fit(scores: np.ndarray, true: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The same of tags: an image's loss is the sum of its tags'."""
+    from scipy.special import expit
+
+    return expit(scores), (np.logaddexp(np.float32(0), scores) - scores * true).sum(axis=1)

@@ -27,6 +27,7 @@ def build_head(
     encoder: MetadataEncoder,
     prior: np.ndarray,
     mean_box: Any,
+    is_tagged: bool = False,
 ) -> Any:
     """Build a head of `config.head`.
 
@@ -36,21 +37,22 @@ def build_head(
         encoder: of the metadata; its columns are the head's second input.
         prior: (C,) the class prior of the training rows; the class output starts there.
         mean_box: (4,) mean box of the training rows, where the box output starts; None for no box output.
+        is_tagged: whether an image may have several classes, so that each has a probability of its own.
 
     Returns:
         An uncompiled model: inputs "features" (batch, ...) and, where there are columns, "metadata"
         (batch, n_columns); outputs "class" (batch, C), where there are two classes or more (and "auxiliary"
-        likewise, for training), softmax or, for `--loss hinge`, scores; and perhaps "box" (batch, 4), corners
-        as fractions of the input.
+        likewise, for training), softmax, of tags sigmoid, or, for `--loss hinge`, scores; and perhaps "box"
+        (batch, 4), corners as fractions of the input.
     """
     keras = load_keras()
     features = keras.Input(feature_shape, name="features")
     metadata = keras.Input((encoder.n_columns,), name="metadata") if encoder.n_columns else None
     joined = _embed(keras.layers, metadata, encoder.n_embedded)
-    start = HeadStart(config, features, joined, np.asarray(prior, np.float64))
+    start = HeadStart(config, features, joined, np.asarray(prior, np.float64), is_tagged)
     outputs = {}
     if len(prior) > 1:
-        activation = "linear" if config.loss == "hinge" else "softmax"
+        activation = "sigmoid" if is_tagged else "linear" if config.loss == "hinge" else "softmax"
         for name, scores in builders()[config.head](start).items():
             outputs[name] = keras.layers.Activation(activation, name=name)(scores)
     if mean_box is not None:

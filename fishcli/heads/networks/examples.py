@@ -64,11 +64,12 @@ class Examples:
         seed: int,
         pseudo: PseudoRows | None = None,
     ) -> None:
-        """Prepare targets; `fitted` is the metadata encoder and the class counts (C,) of `rows`."""
+        """Prepare targets; `fitted` is the metadata encoder and the class counts of `rows`."""
         self._config, self._inputs, self._rows, self._pseudo = config, inputs, rows, pseudo
         encoder, counts = fitted
         self._rng = np.random.default_rng(seed)
-        self._one_hot = np.eye(len(counts), dtype=np.float32)[inputs.labels]
+        is_tagged = inputs.labels.ndim == 2
+        self._targets = inputs.labels if is_tagged else np.eye(len(counts), dtype=np.float32)[inputs.labels]
         self._metadata = encoder.encode(inputs.images)
         known = ~np.isnan(inputs.boxes).any(axis=2, keepdims=True)
         boxes = np.concatenate([inputs.boxes, np.ones_like(inputs.boxes[..., :1])], axis=2)
@@ -138,7 +139,7 @@ class Examples:
             features = ((1 - share) * features + share * other).astype(np.float16)
             metadata = (1 - mix[:, None]) * metadata + mix[:, None] * self._metadata[second]
         targets = {
-            "class": (1 - label_mix) * self._one_hot[first] + label_mix * self._one_hot[second],
+            "class": (1 - label_mix) * self._targets[first] + label_mix * self._targets[second],
             "box": self._boxes[view, first],
         }
         if self._pseudo is not None and self._pseudo_metadata is not None:

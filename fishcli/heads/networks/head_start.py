@@ -21,12 +21,14 @@ class HeadStart:
         features: the Keras input (batch, h, w, channels), or (batch, channels) of pooled features.
         metadata: (batch, m), size embeddings already applied, or None.
         prior: (C,) the class prior of the training rows.
+        is_tagged: whether each class is a question of its own.
     """
 
     config: TrainConfig
     features: Any
     metadata: Any
     prior: np.ndarray
+    is_tagged: bool = False
 
     @property
     def has_maps(self) -> bool:
@@ -64,9 +66,13 @@ class HeadStart:
         return layers.Add()([pooled, own(self.metadata)])
 
     def score_layer(self, kind: str, name: str, *shape: int, **options: Any) -> Any:
-        """A linear Keras layer with an output a class; zero weights, and the log prior as bias."""
+        """A linear Keras layer with an output a class; zero weights, and the log prior as bias.
+
+        Of tags the bias is the prior's logit.
+        """
         keras = load_keras()
-        start = keras.initializers.Constant(np.log(self.prior).tolist())
+        bias = np.log(self.prior) - (np.log1p(-self.prior) if self.is_tagged else 0.0)
+        start = keras.initializers.Constant(bias.tolist())
         return getattr(keras.layers, kind)(
             *(len(self.prior), *shape),
             bias_initializer=start,

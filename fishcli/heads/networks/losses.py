@@ -21,7 +21,7 @@ def make_losses(config: TrainConfig, counts: np.ndarray, outputs: list[str]) -> 
 
     Args:
         config: the losses wanted.
-        counts: (C,) training images of each class.
+        counts: (C,) training images of each class; of tags (2, C).
         outputs: names among "class", "auxiliary", "box".
     """
     of_classes = class_loss(config, counts)
@@ -38,12 +38,18 @@ def class_loss(config: TrainConfig, counts: np.ndarray) -> Loss:
 
     Cross-entropy with label smoothing (Szegedy et al. 2016); focal cross-entropy for gamma > 0 (Lin et al.
     2017); or the multiclass hinge (Crammer & Singer 2001). With `--class-weight balanced` a row counts
-    N / (C n_c) times, as in scikit-learn. Targets and outputs are (batch, C).
+    N / (C n_c) times, as in scikit-learn. Targets and outputs are (batch, C). Of tags it is the sum of each
+    one's binary cross-entropy, focal or not.
     """
     keras = load_keras()
     ops, losses = keras.ops, keras.losses
     smoothing = config.label_smoothing
     each: Loss
+    if np.ndim(counts) == 2:
+        kinds = {True: losses.BinaryFocalCrossentropy, False: losses.BinaryCrossentropy}
+        gamma = {"gamma": config.focal} if config.focal else {}
+        mean_of_tags = kinds[bool(gamma)](label_smoothing=smoothing, reduction=None, **gamma)
+        return lambda true, predicted: ops.mean(mean_of_tags(true, predicted)) * true.shape[1]
     if config.loss == "hinge":
 
         def each(true: Any, predicted: Any) -> Any:

@@ -36,7 +36,7 @@ def fit_keras(
     Each row and epoch draws one of the cached views and copies. One at a time: heads that are built alike are
     trained by one graph, which takes a second or two to make.
     """
-    counts = np.bincount(inputs.labels[train_rows], minlength=int(inputs.labels.max()) + 1)
+    counts = inputs.counts(train_rows)
     encoder = MetadataEncoder.fit(config.metadata, inputs.images.iloc[train_rows])
     boxes = inputs.boxes[0, train_rows]
     known = boxes[~np.isnan(boxes).any(axis=1)]
@@ -44,7 +44,8 @@ def fit_keras(
 
     def build() -> Any:
         with seeded_keras(seed):
-            return build_head(config, inputs.features.shape[2:], encoder, smoothed_prior(counts), mean_box)
+            shape, prior = inputs.features.shape[2:], smoothed_prior(counts)
+            return build_head(config, shape, encoder, prior, mean_box, counts.ndim == 2)
 
     model = build()
     examples = Examples(config, inputs, train_rows, (encoder, counts), seed, pseudo)
@@ -63,7 +64,7 @@ def _trainer(config: TrainConfig, model: Any, counts: np.ndarray, build: Callabl
     weights = tuple(counts.tolist()) if config.class_weight == "balanced" else ()
     from fishcli.heads.networks.trainers import Trainer
 
-    key = (alike, tuple(model.output), shapes, weights, backend_name())
+    key = (alike, tuple(model.output), shapes, weights, counts.ndim, backend_name())
     if key not in _held:
         n_bytes = [4 * each.model.count_params() for each in _held.values()]
         if sum(n_bytes) + 4 * model.count_params() > HELD_BYTES:

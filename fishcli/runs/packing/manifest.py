@@ -130,6 +130,7 @@ class Packed:
                 str(value["blend"]["mean"]),
                 tuple(map(float, value["blend"]["weights"])),
                 float(value["blend"]["temperature"]),
+                bool(value["blend"].get("is_tagged", False)),
             ),
             mean=str(value["mean"]),
             decision=Decision.from_dict(value["decision"]),

@@ -12,11 +12,11 @@ from fishcli.dataset.annotations import read_boxes
 from fishcli.dataset.boxes import target_boxes
 from fishcli.dataset.classes import labels_of
 from fishcli.dataset.groups import count_new_groups, load_groups
-from fishcli.dataset.layout.images import class_names_of, load_train
+from fishcli.dataset.layout.images import class_names_of, is_tagged, load_train
 from fishcli.dataset.metadata import check_metadata, is_hardly_shared
 from fishcli.features.photos.recipes import MIXED, copies_of, parse_recipes
 from fishcli.features.upkeep import Upkeep
-from fishcli.heads.choices import needs_maps
+from fishcli.heads.choices import check_takes_tags, needs_maps
 from fishcli.heads.inputs import Features, HeadInputs, store_rows, view_boxes
 from fishcli.heads.joined import HeadStore, parts_of
 from fishcli.heads.reading import read_features
@@ -53,6 +53,11 @@ class TrainData:
     test_groups: int | None = None
 
     @property
+    def is_tagged(self) -> bool:
+        """Whether an image may have several classes."""
+        return is_tagged(self.train)
+
+    @property
     def has_boxes(self) -> bool:
         """Whether any image has a target box."""
         return not np.isnan(self.boxes).all()
@@ -81,6 +86,8 @@ def load_train_data(config: TrainConfig) -> TrainData:
     """
     views = config.chosen_views
     train = load_train(config.data_dir, config.reading)
+    if is_tagged(train):
+        check_takes_tags(config)
     store = pick_stores(config.stores_dir, config.features)
     check_serves(config, store)
     upkeep = Upkeep(

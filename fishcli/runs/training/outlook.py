@@ -51,7 +51,7 @@ def outlook(config: TrainConfig, this_run: Run, data: TrainData) -> str:
         return ""
     backbone = stores[0].recipe.backbone
     # which can't be fine-tuned, or not above every cut
-    if is_kept_outside(backbone) or is_descriptor(backbone):
+    if is_kept_outside(backbone) or is_descriptor(backbone) or data.is_tagged:
         return ""
     if not PHOTOS[0] <= len(data.images) <= PHOTOS[1] or not _is_best(this_run):
         return ""

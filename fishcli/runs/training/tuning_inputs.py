@@ -4,7 +4,7 @@ import dataclasses
 
 from fishcli.basics.errors import FishError
 from fishcli.basics.progress import say
-from fishcli.dataset.layout.images import load_train
+from fishcli.dataset.layout.images import is_tagged, load_train
 from fishcli.features.backbones.backbone import cuts_at, load_backbone, load_tail
 from fishcli.features.backbones.choice import BackboneChoice, as_asked, is_hub, is_onnx, named_backbone
 from fishcli.features.backbones.cutting import network_size, pixel_size
@@ -22,6 +22,7 @@ from fishcli.options.finetune import AUTO_CUT, FINETUNE, STAGES_TRIED, FinetuneC
 from fishcli.runs.locating.crops import keep_crops, keep_crops_of
 from fishcli.runs.locating.found import FoundCrops, all_photos, check_crops, find_crops
 from fishcli.runs.stores import bring_up, check_detections, check_same_images
+from fishcli.runs.tagged import refuse_tags
 from fishcli.runs.training.inputs import TrainData, join_train_data
 from fishcli.tuning.fit import usual_epochs
 
@@ -34,6 +35,7 @@ def load_tuning_data(config: FinetuneConfig) -> list[TrainData]:
     """
     views = config.chosen_views
     train = load_train(config.data_dir, config.reading)
+    refuse_tags(is_tagged(train), "finetune", "fishcli train learns them")
     first, *others = stores_above(config)
     check_detections(config, first)
     upkeep = Upkeep(
