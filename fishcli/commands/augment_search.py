@@ -16,7 +16,7 @@ from fishcli.basics.progress import bar, say
 from fishcli.basics.tables import table_text
 from fishcli.dataset.classes import fold_priors
 from fishcli.dataset.folds import make_folds
-from fishcli.dataset.layout.images import load_train
+from fishcli.dataset.layout.images import is_tagged, load_train
 from fishcli.features.photos.policies import MIX
 from fishcli.features.photos.recipes import MIXED, NONE, parse_recipes
 from fishcli.features.upkeep import Upkeep
@@ -31,6 +31,7 @@ from fishcli.runs.searching.greedy import Mix
 from fishcli.runs.searching.nested import Candidates, Nested, search_nested, search_on
 from fishcli.runs.searching.trials import PLAIN, Trials, copies_in
 from fishcli.runs.stores import check_serves, pick_stores
+from fishcli.runs.tagged import refuse_tags
 from fishcli.runs.training.inputs import TrainData, join_train_data, read_inputs
 from fishcli.scoring.metrics import log_loss
 
@@ -98,6 +99,7 @@ def _recipes(config: AugmentSearchConfig) -> list[str]:
 def _load(heads: TrainConfig, candidates: Candidates) -> TrainData:
     """Read all but the features, and compute the copies of all candidates that are not cached yet."""
     train = load_train(heads.data_dir, heads.reading)
+    refuse_tags(is_tagged(train), "augment-search", "train draws from all copies that a store has")
     store = pick_stores(heads.stores_dir, heads.features)
     check_serves(heads, store)
     upkeep = Upkeep(heads.data_dir, heads.reading, box_categories=heads.box_categories)

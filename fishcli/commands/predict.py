@@ -26,6 +26,7 @@ from fishcli.runs.submitting import (
     say_where_train_differs,
     write_submissions,
 )
+from fishcli.runs.tagged import refuse_tags
 from fishcli.runs.tta import line_on_views, tta_of
 from fishcli.scoring.metrics import log_loss
 
@@ -39,6 +40,8 @@ def run(config: PredictConfig) -> str:
     parse_tta(config.tta)  # before anything is read
     this_run = pick_run(config.models_dir, config.run)
     tta = tta_of(this_run, config.tta)
+    if config.smooth:
+        refuse_tags(this_run.is_tagged, "predict --smooth", "without it they are predicted")
     promised = _say_what_is_known(this_run, tta)
     say_where_train_differs(config, this_run)
     samples, tests = load_competition(config, this_run)

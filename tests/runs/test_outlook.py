@@ -50,7 +50,7 @@ class AStore(FeatureStore):
 
 
 def data_of(n=300, **changes):
-    images = pd.DataFrame({"image": [f"{k}.jpg" for k in range(n)]})
+    images = pd.DataFrame({"image": [f"{k}.jpg" for k in range(n)], "class_name": "a"})
     known = TrainData(images, images, pd.Series(["g"] * n), np.zeros((n, 4)), ["a", "b"], AStore(), [])
     return dataclasses.replace(known, **changes)
 
