@@ -80,8 +80,8 @@ def _heads(config: AugmentSearchConfig) -> TrainConfig:
     shared = {name: getattr(config, name) for name in ("features", "head", "metadata", "groups", "folds")}
     heads = TrainConfig(**places, **shared, seed=config.seed, boxes="none")
     check_options(heads)
-    if HEADS[heads.head].fitted_by != "sklearn":
-        quick = ", ".join(name for name, kind in HEADS.items() if kind.fitted_by == "sklearn")
+    if HEADS[heads.head].looks_at != "pooled":
+        quick = ", ".join(name for name, kind in HEADS.items() if kind.looks_at == "pooled")
         raise FishError(f"--head {heads.head} takes too long to try so many mixes with. Pass one of {quick}.")
     return heads
 

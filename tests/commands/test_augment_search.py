@@ -83,7 +83,8 @@ def test_train_draws_from_one_mix(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"head": "gap"}, "takes too long .* blend, linear, svm, forest"),
+        ({"head": "gap"}, "takes too long .* blend, linear, svm, forest[.]"),
+        ({"head": "fisher"}, "takes too long"),
         ({"candidates": "light/strong"}, "expected single recipes"),
         ({"candidates": "none"}, "expected single recipes"),
         ({"candidates": "lihgt"}, "Did you mean 'light'"),
