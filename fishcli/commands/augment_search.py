@@ -99,7 +99,7 @@ def _recipes(config: AugmentSearchConfig) -> list[str]:
 def _load(heads: TrainConfig, candidates: Candidates) -> TrainData:
     """Read all but the features, and compute the copies of all candidates that are not cached yet."""
     train = load_train(heads.data_dir, heads.reading)
-    refuse_tags(is_tagged(train), "augment-search", "train draws from all copies that a store has")
+    refuse_tags(is_tagged(train), "augment-search", "train --augment takes any mix, such as light/light")
     store = pick_stores(heads.stores_dir, heads.features)
     check_serves(heads, store)
     upkeep = Upkeep(heads.data_dir, heads.reading, box_categories=heads.box_categories)

@@ -3,8 +3,9 @@
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
-from conftest import write_competition
+from conftest import make_image, write_competition
 from pipeline import complete_arrays, compute, fit, train_config, tree_hash
 
 from fishcli.basics.errors import FishError
@@ -93,3 +94,14 @@ def test_train_draws_from_one_mix(tmp_path):
 def test_what_can_not_be_searched_is_refused_before_anything_is_read(options, message):
     with pytest.raises(FishError, match=message):
         augment_search.run(AugmentSearchConfig(data_dir=Path("nowhere"), **options))
+
+
+def test_photos_of_several_labels_are_refused_with_what_takes_mixes_for_them(tmp_path):
+    tags = {"a.png": "red", "b.png": "red blue", "c.png": "blue", "d.png": "red blue"}
+    for name in tags:
+        make_image(tmp_path / "train" / name)
+    pd.DataFrame({"image_name": list(tags), "tags": list(tags.values())}).to_csv(
+        tmp_path / "train_tags.csv", index=False
+    )
+    with pytest.raises(FishError, match="augment-search is for one label an image.* train --augment"):
+        augment_search.run(AugmentSearchConfig(data_dir=tmp_path))
