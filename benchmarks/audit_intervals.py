@@ -26,7 +26,7 @@ N_FOLDS = 10
 def audited(world: World, n_images: int, seed: int) -> tuple[float, float | None, float | None]:
     """The gain in a data set, bits, and the ends of its interval."""
     table = world.draw(n_images, (seed, 0))
-    fold = make_folds(pd.Series(table.labels), None, N_FOLDS, seed)
+    fold = make_folds(pd.Series(table.labels).astype(str), None, N_FOLDS, seed)
     gain = measure_gain(table, fold, "file", "random").gain
     return gain.bits, gain.bits_low, gain.bits_high
 

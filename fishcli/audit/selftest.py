@@ -81,7 +81,7 @@ def check_worlds(n_sets: int, n_images: int, n_folds: int, n_permutations: int, 
 def _audited(world: World, n_images: int, n_folds: int, n_permutations: int, seed: tuple[int, ...]) -> dict:
     """What the audit says of one data set."""
     table = world.draw(n_images, seed)
-    fold = make_folds(pd.Series(table.labels), None, n_folds, seed[-1])
+    fold = make_folds(pd.Series(table.labels).astype(str), None, n_folds, seed[-1])
     gain = measure_gain(table, fold, "file", "random").gain
     images, _ = permute_images(table, n_folds, n_permutations, seed[-1])
     p_groups = None

@@ -177,7 +177,6 @@ def _teacher(config: RunMaker) -> list[str]:
 
 def _difference(one: Run, other: Run) -> str:
     """What tells two runs apart, by name; "" where they are the same but for their folder."""
-    ours, theirs = one.to_json(), other.to_json()
     said = {
         "class_names": "classes",
         "is_tagged": "labels an image",
@@ -185,7 +184,7 @@ def _difference(one: Run, other: Run) -> str:
         "dataset": "images",
         "targets": "groups, folds, boxes or --pseudo run",
     }
-    fields = [what for name, what in said.items() if ours[name] != theirs[name]]
+    fields = [what for name, what in said.items() if getattr(one, name) != getattr(other, name)]
     names = list(one.settings | other.settings)  # some are named by runs that ask for them only
     options = [name for name in names if one.settings.get(name) != other.settings.get(name)]
     # What is trained are the views by name; the set only says which ones come next.

@@ -54,7 +54,8 @@ class Run(RunFolder):
 
     def to_json(self) -> dict[str, Any]:
         """As written into config.json, with the version of fishcli that writes it."""
-        return {"fishcli": __version__, **dataclasses.asdict(self), "run_dir": self.name}
+        told = {"fishcli": __version__, **dataclasses.asdict(self), "run_dir": self.name}
+        return told if self.is_tagged else {name: each for name, each in told.items() if name != "is_tagged"}
 
     @staticmethod
     def open(run_dir: Path) -> "Run":
@@ -74,6 +75,8 @@ class Run(RunFolder):
             or set(value) | {"layout", "is_tagged"} != {field.name for field in dataclasses.fields(Run)}
             or not (isinstance(value["settings"], dict) and isinstance(value["class_names"], list))
             or not all(isinstance(each, str) for each in [*value["class_names"], value["store"]])
+            or not isinstance(value.get("layout", []), list)
+            or not isinstance(value.get("is_tagged", False), bool)
             or set(value["settings"] | LATER) - set(IF_ASKED)
             != set(usual_settings(value["settings"].get("head")))
             or not has_views(value["settings"])

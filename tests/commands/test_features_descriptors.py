@@ -139,7 +139,7 @@ def test_what_needs_a_network_is_refused(root):
             stores_above(FinetuneConfig(data_dir=root / "data", **options))
     with pytest.raises(FishError, match="the head fisher sees the photo's encoding, of which no map"):
         heatmap.run(HeatmapConfig(**places(root), run="run"))
-    with pytest.raises(FishError, match="--tokens is for ONNX files, and sift has its own"):
+    with pytest.raises(FishError, match="--tokens is for ONNX files and presets, and sift has none"):
         features.run(config_of(root, tokens="class"))
 
 

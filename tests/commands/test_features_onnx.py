@@ -146,11 +146,16 @@ def test_layers_are_listed_with_what_they_hold_and_nothing_is_computed(tmp_path,
     assert "tokens  4x6 places x 6 and 3 more tokens" in listed.splitlines()
 
 
-@pytest.mark.parametrize("option", ["preprocess", "tokens"])
-def test_what_is_for_onnx_files_is_refused_of_others(root, option):
-    value = {"preprocess": "raw", "tokens": "class"}[option]
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("preprocess", "raw", "--preprocess is for ONNX files, and fishnet has its own"),
+        ("tokens", "class", "--tokens is for ONNX files and presets, and fishnet has none"),
+    ],
+)
+def test_what_is_for_onnx_files_is_refused_of_others(root, option, value, message):
     config = FeaturesConfig(data_dir=root / "data", backbone="fishnet", **{option: value})
-    with pytest.raises(FishError, match=f"--{option} is for ONNX files, and fishnet has its own"):
+    with pytest.raises(FishError, match=message):
         features.run(config)
 
 

@@ -212,6 +212,7 @@ def test_every_option_of_train_comes_back():
         choices = {"pooling": "gem", "box_loss": "giou", "loss": "hinge", "class_weight": "balanced"}
         choices |= {"balance": "group", "calibrate": "none", "boxes": "union", "residual_version": 1}
         choices |= {"transparency": "white", "view_set": "square", "answer": "top-k", "test_groups": 3}
+        choices |= {"codebook": 64, "pyramid": 3}
         value = values.get(field.name) or choices.get(field.name) or other.get(kind, "x")
         config = TrainConfig(**{field.name: value})
         assert parse(command_lines.command_line("train", config)) == config, field.name

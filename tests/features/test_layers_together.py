@@ -62,7 +62,7 @@ def assert_same_features(stores, others, views=("identity",)):
 def test_each_store_is_as_if_made_alone(root, engine, photos_read):
     if engine == "openvino" and load_openvino() is None:
         pytest.skip("OpenVINO is not installed")
-    options = {"engine": engine, "views": 2, "augment": 1}
+    options = {"engine": engine, "views": 2, "augment": "1"}
     together = compute(root, BOTH, **options)
     n_photos = len(together[0].images("train"))
     assert len(photos_read) == n_photos + min(n_photos, N_CHECKED)  # those for the check of the engine
