@@ -20,6 +20,7 @@ ADVICE = (
     "Found unknown categories",  # unseen ones are what folds are about
     "lbfgs failed to converge",  # the heads and the audit say what comes of it
     ".*joblib will operate in serial mode",  # where /dev/shm can't be written: nothing here needs it
+    "Gradients do not exist for variables",  # of weights that only pre-training uses, such as a mask's token
     "Glyph .* missing from",  # a box stands for a letter that the plot's font lacks
 )
 """How warnings begin that libraries have for programmers, and that users can do nothing about.
