@@ -11,6 +11,7 @@ from fishcli.basics.locks import alone
 from fishcli.basics.progress import say, track
 from fishcli.basics.tables import table_text
 from fishcli.dataset.layout.images import load_train
+from fishcli.dataset.layout.layout import read_training
 from fishcli.dataset.layout.relabel import COLUMNS, DROP, NAME, read_decided
 from fishcli.dataset.photos.photo import UnreadableImageError, contained
 from fishcli.dataset.photos.thumbnails import read_small
@@ -18,7 +19,6 @@ from fishcli.options.reading import Reading
 from fishcli.options.seeing import DoubtsConfig
 from fishcli.report.pages.doubts import Doubt, doubts_page
 from fishcli.runs.picking import pick_run
-from fishcli.runs.run import Run
 from fishcli.runs.seeing.doubting import doubted
 from fishcli.runs.seeing.small_photos import jpeg_of
 from fishcli.runs.tagged import refuse_tags
@@ -41,7 +41,7 @@ def run(config: DoubtsConfig) -> str:
     page = doubts_page(names, folds, len(train), _shown(found, train, config), len(found))
     with alone(config.out):  # both files of one process
         _check_free(csv_path, config)
-        write_csv(csv_path, pd.concat([_decided(config, train, runs[0]), found], ignore_index=True))
+        write_csv(csv_path, pd.concat([_decided(config), found], ignore_index=True))
         write_text(config.out / PAGE, page)
     if found.empty:
         return f"no label is in doubt\n\n{config.out / PAGE}"
@@ -68,14 +68,13 @@ def _check_free(csv_path: Path, config: DoubtsConfig) -> None:
         )
 
 
-def _decided(config: DoubtsConfig, train: pd.DataFrame, first: Run) -> pd.DataFrame:
+def _decided(config: DoubtsConfig) -> pd.DataFrame:
     """What stands in the competition's own relabel.csv, so that the new file may take its place."""
     path = config.data_dir / NAME
     if not path.exists():
         return pd.DataFrame(columns=COLUMNS)
-    oof = first.read_oof(1)
-    names = [*train["image"], *([] if oof is None else oof["image"])]
-    return read_decided(path, pd.DataFrame({"image": list(dict.fromkeys(names))}))
+    photos = read_training(config.data_dir, config.reading.layout).photos  # those that it drops, too
+    return read_decided(path, pd.DataFrame({"image": list(photos)}))
 
 
 def _shown(found: pd.DataFrame, train: pd.DataFrame, config: DoubtsConfig) -> list[Doubt]:

@@ -68,6 +68,10 @@ def test_a_photo_under_two_labels_comes_first_and_a_line_of_the_csv_decides(root
     assert twin["image"] not in set(next_one["image"][1:])
     assert "1 photos have another label than when run was trained, or none" in capsys.readouterr().err
 
+    doubts.run(config_of(root, runs=["again"], force=True))  # which never saw what was dropped
+    next_one = pd.read_csv(root / "doubts" / "relabel.csv")
+    assert next_one.iloc[0][["image", "class_name"]].tolist() == [twin["image"], "drop"]
+
 
 def test_what_a_person_decided_is_not_overwritten(root):
     with pytest.raises(FishError, match="proposals there would be taken for decisions"):
