@@ -9,6 +9,8 @@ from fishcli.basics.progress import say
 from fishcli.dataset.layout.images import load_tests, load_tests_if_any, load_train
 from fishcli.features.backbones.backbone import load_layers
 from fishcli.features.backbones.choice import BackboneChoice, is_hub, is_onnx, named_backbone
+from fishcli.features.backbones.descriptors.loading import check_is_usual
+from fishcli.features.backbones.descriptors.names import is_descriptor
 from fishcli.features.backbones.engines.loading import EngineChoice
 from fishcli.features.backbones.listing import list_backbones, list_layers
 from fishcli.features.backbones.network import Backbone
@@ -40,6 +42,9 @@ def run(config: FeaturesConfig) -> str:
     size = usual_size(name, weights) if config.image_size is None else parse_image_size(config.image_size)
     if config.list_layers:
         return list_layers(BackboneChoice(name, weights, size))
+    engine = EngineChoice(config.engine, config.precision)
+    if is_descriptor(name):  # before there is a store, which other commands would take up
+        check_is_usual(name, engine)
     preprocessing = _preprocessing(config, name, weights)
     views = chosen_views(config.views, config.view_set, config.view_names)
     copies = copies_asked(config.augment)
@@ -59,7 +64,6 @@ def run(config: FeaturesConfig) -> str:
     wanted = {
         split: (images, [*views, *copies] if split == "train" else views) for split, images in tables.items()
     }
-    engine = EngineChoice(config.engine, config.precision)
     upkeep = Upkeep(
         data_dir=config.data_dir,
         reading=config.reading,

@@ -143,6 +143,16 @@ def test_what_needs_a_network_is_refused(root):
         features.run(config_of(root, tokens="class"))
 
 
+@pytest.mark.parametrize(
+    "asked", [{"precision": "int8"}, {"precision": "bfloat16"}, {"engine": "openvino"}], ids=str
+)
+def test_a_refused_engine_or_precision_leaves_no_store_that_others_would_take(tmp_path, asked):
+    write_competition(tmp_path / "data", n_per_class=1, n_test=1)
+    with pytest.raises(FishError, match="sift is computed by OpenCV alone. Leave it out"):
+        features.run(config_of(tmp_path, **asked))
+    assert not (tmp_path / "data" / "features").exists()
+
+
 def test_a_localiser_takes_a_network_unless_a_store_is_named(root, tmp_path):
     images = load_train(root / "data")
     boxes = read_boxes(root / "data" / "boxes", images)

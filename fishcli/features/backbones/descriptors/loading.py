@@ -42,6 +42,14 @@ def descriptor_facts(choice: BackboneChoice) -> Facts:
     )
 
 
+def check_is_usual(name: str, choice: EngineChoice) -> None:
+    """Raise FishError where another engine or a precision is asked for, of which a descriptor has none."""
+    for option, asked in (("--engine", choice.engine), ("--precision", choice.precision)):
+        if asked != "auto":
+            library = KINDS[name].library
+            raise FishError(f"{option} {asked}: {name} is computed by {library} alone. Leave it out.")
+
+
 def descriptor_engine(recipe: Recipe, choice: EngineChoice) -> Engine:
     """What computes a descriptor: its library, an image at a time on each core.
 
@@ -49,9 +57,7 @@ def descriptor_engine(recipe: Recipe, choice: EngineChoice) -> Engine:
         FishError: another engine or a precision is asked for; the library is not installed.
     """
     name, kind = recipe.backbone, KINDS[recipe.backbone]
-    for option, asked in (("--engine", choice.engine), ("--precision", choice.precision)):
-        if asked != "auto":
-            raise FishError(f"{option} {asked}: {name} is computed by {kind.library} alone. Leave it out.")
+    check_is_usual(name, choice)
     from joblib import cpu_count  # of this process, not of the machine
 
     library, its_version = _load(kind, name)
