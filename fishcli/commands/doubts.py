@@ -8,15 +8,17 @@ import pandas as pd
 from fishcli.basics.errors import FishError
 from fishcli.basics.files import write_csv, write_text
 from fishcli.basics.locks import alone
-from fishcli.basics.progress import say, track
+from fishcli.basics.progress import say, track, warn
 from fishcli.basics.tables import table_text
 from fishcli.dataset.layout.images import load_train
 from fishcli.dataset.layout.layout import read_training
 from fishcli.dataset.layout.relabel import COLUMNS, DROP, NAME, read_decided
 from fishcli.dataset.photos.photo import UnreadableImageError, contained
 from fishcli.dataset.photos.thumbnails import read_small
+from fishcli.options.command_lines import advised
 from fishcli.options.reading import Reading
 from fishcli.options.seeing import DoubtsConfig
+from fishcli.options.train import TrainConfig
 from fishcli.report.pages.doubts import Doubt, doubts_page
 from fishcli.runs.picking import pick_run
 from fishcli.runs.seeing.doubting import doubted
@@ -38,6 +40,12 @@ def run(config: DoubtsConfig) -> str:
     train = load_train(config.data_dir, config.reading)
     found = doubted(runs, train, config.reading)
     names, folds = [each.name for each in runs], runs[0].read_metrics()["folds"]
+    if folds == "grouped":
+        surer = advised("train", TrainConfig, groups="none", name="for-doubts")
+        warn(
+            f"{', '.join(names)}: on grouped folds a model contradicts many labels that are right, of groups "
+            f"that it has not seen. Surer doubts come of {surer}"
+        )
     page = doubts_page(names, folds, len(train), _shown(found, train, config), len(found))
     with alone(config.out):  # both files of one process
         _check_free(csv_path, config)

@@ -9,6 +9,7 @@ from fishcli.basics.errors import FishError, examples
 from fishcli.basics.files import line_of, read_csv
 from fishcli.basics.progress import say, warn
 from fishcli.basics.remote import parse_path
+from fishcli.dataset.layout.layout import read_training
 from fishcli.dataset.layout.pools import has_tests, read_tests
 from fishcli.dataset.metadata import size_keys
 from fishcli.dataset.names import NameIndex, check_names, warn_of_lookalikes
@@ -49,11 +50,11 @@ def load_groups(
             raise FishError(
                 f"--groups {option}: no such file. Expected auto, none, size, or a CSV with image,group."
             )
-        return _checked(read_groups(parse_path(option), train, _test_images(data_dir, layout)), option)
+        return _checked(read_groups(parse_path(option), train, _other_images(data_dir, layout)), option)
     if (data_dir / "groups.csv").exists():
         say(f"groups from {data_dir / 'groups.csv'}")
         path = data_dir / "groups.csv"
-        return _checked(read_groups(path, train, _test_images(data_dir, layout)), str(path))
+        return _checked(read_groups(path, train, _other_images(data_dir, layout)), str(path))
     if "group" in train:
         groups = pd.Series(list(train["group"]), index=ids, name="group")
         return _checked(groups, f"the tables in {data_dir}")
@@ -108,6 +109,15 @@ def count_new_groups(option: str, data_dir: Path, train: pd.DataFrame, layout: L
     asked, _ = NameIndex(_test_images(data_dir, layout) if others else []).find_all(others, str(path))
     known = {*table["group"][table["image"].isin(found)], ""}
     return len(set(table["group"][table["image"].isin(asked)]) - known) or None
+
+
+def _other_images(data_dir: Path, layout: LayoutOptions) -> list[str]:
+    """The ids of photos that a groups CSV may name, too: those of test, and of training without a label."""
+    try:
+        unlabelled = list(read_training(data_dir, layout).photos)
+    except FishError:  # who reads the training photos says so
+        unlabelled = []
+    return [*unlabelled, *_test_images(data_dir, layout)]
 
 
 def _test_images(data_dir: Path, layout: LayoutOptions) -> list[str]:

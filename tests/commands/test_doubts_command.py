@@ -21,9 +21,9 @@ def config_of(root, **changes):
     return DoubtsConfig(**{**places, **changes})
 
 
-def fit(root, name):
+def fit(root, name, groups="none"):
     places = {"data_dir": root / "data", "models_dir": root / "models"}
-    options = {"head": "linear", "folds": 3, "metadata": "none", "boxes": "none", "groups": "none"}
+    options = {"head": "linear", "folds": 3, "metadata": "none", "boxes": "none", "groups": groups}
     return Path(train.run(TrainConfig(**places, **options, name=name)).splitlines()[-1])
 
 
@@ -55,7 +55,9 @@ def test_a_photo_under_two_labels_comes_first_and_a_line_of_the_csv_decides(root
     (root / "doubts" / "relabel.csv").write_text(f"image,class_name\n{twin['image']},drop\n")
     (root / "doubts" / "relabel.csv").rename(root / "data" / "relabel.csv")
     assert len(load_train(root / "data")) == 24
+    capsys.readouterr()
     again = fit(root, "again")
+    assert "not in train/" not in capsys.readouterr().err  # groups.csv may name what was dropped
     run = Run.open(again)
     assert "relabel.csv: 0 labels corrected, 1 photos left out" in run.layout
     assert len(run.read_oof(1)) == 24
@@ -81,3 +83,13 @@ def test_what_a_person_decided_is_not_overwritten(root):
         doubts.run(config_of(root))
     doubts.run(config_of(root, force=True, shown=1))
     assert (root / "doubts" / "doubts.html").read_text().count("<img") == 1
+
+
+def test_of_grouped_folds_it_says_that_many_doubts_are_wrong(root, capsys):
+    doubts.run(config_of(root))
+    assert "on grouped folds a model contradicts" not in capsys.readouterr().err
+    fit(root, "grouped", "size")
+    doubts.run(config_of(root, force=True))
+    said = capsys.readouterr().err
+    assert "grouped: on grouped folds a model contradicts many labels that are right" in said
+    assert "fishcli train --groups none --name for-doubts" in said
