@@ -21,7 +21,7 @@ def bucket():
 @pytest.fixture
 def place(bucket, monkeypatch, request):
     """A folder that nobody holds, among leases that are quick."""
-    monkeypatch.setattr(leases, "GONE_S", 0.6)
+    monkeypatch.setattr(leases, "GONE_S", 1.5)
     monkeypatch.setattr(leases, "RENEWED_S", 0.1)
     monkeypatch.setattr(leases, "ASKED_S", 0.05)
     return parse_path(f"{bucket}/{request.node.name}/store")
@@ -47,7 +47,7 @@ def entered(place):
 def test_who_comes_second_waits_while_the_holder_is_at_work(place, capsys):
     with alone(place):
         thread, seen = entered(place)
-        time.sleep(1.5)
+        time.sleep(2.2)
         assert not seen
         left = time.monotonic()
     thread.join()
@@ -60,7 +60,7 @@ def test_what_a_killed_process_held_is_taken_over(place):
     lock_of(place).write_text("left by a process that is gone")
     start = time.monotonic()
     with alone(place):
-        assert time.monotonic() - start >= 0.6
+        assert time.monotonic() - start >= 1.5
     assert not lock_of(place).exists()
 
 

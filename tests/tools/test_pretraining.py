@@ -57,7 +57,8 @@ def test_a_killed_pre_training_ends_with_the_same_weights(tmp_path, capsys, monk
         while not (killed / "checkpoints" / "checkpoint").exists() and process.poll() is None:
             time.sleep(0.02)
         os.killpg(process.pid, signal.SIGKILL)  # and the processes that draw for it
-    assert not (killed / "log.jsonl").exists() or len((killed / "log.jsonl").read_text().splitlines()) == 1
+    log = killed / "log.jsonl"
+    assert not log.exists() or len(log.read_text().splitlines()) <= 1  # its row comes after the checkpoint
     assert hashlib.sha256(pretrain(PLAN, killed).read_bytes()).hexdigest() == sha256
     assert "going on after step 2" in capsys.readouterr().out
     rows = [json.loads(line) for line in (whole / "log.jsonl").read_text().splitlines()]
