@@ -201,6 +201,8 @@ def test_presets_are_found_by_folder_or_downloaded_and_what_fails_says_what_to_d
         preset_folder("dinov2_base")
     with pytest.raises(FishError, match="Did you mean 'dinov2_base'"):
         preset_folder("dinov2_basee")
+    with pytest.raises(FishError, match="unknown folder or preset of images in KerasHub 'qwen3_0.6b_en'"):
+        preset_folder("qwen3_0.6b_en")  # it sees no images
     with pytest.raises(FishError, match="no such folder"):
         preset_folder("no/such")
     with pytest.raises(FishError, match="has no config.json, so it is no preset"):

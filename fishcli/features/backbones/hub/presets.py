@@ -39,8 +39,10 @@ def preset_folder(asked: str) -> Path:
     if "://" not in asked:
         if "/" in asked:
             raise FishError(f"--backbone hub:{asked}: no such folder.")
-        known = load_keras_hub().models.Backbone.presets
-        handle = known[choose(asked, list(known), "preset of KerasHub")]["kaggle_handle"]
+        hub = load_keras_hub()
+        known = hub.models.Backbone.presets
+        of_images = sorted(set(known) & set(hub.layers.ImageConverter.presets))
+        handle = known[choose(asked, of_images, "folder or preset of images in KerasHub")]["kaggle_handle"]
     say(f"getting {handle}")
     try:
         if handle.startswith(KAGGLE):
