@@ -56,7 +56,7 @@ class PredictConfig(SubmissionConfig):
         Option(
             "--smooth",
             help="Average test photos that are alike, such as frames of one video; how alike is chosen "
-            "out of fold. It brought 0.01 to 0.04 of log loss.",
+            "out of fold. It brought 0.02 of log loss out of fold, on the demo's test photos nothing.",
         ),
     ] = False
     pack: Annotated[
