@@ -14,8 +14,8 @@ import pandas as pd
 from joblib import Parallel, delayed
 
 from fishcli.audit.gains import gain_on, measure_gain
-from fishcli.audit.selftest import N_FRESH, WORLDS
-from fishcli.audit.simulate import World
+from fishcli.audit.luck.selftest import N_FRESH, WORLDS
+from fishcli.audit.luck.simulate import World
 from fishcli.basics.progress import track
 from fishcli.basics.tables import table_text
 from fishcli.dataset.folds import make_folds

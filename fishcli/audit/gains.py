@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from fishcli.audit.encoding import Coded
 from fishcli.audit.ends import LUCK, interval_ends, interval_method
-from fishcli.audit.learners import LEARNERS, cross_fit, learned
-from fishcli.audit.luck import widening
+from fishcli.audit.learners.encoding import Coded
+from fishcli.audit.learners.learners import LEARNERS, cross_fit, learned
+from fishcli.audit.luck.widening import widening
 from fishcli.audit.table import AuditTable
 from fishcli.dataset.classes import fold_priors, smoothed_prior
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from fishcli.audit.bins import field_bins
 from fishcli.audit.ends import interval_ends
 from fishcli.audit.gains import HeldOut, row_losses
-from fishcli.audit.learners import LEARNERS, cross_fit
+from fishcli.audit.learners.bins import field_bins
+from fishcli.audit.learners.learners import LEARNERS, cross_fit
 from fishcli.audit.shares import shares_by_fold
 from fishcli.audit.table import AuditTable
 from fishcli.basics.progress import track

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fishcli.audit.gains import Gain, label_entropy, measure_gain
-from fishcli.audit.nulls import LEVEL, permute_groups, permute_images
+from fishcli.audit.luck.nulls import LEVEL, permute_groups, permute_images
 from fishcli.audit.table import AuditTable
 from fishcli.basics.progress import track
 

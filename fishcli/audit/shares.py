@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fishcli.audit.encoding import MAX_CATEGORIES, MIN_COUNT
+from fishcli.audit.learners.encoding import MAX_CATEGORIES, MIN_COUNT
 from fishcli.dataset.classes import smoothed_prior
 
 MAX_HALVINGS = 6

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from fishcli.audit.gains import Gain
-from fishcli.audit.nulls import LEVEL, Null
+from fishcli.audit.luck.nulls import LEVEL, Null
 from fishcli.audit.per_field import FieldGain
 from fishcli.audit.per_tag import TagGain
 from fishcli.basics.tables import table_text

@@ -9,6 +9,9 @@ import pandas as pd
 from fishcli import __version__
 from fishcli.audit.gains import Gain, HeldOut, label_entropy, measure_gain
 from fishcli.audit.inputs import AuditInputs, load_audit_inputs, usual_folds
+from fishcli.audit.luck.nulls import Null, permute_groups, permute_images
+from fishcli.audit.luck.selftest import check_worlds
+from fishcli.audit.luck.simulate import N_IMAGES
 from fishcli.audit.models import (
     find_store,
     fish_or_background,
@@ -17,11 +20,8 @@ from fishcli.audit.models import (
     what_a_model_sees,
     worlds_of,
 )
-from fishcli.audit.nulls import Null, permute_groups, permute_images
 from fishcli.audit.per_field import FieldGain, gains_by_field, with_p_values
 from fishcli.audit.per_tag import gains_by_tag, tags_sentence
-from fishcli.audit.selftest import check_worlds
-from fishcli.audit.simulate import N_IMAGES
 from fishcli.audit.text import fields_text, gains_text, selftest_text, sentence, tags_text
 from fishcli.audit.twins.search import twins_of
 from fishcli.basics.cluster import joblib_on

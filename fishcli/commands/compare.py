@@ -15,11 +15,11 @@ from fishcli.heads.joined import HeadStore, parts_of
 from fishcli.options.command_lines import advised
 from fishcli.options.train import CompareConfig, TrainConfig
 from fishcli.report.plots.comparison import write_comparison_plot
-from fishcli.runs.compare_grid import cell_of, grid_entries, kinds_of_crops, on_stores
-from fishcli.runs.compare_table import compare_cells, screen_table
+from fishcli.runs.comparing.grid import cell_of, grid_entries, kinds_of_crops, on_stores
+from fishcli.runs.comparing.table import compare_cells, screen_table
 from fishcli.runs.deciding import asked_metric, for_the_answer
-from fishcli.runs.folder import check_name
-from fishcli.runs.opening import open_run
+from fishcli.runs.folders.folder import check_name
+from fishcli.runs.folders.opening import open_run
 from fishcli.runs.stores import check_same_images, labels_of
 from fishcli.runs.training.inputs import TrainData, load_train_data
 from fishcli.runs.training.several import Held, say_where_folds_repeat, train_all_on, train_one

@@ -20,7 +20,7 @@ from fishcli.options.reading import Reading
 from fishcli.options.seeing import DoubtsConfig
 from fishcli.options.train import TrainConfig
 from fishcli.report.pages.doubts import Doubt, doubts_page
-from fishcli.runs.picking import pick_run
+from fishcli.runs.folders.picking import pick_run
 from fishcli.runs.seeing.doubting import doubted
 from fishcli.runs.seeing.small_photos import jpeg_of
 from fishcli.runs.tagged import refuse_tags

@@ -8,13 +8,12 @@ from fishcli.basics.tables import table_text
 from fishcli.dataset.classes import proba_columns
 from fishcli.options.predict import EnsembleConfig
 from fishcli.options.views import parse_tta
-from fishcli.runs.blending import Blending, blend_runs, fitting_runs
 from fishcli.runs.deciding import asked_metric
-from fishcli.runs.folder import check_name
-from fishcli.runs.picking import pick_run
-from fishcli.runs.predicting import predict_runs
-from fishcli.runs.run import Run
-from fishcli.runs.submitting import (
+from fishcli.runs.folders.folder import check_name
+from fishcli.runs.folders.picking import pick_run
+from fishcli.runs.predicting.blending import Blending, blend_runs, fitting_runs
+from fishcli.runs.predicting.images import predict_runs
+from fishcli.runs.predicting.submission import (
     Answers,
     load_competition,
     n_train_of,
@@ -22,7 +21,8 @@ from fishcli.runs.submitting import (
     say_where_train_differs,
     write_submissions,
 )
-from fishcli.runs.tta import tta_of
+from fishcli.runs.predicting.views import tta_of
+from fishcli.runs.run import Run
 
 
 def run(config: EnsembleConfig) -> str:

@@ -5,8 +5,8 @@ from fishcli.dataset.classes import labels_of
 from fishcli.dataset.folds import warn_of_missing_classes
 from fishcli.options.finetune import FinetuneConfig
 from fishcli.runs.deciding import asked_metric, for_the_answer
-from fishcli.runs.folder import check_name
-from fishcli.runs.opening import claimed_run
+from fishcli.runs.folders.folder import check_name
+from fishcli.runs.folders.opening import claimed_run
 from fishcli.runs.training.cuts import forget_trials, read_choice, tune_run
 from fishcli.runs.training.interpolating import choose_shares, frozen_against_trained
 from fishcli.runs.training.report import write_report

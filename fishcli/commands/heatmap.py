@@ -20,8 +20,8 @@ from fishcli.features.upkeep import Upkeep, bring_up_to_date
 from fishcli.options.seeing import HeatmapConfig
 from fishcli.report.contact_sheets import MAX_PHOTOS, Shot, pair_sheet, write_sheet
 from fishcli.report.pictures import save_png
+from fishcli.runs.folders.picking import pick_one_seed
 from fishcli.runs.locating.crops import with_regions
-from fishcli.runs.picking import pick_one_seed
 from fishcli.runs.seeing.class_map_mass import MEANS, mass_of, summarise
 from fishcli.runs.seeing.map_drawings import draw_images, prediction_said
 from fishcli.runs.seeing.map_inputs import VIEW, MapInputs, load_map_inputs

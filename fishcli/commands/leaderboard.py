@@ -15,9 +15,9 @@ from fishcli.basics.tables import table_text, table_width, terminal_width
 from fishcli.options.command_lines import advised
 from fishcli.options.seeing import RunsConfig
 from fishcli.options.train import TrainConfig
-from fishcli.runs.finding import find_runs
-from fishcli.runs.listing import RunLine, read_run
-from fishcli.runs.pairing import Entry, first_of, name_of, pair_runs
+from fishcli.runs.folders.finding import find_runs
+from fishcli.runs.folders.listing import RunLine, read_run
+from fishcli.runs.folders.pairing import Entry, first_of, name_of, pair_runs
 
 NOT_WRITTEN = {"same_but_folds", "go_on"}
 OF_METRIC = {"metric", "metric_value", "metric_baseline", "metric_baseline_of"}

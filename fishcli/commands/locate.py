@@ -19,8 +19,8 @@ from fishcli.features.store.contents import is_other
 from fishcli.features.upkeep import Upkeep, bring_up_to_date
 from fishcli.locating.fit import usual_epochs
 from fishcli.options.locate import LocateConfig
-from fishcli.runs.folder import check_name
-from fishcli.runs.listing import CONFIG
+from fishcli.runs.folders.folder import check_name
+from fishcli.runs.folders.listing import CONFIG
 from fishcli.runs.locating.crop_lines import crop_lines
 from fishcli.runs.locating.folds import boxes_by_image, contents_seen, find_in_tests, train_localisers
 from fishcli.runs.locating.localiser import LocaliserRun, localiser_settings

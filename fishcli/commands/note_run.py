@@ -3,8 +3,8 @@
 from fishcli.basics.errors import FishError, choose
 from fishcli.basics.locks import alone
 from fishcli.options.seeing import NoteConfig
-from fishcli.runs.finding import find_runs
-from fishcli.runs.notes import write_notes
+from fishcli.runs.folders.finding import find_runs
+from fishcli.runs.folders.notes import write_notes
 
 
 def run(config: NoteConfig) -> str:

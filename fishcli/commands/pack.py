@@ -10,15 +10,15 @@ from fishcli.dataset.layout.images import load_tests_if_any
 from fishcli.dataset.layout.samples import has_samples, load_samples
 from fishcli.options.predict import PackConfig
 from fishcli.options.views import parse_tta
-from fishcli.runs.blending import Blending, blend_runs
 from fishcli.runs.deciding import asked_metric, decision_of
+from fishcli.runs.folders.picking import pick_run
 from fishcli.runs.packing.files import check_free
 from fishcli.runs.packing.forms import form_of
 from fishcli.runs.packing.making import ToPack, make_pack
 from fishcli.runs.packing.manifest import PackedForm
-from fishcli.runs.picking import pick_run
+from fishcli.runs.predicting.blending import Blending, blend_runs
+from fishcli.runs.predicting.views import tta_of
 from fishcli.runs.run import Run
-from fishcli.runs.tta import tta_of
 from fishcli.scoring.ensembling import Blend
 
 

@@ -10,14 +10,13 @@ from fishcli.dataset.layout.samples import has_samples, load_samples
 from fishcli.options.predict import PredictConfig, seconds_of
 from fishcli.options.views import parse_tta
 from fishcli.runs.deciding import decision_of
+from fishcli.runs.folders.picking import pick_run
 from fishcli.runs.packing.files import opened_pack
 from fishcli.runs.packing.forms import sample_of
 from fishcli.runs.packing.streaming import predict_pack
-from fishcli.runs.picking import pick_run
-from fishcli.runs.predicting import predict_runs
-from fishcli.runs.run import Run
-from fishcli.runs.smoothing import smoothed
-from fishcli.runs.submitting import (
+from fishcli.runs.predicting.images import predict_runs
+from fishcli.runs.predicting.smoothing import smoothed
+from fishcli.runs.predicting.submission import (
     Answers,
     asked_for,
     load_competition,
@@ -26,8 +25,9 @@ from fishcli.runs.submitting import (
     say_where_train_differs,
     write_submissions,
 )
+from fishcli.runs.predicting.views import line_on_views, tta_of
+from fishcli.runs.run import Run
 from fishcli.runs.tagged import refuse_tags
-from fishcli.runs.tta import line_on_views, tta_of
 from fishcli.scoring.metrics import log_loss
 
 

@@ -16,7 +16,7 @@ from fishcli.options.data import GroupsConfig
 from fishcli.options.rehearse import RehearseConfig
 from fishcli.options.train import TrainConfig
 from fishcli.report.plots.rehearsal import write_rehearsal_plot
-from fishcli.runs.folder import check_name
+from fishcli.runs.folders.folder import check_name
 from fishcli.runs.rehearsing import rehearse_split
 from fishcli.runs.training.inputs import load_train_data, read_inputs
 

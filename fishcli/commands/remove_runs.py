@@ -10,8 +10,8 @@ from fishcli.basics.errors import FishError, choose
 from fishcli.basics.locks import alone
 from fishcli.basics.remote import is_remote, list_files, remove_tree
 from fishcli.options.seeing import RemoveConfig
-from fishcli.runs.finding import find_runs
-from fishcli.runs.listing import METRICS
+from fishcli.runs.folders.finding import find_runs
+from fishcli.runs.folders.listing import METRICS
 
 
 def run(config: RemoveConfig) -> str:

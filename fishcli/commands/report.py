@@ -19,7 +19,8 @@ from fishcli.report.pages.localiser import localiser_page
 from fishcli.report.pages.run import run_page
 from fishcli.report.run_facts import Gap, RunFacts
 from fishcli.runs.expecting import EXPECTED, expected_of, expected_said
-from fishcli.runs.picking import pick_localiser, pick_run
+from fishcli.runs.folders.picking import pick_localiser, pick_run
+from fishcli.runs.folders.settings import usual_settings
 from fishcli.runs.run import Run
 from fishcli.runs.seeing import measures as measures
 from fishcli.runs.seeing.answers import Answers, read_answers
@@ -27,7 +28,6 @@ from fishcli.runs.seeing.gap import find_sibling, measure_gap, sibling_command
 from fishcli.runs.seeing.located import gather_located
 from fishcli.runs.seeing.mistakes import describe_mistakes, small_heatmaps, surest_mistakes
 from fishcli.runs.seeing.tuned import curves_by_member, what_tuning_brought
-from fishcli.runs.settings import usual_settings
 from fishcli.runs.tagged import refuse_tags
 
 PAGE = "report.html"

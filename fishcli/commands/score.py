@@ -15,7 +15,7 @@ from fishcli.dataset.layout.tag_columns import known_tags_of, tags_of_cells
 from fishcli.dataset.tags import are_tags, as_text
 from fishcli.options.predict import ScoreConfig
 from fishcli.options.train import AUTO_METRIC
-from fishcli.runs.answered import Answered, read_answers
+from fishcli.runs.predicting.answered import Answered, read_answers
 from fishcli.runs.stages import Scored, falls_said
 from fishcli.scoring.decisions import plain_decision
 from fishcli.scoring.metrics import (

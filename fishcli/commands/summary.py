@@ -13,7 +13,7 @@ from fishcli.heads.encoding.arrays import EncodingModel
 from fishcli.heads.encoding.fits import EncodingHead
 from fishcli.heads.trained import FoldHead, KerasHead
 from fishcli.options.seeing import SummaryConfig
-from fishcli.runs.picking import pick_one_seed
+from fishcli.runs.folders.picking import pick_one_seed
 from fishcli.runs.run import Run
 
 PLOTS = (".png", ".svg", ".pdf")

@@ -7,8 +7,8 @@ from fishcli.dataset.folds import warn_of_missing_classes
 from fishcli.heads.choices import check_options, without_boxes
 from fishcli.options.train import TrainConfig
 from fishcli.runs.deciding import asked_metric, for_the_answer
-from fishcli.runs.folder import check_name
-from fishcli.runs.opening import claimed_run
+from fishcli.runs.folders.folder import check_name
+from fishcli.runs.folders.opening import claimed_run
 from fishcli.runs.run import Run
 from fishcli.runs.training.fold_fits import missing_folds, train_folds
 from fishcli.runs.training.fold_tasks import FitSource, train_on

@@ -215,14 +215,14 @@ class Competition:
 
     def _picked(self, config: Any) -> Run:
         """The run that a command's config means."""
-        from fishcli.runs.picking import pick_run
+        from fishcli.runs.folders.picking import pick_run
 
         with quietly(self._told.quiet), asked_for(config):
             return Run(self._told.also(config), pick_run(config.models_dir, config.run).run_dir)
 
     def localiser(self, name: str = "locate") -> Localiser:
         """An earlier run of `locate`; FishError where there is none of that name, or it is not complete."""
-        from fishcli.runs.picking import pick_localiser
+        from fishcli.runs.folders.picking import pick_localiser
 
         config = config_of(self._told, "report", {"run": name}, {})
         with asked_for(config):

@@ -105,7 +105,7 @@ class Run(Kept):
         """Predict the test photos and write the submissions: `predict(tta=8)`, `predict(tta="auto")`."""
         config, said = self._ask("predict", options)
         from fishcli.basics.progress import quietly
-        from fishcli.runs.tta import tta_of
+        from fishcli.runs.predicting.views import tta_of
 
         with quietly(True):
             n_views = tta_of(self._files, config.tta)

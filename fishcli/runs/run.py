@@ -20,11 +20,11 @@ from fishcli.heads.trained import FoldHead
 from fishcli.options.command_lines import advised
 from fishcli.options.finetune import FINETUNE
 from fishcli.options.train import RunConfig, TrainConfig
-from fishcli.runs.finding import seeds_in
-from fishcli.runs.folder import RunFolder, check_digest, oof_name
-from fishcli.runs.listing import METRICS
-from fishcli.runs.settings import IF_ASKED, LATER, has_views, usual_settings, with_later
-from fishcli.runs.train_lines import train_line
+from fishcli.runs.folders.finding import seeds_in
+from fishcli.runs.folders.folder import RunFolder, check_digest, oof_name
+from fishcli.runs.folders.listing import METRICS
+from fishcli.runs.folders.settings import IF_ASKED, LATER, has_views, usual_settings, with_later
+from fishcli.runs.folders.train_lines import train_line
 
 OOF_COLUMNS = ["image", "class_name", "fold", "group"]
 """The first columns of out-of-fold predictions; one a class follows."""

@@ -10,7 +10,7 @@ import pandas as pd
 from fishcli.basics.errors import FishError
 from fishcli.dataset.layout.stages import in_order_of_time
 from fishcli.runs.expecting import expected_of, interval_said
-from fishcli.runs.finding import is_run
+from fishcli.runs.folders.finding import is_run
 from fishcli.runs.run import Run
 
 

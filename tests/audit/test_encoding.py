@@ -7,8 +7,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from tables import field
 
-from fishcli.audit import encoding
-from fishcli.audit.encoding import MIN_COUNT, Coded
+from fishcli.audit.learners import encoding
+from fishcli.audit.learners.encoding import MIN_COUNT, Coded
 
 RNG = np.random.default_rng(0)
 COLUMNS = pd.DataFrame(

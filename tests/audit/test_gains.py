@@ -6,8 +6,8 @@ import pytest
 from tables import boats, leaky, noise, table
 
 from fishcli.audit.gains import gain_on, label_entropy, measure_gain
-from fishcli.audit.learners import LEARNERS, cross_fit
-from fishcli.audit.simulate import SIZE_SHARES, World, _mutual_bits, label_law
+from fishcli.audit.learners.learners import LEARNERS, cross_fit
+from fishcli.audit.luck.simulate import SIZE_SHARES, World, _mutual_bits, label_law
 from fishcli.dataset.folds import make_folds
 
 

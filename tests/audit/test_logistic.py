@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from fishcli.audit import logistic
-from fishcli.audit.logistic import Fits, fit
+from fishcli.audit.learners import logistic
+from fishcli.audit.learners.logistic import Fits, fit
 
 
 def fits(n=150, n_classes=4, seed=0):

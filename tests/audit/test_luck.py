@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from tables import leaky, noise, table
 
-from fishcli.audit import luck
 from fishcli.audit.gains import row_losses
-from fishcli.audit.luck import widening
+from fishcli.audit.luck import widening as module
+from fishcli.audit.luck.widening import widening
 from fishcli.dataset.classes import fold_priors
 
 STRENGTH = 60.0
@@ -24,7 +24,7 @@ def shares(name, data, coded, known, asked, weights=None):
 
 @pytest.fixture
 def quick(monkeypatch):
-    monkeypatch.setattr(luck, "learned", shares)
+    monkeypatch.setattr(module, "learned", shares)
 
 
 def drawn(seed, share):
@@ -36,7 +36,7 @@ def drawn(seed, share):
 
 
 def bits_of(data):
-    coded = luck.Coded.of(data.columns, data.fields)
+    coded = module.Coded.of(data.columns, data.fields)
     losses = np.zeros(160)
     for k in np.unique(FOLD):
         is_asked = np.equal(FOLD, k)

@@ -5,11 +5,11 @@ from hypothesis import strategies as st
 from sklearn.linear_model import Ridge
 from tables import boats, leaky, noise, table
 
-from fishcli.audit import nulls
-from fishcli.audit.bins import field_bins
-from fishcli.audit.nulls import permute_groups, permute_images
+from fishcli.audit.learners.bins import field_bins
+from fishcli.audit.learners.ridge import RIDGE, Design
+from fishcli.audit.luck import nulls
+from fishcli.audit.luck.nulls import permute_groups, permute_images
 from fishcli.audit.per_field import cramers_v
-from fishcli.audit.ridge import RIDGE, Design
 
 
 def test_the_statistic_is_what_ridge_regressions_explain_on_held_out_rows():

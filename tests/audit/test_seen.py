@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
-from fishcli.audit.repeats import repeated_folds
+from fishcli.audit.luck.repeats import repeated_folds
 from fishcli.audit.seen import components
 from fishcli.audit.seen.components import principal_scores, scores_by_fold, training_rows
 from fishcli.audit.seen.image_learner import held_out_proba

@@ -160,7 +160,8 @@ def test_train_holds_its_run_and_predict_the_run_and_then_the_submission(tmp_pat
     store = compute(tmp_path).relative_to(tmp_path).as_posix()
     for split in ("train", "test"):
         os.utime(tmp_path / store / split / "images.csv", (0, 0))  # so that the photos are looked at again
-    for module in ("runs.opening", "runs.predicting", "runs.submitting", "features.upkeep"):
+    predicting = ("runs.predicting.images", "runs.predicting.submission")
+    for module in ("runs.folders.opening", *predicting, "features.upkeep"):
         monkeypatch.setattr(f"fishcli.{module}.alone", noted)
     fit(tmp_path, head="linear", epochs=60)
     assert held == [store, "models/run"]
@@ -180,7 +181,7 @@ def test_who_waited_for_an_unnamed_run_takes_the_next_number(tmp_path, monkeypat
         with alone(path):
             yield
 
-    monkeypatch.setattr("fishcli.runs.opening.alone", after_another)
+    monkeypatch.setattr("fishcli.runs.folders.opening.alone", after_another)
     assert fit(tmp_path, name=None, head="linear", epochs=60, seed=1).name == "vgg16-linear-2"
 
 

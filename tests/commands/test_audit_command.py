@@ -9,9 +9,9 @@ from pipeline import compute
 from typer.testing import CliRunner
 
 from fishcli.audit.gains import Gain
-from fishcli.audit.nulls import STATISTIC, Null
+from fishcli.audit.luck.nulls import STATISTIC, Null
+from fishcli.audit.luck.selftest import WORLDS, Check, check_worlds
 from fishcli.audit.per_field import FieldGain
-from fishcli.audit.selftest import WORLDS, Check, check_worlds
 from fishcli.audit.text import selftest_text, sentence
 from fishcli.basics.errors import FishError
 from fishcli.cli import app

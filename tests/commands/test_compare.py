@@ -12,8 +12,8 @@ from fishcli.basics.errors import FishError
 from fishcli.commands import compare
 from fishcli.dataset.folds import make_folds
 from fishcli.options.train import CompareConfig
-from fishcli.runs import opening
-from fishcli.runs.compare_table import screen_table
+from fishcli.runs.comparing.table import screen_table
+from fishcli.runs.folders import opening
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("untraced")]
 

@@ -15,8 +15,8 @@ from fishcli.features.photos.crops import parse_regions
 from fishcli.features.store.again import features_line
 from fishcli.features.store.store import FeatureStore
 from fishcli.options.seeing import HeatmapConfig
+from fishcli.runs.folders.picking import pick_run
 from fishcli.runs.locating.crops import read_crops
-from fishcli.runs.picking import pick_run
 from fishcli.runs.seeing.map_inputs import load_map_inputs
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("untraced")]

@@ -21,7 +21,7 @@ from fishcli.features.store.store import FeatureStore
 from fishcli.heads.graphs import as_graph
 from fishcli.options.finetune import FinetuneConfig
 from fishcli.options.seeing import HeatmapConfig, ReportConfig, RunsConfig, SummaryConfig
-from fishcli.runs import predicting
+from fishcli.runs.predicting import images as predicting
 from fishcli.runs.run import Run
 from fishcli.runs.training.interpolating import best_share
 from fishcli.runs.training.outlook import seconds_of_training

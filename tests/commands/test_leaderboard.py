@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from fishcli.basics.errors import FishError
 from fishcli.cli import app
-from fishcli.runs.picking import pick_run
+from fishcli.runs.folders.picking import pick_run
 
 runner = CliRunner()
 

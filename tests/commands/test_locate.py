@@ -23,10 +23,10 @@ from fishcli.features.store.store import FeatureStore
 from fishcli.options.locate import LocateConfig
 from fishcli.options.seeing import HeatmapConfig, RunsConfig
 from fishcli.options.train import CompareConfig
+from fishcli.runs.folders.picking import pick_run
 from fishcli.runs.locating import folds as locating
 from fishcli.runs.locating.crops import read_crops
 from fishcli.runs.locating.localiser import LocaliserRun
-from fishcli.runs.picking import pick_run
 from fishcli.runs.seeing.map_inputs import load_map_inputs
 
 LINEAR = {"head": "linear", "epochs": 60, "metadata": "none", "boxes": "none"}

@@ -19,7 +19,8 @@ from fishcli.dataset.folds import make_folds
 from fishcli.features.store.lists import list_stores
 from fishcli.features.store.store import FeatureStore
 from fishcli.options.predict import EnsembleConfig, ScoreConfig
-from fishcli.runs import opening, predicting
+from fishcli.runs.folders import opening
+from fishcli.runs.predicting import images as predicting
 from fishcli.runs.run import Run
 from fishcli.scoring.calibration import find_temperature, with_temperature
 from fishcli.scoring.metrics import log_loss

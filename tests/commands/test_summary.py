@@ -9,7 +9,7 @@ from pipeline import CLASSES, compute, fit
 from fishcli.basics.errors import FishError
 from fishcli.commands import summary
 from fishcli.options.seeing import SummaryConfig
-from fishcli.runs.picking import pick_run
+from fishcli.runs.folders.picking import pick_run
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("untraced")]
 

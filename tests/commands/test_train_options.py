@@ -20,7 +20,7 @@ from fishcli.features.store.store import FeatureStore
 from fishcli.heads.fit import fit_fold
 from fishcli.heads.networks.examples import PseudoRows
 from fishcli.options.train import TrainConfig
-from fishcli.runs.opening import open_run
+from fishcli.runs.folders.opening import open_run
 from fishcli.runs.run import Run
 from fishcli.runs.training import fold_fits
 from fishcli.runs.training.inputs import load_train_data

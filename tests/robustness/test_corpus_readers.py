@@ -30,8 +30,8 @@ from fishcli.features.store.recipe import Recipe
 from fishcli.options.layout import LayoutOptions
 from fishcli.options.predict import ScoreConfig
 from fishcli.options.train import TrainConfig
+from fishcli.runs.folders.settings import settings_of
 from fishcli.runs.run import Run
-from fishcli.runs.settings import settings_of
 
 pytestmark = pytest.mark.tensorflow
 

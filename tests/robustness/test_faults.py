@@ -26,7 +26,7 @@ from fishcli.features.store.picking import make_last
 from fishcli.features.store.store import FeatureStore
 from fishcli.heads.classical import fits as classical
 from fishcli.heads.fit import load_fold
-from fishcli.runs.picking import pick_run
+from fishcli.runs.folders.picking import pick_run
 from fishcli.runs.run import Run
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("untraced")]

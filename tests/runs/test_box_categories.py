@@ -18,7 +18,7 @@ from fishcli.features.store.picking import pick_store
 from fishcli.options.data import PictureConfig
 from fishcli.options.seeing import ReportConfig
 from fishcli.options.train import RunConfig
-from fishcli.runs.listing import read_run
+from fishcli.runs.folders.listing import read_run
 from fishcli.runs.run import Run
 from fishcli.runs.seeing.answers import read_answers
 from fishcli.runs.seeing.map_inputs import load_map_inputs

@@ -13,8 +13,8 @@ from fishcli.features.store.recipe import Recipe
 from fishcli.features.store.store import FeatureStore
 from fishcli.options.finetune import FinetuneConfig
 from fishcli.options.train import TrainConfig
+from fishcli.runs.folders.settings import settings_of
 from fishcli.runs.run import Run
-from fishcli.runs.settings import settings_of
 from fishcli.runs.training import outlook
 from fishcli.runs.training.inputs import TrainData
 

@@ -17,7 +17,7 @@ from fishcli.dataset.classes import proba_columns
 from fishcli.features.store.store import FeatureStore
 from fishcli.options.predict import EnsembleConfig
 from fishcli.options.seeing import RemoveConfig, ReportConfig, RunsConfig, SummaryConfig
-from fishcli.runs.picking import pick_run
+from fishcli.runs.folders.picking import pick_run
 from fishcli.runs.training.fold_fits import train_folds
 from fishcli.scoring.metrics import log_loss
 

@@ -9,8 +9,8 @@ from fishcli.basics.errors import FishError
 from fishcli.basics.files import write_json
 from fishcli.options.finetune import FinetuneConfig
 from fishcli.options.train import TrainConfig
+from fishcli.runs.folders.settings import settings_of
 from fishcli.runs.run import Run
-from fishcli.runs.settings import settings_of
 
 
 def run_of(run_dir: Path, settings: dict) -> Run:

@@ -21,9 +21,9 @@ from fishcli.heads.joined import name_of
 from fishcli.options.predict import EnsembleConfig, ScoreConfig
 from fishcli.options.seeing import HeatmapConfig, ReportConfig, RunsConfig, SummaryConfig
 from fishcli.options.train import CompareConfig
-from fishcli.runs.compare_grid import grid_entries, on_stores
-from fishcli.runs.opening import open_run
-from fishcli.runs.picking import pick_run
+from fishcli.runs.comparing.grid import grid_entries, on_stores
+from fishcli.runs.folders.opening import open_run
+from fishcli.runs.folders.picking import pick_run
 from fishcli.runs.run import Run
 from fishcli.runs.seeing.map_inputs import load_map_inputs
 from fishcli.runs.stores import labels_of, pick_stores

@@ -14,7 +14,7 @@ from fishcli.basics.errors import FishError
 from fishcli.commands import predict, train
 from fishcli.options.predict import PredictConfig
 from fishcli.options.train import TrainConfig
-from fishcli.runs import smoothing
+from fishcli.runs.predicting import smoothing
 
 
 def points(*directions):

@@ -11,8 +11,8 @@ from fishcli.dataset.classes import proba_columns
 from fishcli.dataset.layout.stages import in_order_of_time, with_stages
 from fishcli.options.layout import LayoutOptions
 from fishcli.options.predict import ScoreConfig
-from fishcli.runs import settings
 from fishcli.runs.expecting import expected_of
+from fishcli.runs.folders import settings
 from fishcli.runs.run import Run
 
 CLASSES = ["ALB", "BET"]

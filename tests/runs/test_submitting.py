@@ -3,7 +3,7 @@
 import shlex
 from pathlib import Path
 
-from fishcli.runs.submitting import submit_line
+from fishcli.runs.predicting.submission import submit_line
 
 
 def test_the_line_that_hands_a_submission_in_is_quoted():

@@ -9,7 +9,7 @@ from fishcli.dataset.groups import load_groups
 from fishcli.dataset.layout.images import dataset_digest, load_train
 from fishcli.locating.decode import CellBoxes
 from fishcli.options.locate import LocateConfig
-from fishcli.runs.listing import CONFIG
+from fishcli.runs.folders.listing import CONFIG
 from fishcli.runs.locating.folds import boxes_by_image
 from fishcli.runs.locating.localiser import LocaliserRun, localiser_settings
 from fishcli.runs.locating.report import write_found

@@ -7,7 +7,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from fishcli.audit.gains import row_losses
-from fishcli.audit.logistic import Fits, fit
+from fishcli.audit.learners.logistic import Fits, fit
 from fishcli.audit.seen.components import training_rows
 from fishcli.dataset.classes import fill_missing_classes
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from fishcli.audit.bins import field_bins
-from fishcli.audit.encoding import Coded
 from fishcli.audit.ends import interval_ends, interval_method
 from fishcli.audit.gains import row_losses
-from fishcli.audit.repeats import repeated_folds
+from fishcli.audit.learners.bins import field_bins
+from fishcli.audit.learners.encoding import Coded
+from fishcli.audit.luck.repeats import repeated_folds
 from fishcli.audit.seen.components import scores_by_fold, training_rows
 from fishcli.audit.seen.image_learner import held_out_of_many, held_out_proba
 from fishcli.audit.table import AuditTable

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from fishcli.audit.learners import LEARNERS, cross_fit
+from fishcli.audit.learners.learners import LEARNERS, cross_fit
 from fishcli.audit.seen.components import drawn_rows, principal_scores
 from fishcli.audit.seen.image_learner import held_out_of_many
 from fishcli.audit.table import AuditTable

@@ -14,7 +14,7 @@ from fishcli.features.store.again import features_line
 from fishcli.features.store.contents import is_other
 from fishcli.features.store.store import FeatureStore
 from fishcli.options.data import StoreConfig
-from fishcli.runs.listing import METRICS
+from fishcli.runs.folders.listing import METRICS
 from fishcli.runs.locating.found import (
     COLUMNS,
     Contents,

@@ -21,7 +21,7 @@ from fishcli.options.data import StoreConfig
 from fishcli.options.features import FeaturesConfig
 from fishcli.options.finetune import FinetuneConfig
 from fishcli.options.locate import LocateConfig, detections_path
-from fishcli.runs.listing import CONFIG
+from fishcli.runs.folders.listing import CONFIG
 from fishcli.runs.locating.folds import look_again
 from fishcli.runs.locating.localiser import LocaliserRun
 

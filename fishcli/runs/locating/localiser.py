@@ -15,9 +15,9 @@ from fishcli.basics.remote import content, local_copy
 from fishcli.locating.decode import CellBoxes
 from fishcli.options.command_lines import advised
 from fishcli.options.locate import LocateConfig, detections_path
-from fishcli.runs.folder import RunFolder, check_digest
-from fishcli.runs.listing import CONFIG, LOCATE, METRICS
-from fishcli.runs.train_lines import locate_line
+from fishcli.runs.folders.folder import RunFolder, check_digest
+from fishcli.runs.folders.listing import CONFIG, LOCATE, METRICS
+from fishcli.runs.folders.train_lines import locate_line
 
 NOT_COMPARED = (
     *("data_dir", "features_dir", "models_dir", "name", "features", "memory_budget", "workers"),

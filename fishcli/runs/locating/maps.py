@@ -27,7 +27,7 @@ from fishcli.features.store.picking import pick_store
 from fishcli.features.store.recipe import parse_image_size
 from fishcli.features.store.store import FeatureStore
 from fishcli.options.locate import AUTO, LocateConfig
-from fishcli.runs.listing import LOCATE
+from fishcli.runs.folders.listing import LOCATE
 
 LEAST_PIXELS, MOST_PIXELS = 224 * 224, 448 * 640
 WANTED_SIDE = 128

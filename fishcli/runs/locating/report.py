@@ -14,7 +14,7 @@ from fishcli.dataset.detections import read_contents, read_detections, write_det
 from fishcli.locating.decode import CellBoxes
 from fishcli.locating.sureness import Sureness
 from fishcli.options.locate import detections_path
-from fishcli.runs.listing import METRICS
+from fishcli.runs.folders.listing import METRICS
 from fishcli.runs.locating.end_scores import with_end_scores
 from fishcli.runs.locating.localiser import LocaliserRun
 from fishcli.runs.locating.scores import found_out_of_fold, gain_of_crops, measured

@@ -17,7 +17,7 @@ from fishcli.features.store.store import FeatureStore
 from fishcli.heads.joined import parts_of
 from fishcli.options.command_lines import advised
 from fishcli.options.locate import LocateConfig
-from fishcli.runs.listing import CONFIG, METRICS
+from fishcli.runs.folders.listing import CONFIG, METRICS
 from fishcli.runs.locating.localiser import LocaliserRun
 from fishcli.runs.packing.files import seal, written_pack
 from fishcli.runs.packing.manifest import (
@@ -29,9 +29,9 @@ from fishcli.runs.packing.manifest import (
     PackedStore,
 )
 from fishcli.runs.packing.requirements import requirements_text
+from fishcli.runs.predicting.submission import n_train_of
 from fishcli.runs.run import Run
 from fishcli.runs.stores import pick_stores
-from fishcli.runs.submitting import n_train_of
 from fishcli.scoring.decisions import Decision
 from fishcli.scoring.ensembling import Blend
 

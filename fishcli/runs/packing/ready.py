@@ -16,7 +16,7 @@ from fishcli.features.passing import Extractor, Passing, compute, make_ready
 from fishcli.heads.joined import side_by_side
 from fishcli.locating.sureness import Sureness
 from fishcli.options.reading import Reading
-from fishcli.runs.listing import METRICS
+from fishcli.runs.folders.listing import METRICS
 from fishcli.runs.locating.crops import regions_in
 from fishcli.runs.locating.folds import find_boxes
 from fishcli.runs.locating.localiser import LocaliserRun
@@ -24,10 +24,10 @@ from fishcli.runs.locating.report import in_table
 from fishcli.runs.packing.files import OpenPack
 from fishcli.runs.packing.manifest import PackedMember
 from fishcli.runs.packing.pace import Level, Spent, Work
-from fishcli.runs.predicting import Heads, averaging_of, load_heads, predict_images
+from fishcli.runs.predicting.images import Heads, averaging_of, load_heads, predict_images
+from fishcli.runs.predicting.views import views_of
 from fishcli.runs.run import Run
 from fishcli.runs.stores import with_surest
-from fishcli.runs.tta import views_of
 
 Clock = Callable[[], float]
 """Tells seconds."""

@@ -13,7 +13,7 @@ from fishcli.options.predict import PredictConfig, seconds_of
 from fishcli.runs.packing.files import OpenPack
 from fishcli.runs.packing.pace import Pace, Spent
 from fishcli.runs.packing.ready import Clock, answer, load_pack, prior
-from fishcli.runs.predicting import tell_unreadable
+from fishcli.runs.predicting.images import tell_unreadable
 
 BLOCK = PREDICT_BATCH
 """Photos at a time: as many as heads take in one go."""

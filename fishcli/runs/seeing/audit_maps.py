@@ -7,7 +7,7 @@ from typing import Any
 from fishcli.basics.errors import FishError
 from fishcli.options.audit import AuditConfig
 from fishcli.options.train import RunConfig
-from fishcli.runs.picking import pick_one_seed
+from fishcli.runs.folders.picking import pick_one_seed
 from fishcli.runs.seeing.class_map_mass import MEANS, mass_of, summarise
 from fishcli.runs.seeing.map_inputs import load_map_inputs
 

@@ -11,7 +11,7 @@ from fishcli.basics.progress import say
 from fishcli.dataset.classes import labels_of, proba_columns
 from fishcli.dataset.photos.thumbnails import read_hashes
 from fishcli.options.reading import Reading
-from fishcli.runs.blending import read_oofs
+from fishcli.runs.predicting.blending import read_oofs
 from fishcli.runs.run import Run
 from fishcli.scoring.doubts import Doubts, doubts_of_twins, find_doubts
 

@@ -12,8 +12,8 @@ from fishcli.basics.intervals import paired_interval
 from fishcli.dataset.classes import fold_priors, labels_of, proba_columns
 from fishcli.options.train import RunConfig
 from fishcli.report.run_facts import Gap
+from fishcli.runs.folders.settings import MEASURED_BY
 from fishcli.runs.run import METRICS, Run
-from fishcli.runs.settings import MEASURED_BY
 from fishcli.scoring.metrics import accuracy, log_loss, log_losses
 
 OTHER = {"grouped": "random", "random": "grouped"}

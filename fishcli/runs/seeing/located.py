@@ -24,7 +24,7 @@ from fishcli.options.seeing import ReportConfig
 from fishcli.report.heatmaps import Boxes
 from fishcli.report.localiser_facts import CropsSaid, LocaliserFacts, PrecisionRecall, Seen
 from fishcli.report.run_facts import Bins
-from fishcli.runs.listing import METRICS
+from fishcli.runs.folders.listing import METRICS
 from fishcli.runs.locating.crop_lines import crop_lines
 from fishcli.runs.locating.end_scores import end_scores, with_end_scores
 from fishcli.runs.locating.folds import boxes_by_image

@@ -21,8 +21,8 @@ from fishcli.heads.joined import parts_of
 from fishcli.options.command_lines import advised
 from fishcli.options.finetune import FINETUNE, FinetuneConfig
 from fishcli.options.train import TrainConfig
-from fishcli.runs.listing import read_run
-from fishcli.runs.picking import list_runs
+from fishcli.runs.folders.listing import read_run
+from fishcli.runs.folders.picking import list_runs
 from fishcli.runs.run import Run
 from fishcli.runs.training.inputs import TrainData
 from fishcli.tuning.fit import usual_epochs

@@ -15,7 +15,7 @@ from fishcli.heads.joined import HeadStore
 from fishcli.heads.networks.examples import PseudoRows
 from fishcli.heads.reading import read_features
 from fishcli.options.train import TrainConfig
-from fishcli.runs.picking import pick_one_seed
+from fishcli.runs.folders.picking import pick_one_seed
 from fishcli.runs.run import METRICS, Run
 from fishcli.runs.stores import bring_up, pick_stores
 from fishcli.scoring.calibration import with_temperature

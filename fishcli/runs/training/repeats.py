@@ -16,7 +16,7 @@ from fishcli.options.train import TrainConfig
 from fishcli.options.views import view_prefixes
 from fishcli.runs.deciding import METRIC, figures_said, measure, metric_of_run
 from fishcli.runs.expecting import EXPECTED, expect, expected_said
-from fishcli.runs.folder import oof_name
+from fishcli.runs.folders.folder import oof_name
 from fishcli.runs.run import METRICS, OOF_COLUMNS, Run
 from fishcli.runs.training.fold_fits import begin_run
 from fishcli.runs.training.inputs import TrainData

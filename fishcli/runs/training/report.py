@@ -25,7 +25,7 @@ from fishcli.runs.deciding import (
     undefined_said,
 )
 from fishcli.runs.expecting import EXPECTED, expect, expected_said
-from fishcli.runs.folder import oof_name
+from fishcli.runs.folders.folder import oof_name
 from fishcli.runs.run import METRICS, OOF_COLUMNS, Run
 from fishcli.runs.training.inputs import TrainData
 from fishcli.runs.training.truth import truth_of

@@ -7,7 +7,7 @@ from fishcli.heads.choices import needs_maps
 from fishcli.heads.inputs import Features
 from fishcli.heads.joined import name_of
 from fishcli.options.train import TrainConfig
-from fishcli.runs.opening import claimed_run
+from fishcli.runs.folders.opening import claimed_run
 from fishcli.runs.run import Run
 from fishcli.runs.training.fold_fits import missing_folds, train_folds
 from fishcli.runs.training.fold_tasks import FitSource, train_on

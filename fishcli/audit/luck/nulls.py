@@ -20,8 +20,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from fishcli.audit.encoding import MIN_COUNT
-from fishcli.audit.ridge import STATISTIC, Design, Sums
+from fishcli.audit.learners.encoding import MIN_COUNT
+from fishcli.audit.learners.ridge import STATISTIC, Design, Sums
 from fishcli.audit.table import AuditTable
 
 LEVEL = 0.05

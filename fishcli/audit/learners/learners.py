@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from fishcli.audit.encoding import Coded
-from fishcli.audit.logistic import Fits, fit
+from fishcli.audit.learners.encoding import Coded
+from fishcli.audit.learners.logistic import Fits, fit
 from fishcli.audit.table import AuditTable
 from fishcli.dataset.classes import fill_missing_classes
 

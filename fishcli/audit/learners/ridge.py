@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from fishcli.audit.bins import field_bins
+from fishcli.audit.learners.bins import field_bins
 from fishcli.dataset.fields import Field
 
 STATISTIC = "share of the Brier score that a cross-fitted ridge regression explains"

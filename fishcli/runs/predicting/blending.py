@@ -12,9 +12,9 @@ from fishcli.basics.progress import say, warn
 from fishcli.dataset.classes import fold_priors, labels_of, proba_columns
 from fishcli.options.train import AUTO_METRIC
 from fishcli.runs.deciding import asked_metric, beside_loss, figures_said, measure, metric_of_run
-from fishcli.runs.picking import list_runs, pick_run
+from fishcli.runs.folders.picking import list_runs, pick_run
+from fishcli.runs.predicting.views import line_on_views, tta_of
 from fishcli.runs.run import METRICS, Run
-from fishcli.runs.tta import line_on_views, tta_of
 from fishcli.scoring.decisions import Decision, plain_decision
 from fishcli.scoring.ensembling import MEANS, Blend, find_blend, nested_blend
 from fishcli.scoring.metrics import log_loss

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from fishcli.audit.gains import gain_on, measure_gain
-from fishcli.audit.nulls import LEVEL, permute_groups, permute_images
-from fishcli.audit.simulate import World
+from fishcli.audit.luck.nulls import LEVEL, permute_groups, permute_images
+from fishcli.audit.luck.simulate import World
 from fishcli.basics.progress import track
 from fishcli.dataset.folds import make_folds
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from fishcli.basics.errors import FishError
 from fishcli.basics.files import digests_of
-from fishcli.runs.listing import METRICS
+from fishcli.runs.folders.listing import METRICS
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from typing import Any
 
-from fishcli.runs.listing import RunLine
+from fishcli.runs.folders.listing import RunLine
 
 Entry = dict[str, RunLine]
 """A line of the leaderboard: a run, or two that differ only by their folds, by kind of folds."""

@@ -19,11 +19,11 @@ from fishcli.heads.joined import name_of, parts_of
 from fishcli.options.command_lines import flag
 from fishcli.options.finetune import RunMaker
 from fishcli.options.train import TrainConfig
-from fishcli.runs.listing import CONFIG
+from fishcli.runs.folders.listing import CONFIG
+from fishcli.runs.folders.picking import is_of_localiser, list_runs, pick_one_seed
+from fishcli.runs.folders.settings import MEASURED_BY, settings_of
 from fishcli.runs.locating.crops import check_folds
-from fishcli.runs.picking import is_of_localiser, list_runs, pick_one_seed
 from fishcli.runs.run import METRICS, Run
-from fishcli.runs.settings import MEASURED_BY, settings_of
 from fishcli.runs.training.inputs import TrainData
 
 

@@ -26,9 +26,9 @@ from fishcli.heads.inputs import pool_maps, pooled_once, store_rows
 from fishcli.heads.joined import HeadStore, parts_of
 from fishcli.heads.trained import FoldHead
 from fishcli.options.predict import SubmissionConfig
+from fishcli.runs.predicting.views import views_of
 from fishcli.runs.run import Run
 from fishcli.runs.stores import bring_up, pick_stores
-from fishcli.runs.tta import views_of
 from fishcli.scoring.calibration import with_temperature
 from fishcli.scoring.ensembling import average
 

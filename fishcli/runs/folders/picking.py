@@ -10,7 +10,7 @@ from fishcli.options.command_lines import advised
 from fishcli.options.features import FeaturesConfig
 from fishcli.options.seeing import ReportConfig
 from fishcli.options.train import TrainConfig
-from fishcli.runs.listing import CONFIG, is_localiser
+from fishcli.runs.folders.listing import CONFIG, is_localiser
 from fishcli.runs.locating.localiser import LocaliserRun
 from fishcli.runs.run import METRICS, Run
 

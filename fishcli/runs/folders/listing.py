@@ -9,10 +9,10 @@ from typing import Any
 
 from fishcli.basics.errors import FishError
 from fishcli.basics.files import read_json
-from fishcli.runs.finding import seeds_in
-from fishcli.runs.notes import read_notes
-from fishcli.runs.settings import with_later
-from fishcli.runs.train_lines import locate_line, train_line
+from fishcli.runs.folders.finding import seeds_in
+from fishcli.runs.folders.notes import read_notes
+from fishcli.runs.folders.settings import with_later
+from fishcli.runs.folders.train_lines import locate_line, train_line
 
 CONFIG, METRICS = "config.json", "metrics.json"
 """The first and the last file that a run gets: one that has both is complete."""

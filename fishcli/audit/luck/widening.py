@@ -9,8 +9,8 @@ import math
 
 import numpy as np
 
-from fishcli.audit.encoding import Coded
-from fishcli.audit.learners import LEARNERS, learned
+from fishcli.audit.learners.encoding import Coded
+from fishcli.audit.learners.learners import LEARNERS, learned
 from fishcli.audit.table import AuditTable
 from fishcli.dataset.classes import smoothed_prior
 

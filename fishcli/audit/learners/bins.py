@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from fishcli.audit.encoding import MAX_CATEGORIES, MIN_COUNT
+from fishcli.audit.learners.encoding import MAX_CATEGORIES, MIN_COUNT
 
 N_QUANTILES = 8
 

@@ -1,0 +1,1 @@
+"""What learns labels from metadata: encodings, bins, and two learners."""

@@ -1,0 +1,1 @@
+"""Heads, metadata and boxes beside one another on the same folds."""

@@ -1,0 +1,1 @@
+"""Run folders: found, picked, opened, listed, and what they are known by."""

@@ -1,0 +1,1 @@
+"""Runs and test images: what they predict, blended, smoothed, decided upon and written down."""
