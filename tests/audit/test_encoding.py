@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
@@ -9,6 +10,7 @@ from tables import field
 
 from fishcli.audit.learners import encoding
 from fishcli.audit.learners.encoding import MIN_COUNT, Coded
+from fishcli.audit.learners.learners import BOOSTING
 
 RNG = np.random.default_rng(0)
 COLUMNS = pd.DataFrame(
@@ -64,3 +66,19 @@ def test_other_rows_change_nothing():
     one, two = (Coded.of(each, FIELDS) for each in (COLUMNS, changed))
     np.testing.assert_array_equal(one.linear(ROWS)[ROWS], two.linear(ROWS)[ROWS])
     np.testing.assert_array_equal(one.ordinal(ROWS)[ROWS], two.ordinal(ROWS)[ROWS])
+
+
+def test_trees_see_the_same_bins_of_many_numbers_as_scikit_learn_makes():
+    rng = np.random.default_rng(0)
+    numbers = np.where(rng.random((900, 1)) < 0.1, np.nan, rng.normal(size=(900, 1)))
+    labels = (np.nan_to_num(numbers[:, 0]) + rng.normal(size=900) > 0.2).astype(int)
+    rows = np.arange(800)
+    binned = encoding.Coded(numbers, np.zeros((900, 0), np.int64)).ordinal(rows)
+
+    def said(columns):
+        return (
+            HistGradientBoostingClassifier(**BOOSTING).fit(columns[rows], labels[rows]).predict_proba(columns)
+        )
+
+    assert len(np.unique(binned[rows][np.isfinite(binned[rows])])) == encoding.N_BINS
+    np.testing.assert_array_equal(said(binned), said(numbers))
