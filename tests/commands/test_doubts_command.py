@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from conftest import write_competition
 from drawn_stores import draw_store
+from pipeline import rewrite_oof
 
 from fishcli.basics.errors import FishError
 from fishcli.commands import doubts, train
@@ -73,6 +75,21 @@ def test_a_photo_under_two_labels_comes_first_and_a_line_of_the_csv_decides(root
     doubts.run(config_of(root, runs=["again"], force=True))  # which never saw what was dropped
     next_one = pd.read_csv(root / "doubts" / "relabel.csv")
     assert next_one.iloc[0][["image", "class_name"]].tolist() == [twin["image"], "drop"]
+
+    with pytest.raises(FishError, match=r"(?s)different images: .*the older one .*: fishcli train .*run-new"):
+        doubts.run(config_of(root, runs=["run", "again"], force=True))
+
+
+def test_of_runs_worse_than_the_prior_it_says_that_proposals_are_guesses(root, capsys):
+    doubts.run(config_of(root))
+    assert "class prior" not in capsys.readouterr().err
+    oof = pd.read_csv(root / "models" / "run" / "oof.csv")
+    rewrite_oof(
+        root / "models" / "run",
+        oof.assign(**{column: np.roll(oof[column], 9) for column in oof if "proba" in column}),
+    )
+    doubts.run(config_of(root, force=True))
+    assert "run: out of fold no better than the class prior" in capsys.readouterr().err
 
 
 def test_what_a_person_decided_is_not_overwritten(root):

@@ -9,7 +9,17 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import write_competition
-from pipeline import CLASSES, complete_arrays, compute, fit, predict_config, submit, train_config, tree_hash
+from pipeline import (
+    CLASSES,
+    complete_arrays,
+    compute,
+    fit,
+    predict_config,
+    rewrite_oof,
+    submit,
+    train_config,
+    tree_hash,
+)
 
 from fishcli.basics.errors import FishError
 from fishcli.basics.files import digests_of, read_json, write_json
@@ -411,14 +421,6 @@ def test_several_samples_give_several_submissions(root):
     assert list(one.columns) == ["NoF", "ALB", "BET", "image"]
     assert list(two["image"]) == list(sample["image"])
     np.testing.assert_allclose(one[CLASSES], two[CLASSES], atol=1e-6)
-
-
-def rewrite_oof(run_dir, oof):
-    """Other out-of-fold predictions for a run, sealed as they are."""
-    oof.to_csv(run_dir / "oof.csv", index=False)
-    metrics = read_json(run_dir / "metrics.json")
-    metrics["files"] |= digests_of([run_dir / "oof.csv"])
-    write_json(run_dir / "metrics.json", metrics, sealed=True)
 
 
 def ensemble_config(root, *runs, **changes):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import typer
 
+from fishcli.basics.files import digests_of, read_json, write_json
 from fishcli.cli import app
 from fishcli.commands import features, predict, train
 from fishcli.dataset.detections import write_detections
@@ -91,3 +92,11 @@ def tree_hash(folder: Path, pattern: str = "**/*") -> dict[str, str]:
         for path in sorted(folder.glob(pattern))
         if path.is_file()
     }
+
+
+def rewrite_oof(run_dir, oof):
+    """Other out-of-fold predictions for a run, sealed as they are."""
+    oof.to_csv(run_dir / "oof.csv", index=False)
+    metrics = read_json(run_dir / "metrics.json")
+    metrics["files"] |= digests_of([run_dir / "oof.csv"])
+    write_json(run_dir / "metrics.json", metrics, sealed=True)

@@ -12,6 +12,7 @@ from fishcli.basics.progress import say, warn
 from fishcli.dataset.classes import fold_priors, labels_of, proba_columns
 from fishcli.options.train import AUTO_METRIC
 from fishcli.runs.deciding import asked_metric, beside_loss, figures_said, measure, metric_of_run
+from fishcli.runs.folders.listing import CONFIG
 from fishcli.runs.folders.picking import list_runs, pick_run
 from fishcli.runs.predicting.views import line_on_views, tta_of
 from fishcli.runs.run import METRICS, Run
@@ -201,7 +202,10 @@ def _check_same(first: Run, first_oof: pd.DataFrame, other: Run, other_oof: pd.D
         raise FishError(f"the runs {pair} have different classes: {examples(differing)}.")
     images = set(first_oof["image"]) ^ set(other_oof["image"])
     if images:
-        raise FishError(f"the runs {pair} were trained on different images: {examples(images)}.")
+        raise FishError(
+            f"the runs {pair} were trained on different images: {examples(images)}. Train the older one "
+            f"on the photos that there are now: {_trained_again(first, other)}."
+        )
     if not first_oof["image"].equals(other_oof["image"]):
         raise ValueError(f"the out-of-fold rows of {pair} are in different orders")
     moved = first_oof["image"][first_oof["fold"].to_numpy() != other_oof["fold"].to_numpy()]
@@ -211,3 +215,9 @@ def _check_same(first: Run, first_oof: pd.DataFrame, other: Run, other_oof: pd.D
             f"{examples(list(moved))}). "
             "Train them with the same --folds, --groups and --seed, and the same version of fishcli."
         )
+
+
+def _trained_again(*runs: Run) -> str:
+    """The command line that trains the oldest of some runs again, under another name."""
+    oldest = min(runs, key=lambda each: (each.run_dir / CONFIG).stat().st_mtime)
+    return oldest.train_line(name=f"{oldest.name}-new")

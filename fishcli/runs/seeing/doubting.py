@@ -7,13 +7,14 @@ import pandas as pd
 
 from fishcli.audit.twins.neighbours import pairs_of_two_labels
 from fishcli.audit.twins.thresholds import SURE_BITS
-from fishcli.basics.progress import say
-from fishcli.dataset.classes import labels_of, proba_columns
+from fishcli.basics.progress import say, warn
+from fishcli.dataset.classes import fold_priors, labels_of, proba_columns
 from fishcli.dataset.photos.thumbnails import read_hashes
 from fishcli.options.reading import Reading
 from fishcli.runs.predicting.blending import read_oofs
 from fishcli.runs.run import Run
 from fishcli.scoring.doubts import Doubts, doubts_of_twins, find_doubts
+from fishcli.scoring.metrics import log_loss
 
 BY_TWIN, BY_MODEL = "a near duplicate has this label", "the models propose it"
 
@@ -43,6 +44,12 @@ def doubted(runs: Sequence[Run], train: pd.DataFrame, reading: Reading) -> pd.Da
     oof = oofs[0][same].reset_index(drop=True)
     proba = np.mean([each[proba_columns(class_names)].to_numpy(np.float64)[same] for each in oofs], axis=0)
     labels = labels_of(oof["class_name"], class_names)
+    prior = fold_priors(labels, oof["fold"].to_numpy(), len(class_names))
+    if (loss := log_loss(labels, proba)) >= (prior_loss := log_loss(labels, prior)):
+        warn(
+            f"{', '.join(each.name for each in runs)}: out of fold no better than the class prior (log loss "
+            f"{loss:.3f}, class prior {prior_loss:.3f}), so what is proposed is no more than a guess."
+        )
     photos = train.set_index("image").loc[oof["image"]].reset_index()
     hashes, problems = read_hashes(photos, "train", reading)
     readable = np.flatnonzero([problem == "" for problem in problems])
