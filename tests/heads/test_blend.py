@@ -4,14 +4,17 @@ import dataclasses
 
 import numpy as np
 import pytest
+from head_inputs import some_inputs
 from threadpoolctl import threadpool_limits
 
 from fishcli.heads.classical import blend
 from fishcli.heads.classical.blend import CS, EXPECTED, LEAST, SHRINKAGES, blended, fit_blend
 from fishcli.heads.classical.columns import fit_scaler, join_columns, roots
 from fishcli.heads.classical.discriminant import discriminants
+from fishcli.heads.classical.fits import fit_classical
 from fishcli.heads.classical.rows import Rows, inner_folds
 from fishcli.heads.classical.softmax_regression import principal_axes, regression_path
+from fishcli.options.train import TrainConfig
 
 
 @pytest.fixture(autouse=True)
@@ -166,3 +169,13 @@ def test_columns_of_roots_vary_as_much_as_standardised_ones_the_weakest_less():
     assert spread[0] == 0 and spread[1] < 0.5 * spread[2:].min()
     nothing = np.zeros((5, 6))
     assert (join_columns(fit_scaler(nothing, True), True, nothing, np.ones((5, 0))) == 0).all()
+
+
+def test_a_head_that_is_not_to_choose_has_the_usual_exponents():
+    inputs, config = some_inputs(shape=(8,), with_boxes=False), TrainConfig(metadata="none")
+    chosen, usual = (
+        fit_classical(config, inputs, np.arange(48), 0, chooses=chooses).model["classifier"]
+        for chooses in (True, False)
+    )
+    assert usual["exponents"].tolist() == EXPECTED.tolist() != chosen["exponents"].tolist()
+    np.testing.assert_array_equal(usual["coefficients"], chosen["coefficients"])

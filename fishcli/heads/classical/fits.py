@@ -1,5 +1,6 @@
 """The heads that scikit-learn fits on pooled features: what every other head has to beat."""
 
+import dataclasses
 import warnings
 import zipfile
 from dataclasses import dataclass
@@ -99,7 +100,7 @@ class ClassicalHead(FoldHead):
 
 
 def fit_classical(
-    config: TrainConfig, inputs: HeadInputs, train_rows: np.ndarray, seed: int
+    config: TrainConfig, inputs: HeadInputs, train_rows: np.ndarray, seed: int, *, chooses: bool = True
 ) -> ClassicalHead:
     """Fit the head "blend", "linear", "svm" or "forest" on `train_rows`; no other row is looked at.
 
@@ -112,6 +113,8 @@ def fit_classical(
         inputs: what heads see; features are pooled.
         train_rows: (m,) rows of `inputs`.
         seed: of inner folds and trees.
+        chooses: strengths by inner folds; else those that hold where nothing can be held out, in a fifth of
+            the time, for who fits hundreds of heads to compare.
     """
     from threadpoolctl import threadpool_limits
 
@@ -124,6 +127,8 @@ def fit_classical(
     scaler = fit_scaler(features, is_of_roots)
     columns = join_columns(scaler, is_of_roots, features, metadata)
     rows = make_rows(config, inputs, train_rows, columns, seed)
+    if not chooses and config.head != "svm":  # whose classes are calibrated on inner folds
+        rows = dataclasses.replace(rows, fold=np.zeros_like(rows.fold))
     fit_classes, fit_boxes = FITTERS[config.head]
     model = {"scaler": scaler, "roots": is_of_roots, "boxes": None, "prior_share": PRIOR_SHARES[config.head]}
     model["classes"], model["classifier"] = np.zeros(0, np.int64), None

@@ -8,8 +8,8 @@ import numpy as np
 
 from fishcli.basics.errors import FishError
 from fishcli.features.photos.recipes import copies_of
+from fishcli.heads.classical.fits import fit_classical
 from fishcli.heads.classical.rows import inner_folds
-from fishcli.heads.fit import fit_fold
 from fishcli.heads.inputs import HeadInputs
 from fishcli.options.train import TrainConfig
 from fishcli.runs.searching.greedy import Mix
@@ -32,11 +32,20 @@ class Trials:
     config: TrainConfig
     inputs: HeadInputs
 
-    def held_out(self, mix: Mix, train_rows: np.ndarray, held_rows: np.ndarray) -> np.ndarray:
-        """The log losses (m,) of held out rows (m,), by a head that drew from `mix` on training rows."""
+    def held_out(
+        self, mix: Mix, train_rows: np.ndarray, held_rows: np.ndarray, *, chooses: bool = True
+    ) -> np.ndarray:
+        """The log losses (m,) of held out rows (m,), by a head that drew from `mix` on training rows.
+
+        Args:
+            mix: recipes.
+            train_rows: (n,) of the inputs.
+            held_rows: (m,) others.
+            chooses: see `fit_classical`.
+        """
         seen = self._drawing(mix, np.concatenate([train_rows, held_rows]))
         n = len(train_rows)
-        head, _ = fit_fold(self.config, seen, np.arange(n), self.config.seed)
+        head = fit_classical(self.config, seen, np.arange(n), self.config.seed, chooses=chooses)
         proba, _ = predict_views(head, seen, np.arange(n, len(seen.images)), 1)
         return log_losses(seen.labels[n:], proba[0])
 
@@ -54,7 +63,9 @@ class Trials:
                 "the training part of a fold has one class only, or too few photos: there is nothing to "
                 "choose by. Pass fewer --folds, or other --groups."
             )
-        losses = [self.held_out(mix, rows[fold != k], rows[fold == k]) for k in np.unique(fold)]
+        losses = [
+            self.held_out(mix, rows[fold != k], rows[fold == k], chooses=False) for k in np.unique(fold)
+        ]
         return float(np.concatenate(losses).mean())
 
     def _drawing(self, mix: Mix, rows: np.ndarray) -> HeadInputs:
