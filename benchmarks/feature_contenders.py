@@ -36,7 +36,7 @@ def fishcli(backbone: Backbone, folder: Path, engine: str = "auto", n_views: int
 
     def run() -> None:
         shutil.rmtree(store.store_dir / "train", ignore_errors=True)
-        extract(store, backbone, made, plan, BATCH, cpu_count())
+        extract([store], backbone, made, plan, BATCH, cpu_count())
 
     return run
 

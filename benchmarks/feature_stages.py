@@ -80,7 +80,7 @@ def feeding(backbone: Backbone, folder: Path) -> Callable[[], None]:
 
     def run() -> None:
         shutil.rmtree(store.store_dir / "train", ignore_errors=True)
-        extract(store, pooled, device, plan, BATCH, cpu_count())
+        extract([store], pooled, device, plan, BATCH, cpu_count())
 
     return run
 
