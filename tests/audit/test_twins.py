@@ -8,13 +8,11 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from fishcli.audit.table import AuditTable
-from fishcli.audit.twins import neighbours
 from fishcli.audit.twins.cost import measure_twin_cost
-from fishcli.audit.twins.neighbours import Limits, close_pairs, hamming, views
+from fishcli.audit.twins.hash_index import hamming
+from fishcli.audit.twins.neighbours import Limits, views
 from fishcli.audit.twins.thresholds import find_thresholds
 from fishcli.audit.twins.twins import Photos, find_twins
 
@@ -55,60 +53,7 @@ def sequences(n_sequences=60, length=3, n_bits=1, spread=0.05, seed=0):
     return hashes, features.astype(np.float32), sequence
 
 
-def pairs_of(found):
-    return {
-        (int(row), int(partner))
-        for rows, partners, _ in found
-        for row, partner in zip(rows, partners, strict=True)
-    }
-
-
 # Neighbours
-
-
-@given(st.integers(0, 2**32 - 1), st.integers(1, 40), st.integers(1, 40))
-def test_the_points_of_hashes_are_as_far_apart_as_their_bits(seed, n, m):
-    rng = np.random.default_rng(seed)
-    first, second = hashes_of(n, rng), hashes_of(m, rng)
-    one, other = views([first, second], [None, None])
-    squared = ((one.signs[:, None] - other.signs[None]) ** 2).sum(axis=2)
-    expected = hamming(first[:, None], second[None])
-    assert (squared == 4 * expected).all()
-    strings = [[f"{int(each):064b}" for each in side] for side in (first, second)]
-    assert expected[0, 0] == sum(a != b for a, b in zip(strings[0][0], strings[1][0], strict=True))
-
-
-@settings(max_examples=12)
-@given(st.integers(0, 2**32 - 1), st.integers(0, 6), st.sampled_from([None, 0.01, 0.3]), st.booleans())
-def test_close_pairs_are_all_that_an_exhaustive_search_finds(seed, hash_bits, cosine, between_sets):
-    rng = np.random.default_rng(seed)
-    base, features, _ = sequences(8, 4, int(rng.integers(4)), 0.3, seed)
-    index, queries = views([base, flipped(base, 2, rng)], [features, features[::-1] + 0.1])
-    queries = queries if between_sets else index
-    confirming = None if cosine is None else 2 * cosine
-    bits = ((index.signs[None] - queries.signs[:, None]) ** 2).sum(axis=2) / 4
-    distance = 1 - queries.directions @ index.directions.T
-    by_hash = bits <= hash_bits
-    if cosine is not None:
-        borderline = np.abs(distance[:, :, None] - [cosine, confirming]).min() < 1e-5
-        if borderline:
-            return
-        by_hash &= distance <= confirming
-    expected = by_hash if cosine is None else by_hash | (distance <= cosine)
-    found = list(close_pairs(index, queries, Limits(hash_bits, cosine, confirming)))
-    assert pairs_of(found) == {(int(row), int(partner)) for row, partner in np.argwhere(expected)}
-    for rows, partners, is_by_hash in found:
-        assert (by_hash[rows, partners] == is_by_hash).all()
-    assert sum(len(rows) for rows, _, _ in found) == expected.sum()
-
-
-def test_the_step_of_the_search_is_of_no_matter(monkeypatch):
-    hashes, features, sequence = sequences()
-    table = audit_rows(sequence % 3)
-    whole = find_twins(photos(hashes, features), table, sequence % 2)
-    monkeypatch.setattr(neighbours, "PAIRS_AT_ONCE", 50)
-    monkeypatch.setattr(neighbours, "BLOCK", 7)
-    assert find_twins(photos(hashes, features), table, sequence % 2) == whole
 
 
 def test_features_of_many_channels_are_brought_down_and_keep_who_is_near():

@@ -1,19 +1,17 @@
 """Photos that are close to one another: by perceptual hash and, where there are features, by cosine."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-BITS = 64
+from fishcli.audit.twins.directions import close_directions
+from fishcli.audit.twins.gathering import gathered
+from fishcli.audit.twins.hash_index import close_hashes, hamming
+
 MAX_COMPONENTS = 128
 FITTED_ON = 10_000
 """Rows that the principal directions are found on."""
-BLOCK = 2048
-"""Photos that are compared with as many others in one go."""
-PAIRS_AT_ONCE = 1_000_000
-"""Pairs are gathered until there are so many; a block may add 8 million."""
 
 
 @dataclass(frozen=True)
@@ -21,18 +19,17 @@ class Views:
     """Photos as points; all of one row order.
 
     Attributes:
-        signs: (n, 64) float32, the bits of the hashes as -1 and 1: the dot product of two is 64 less twice
-            their Hamming distance.
-        directions: (n, m) float32 of length 1: the dot product of two is 1 less their cosine distance; None
-            where there are no features.
+        hashes: (n,) uint64.
+        directions: (n, m) float32 of length 1 or, of what is close to nothing, 0: the dot product of two is 1
+            less their cosine distance; None where there are no features.
     """
 
-    signs: np.ndarray
+    hashes: np.ndarray
     directions: np.ndarray | None
 
-    def rows(self, rows: slice) -> "Views":
-        """Of some of the photos."""
-        return Views(self.signs[rows], None if self.directions is None else self.directions[rows])
+    def rows(self, rows: np.ndarray) -> "Views":
+        """Of some of the photos, (k,) int."""
+        return Views(self.hashes[rows], None if self.directions is None else self.directions[rows])
 
 
 @dataclass(frozen=True)
@@ -40,7 +37,7 @@ class Limits:
     """What counts as close.
 
     Attributes:
-        hash_bits: bits of 64 that the hashes may differ in.
+        hash_bits: bits of 64 that the hashes may differ in; with a negative number they are never close.
         cosine_distance: that the features of photos may have which are close by features, 0 to 2, in the
             space of `views`; None where features are not looked at.
         confirming_distance: that the features of photos may have which are close by hash; a hash of 64 bits
@@ -67,7 +64,27 @@ def views(hashes: list[np.ndarray], features: list[np.ndarray | None]) -> list[V
     known = [each for each in features if each is not None]
     if len(known) == len(features):
         directions = list(_directions(known))
-    return [Views(_signs(each), directions[i]) for i, each in enumerate(hashes)]
+    return [Views(np.asarray(each, np.uint64), directions[i]) for i, each in enumerate(hashes)]
+
+
+def distinct(points: Views) -> tuple[np.ndarray, np.ndarray]:
+    """The different points among photos, so that a million blank photos are searched as one.
+
+    Returns:
+        A row (k,) of each point, and the number (n,) of each photo's point. Photos of one point are alike to
+        the last bit; now and then so are two points.
+    """
+    first = np.zeros(len(points.hashes)) if points.directions is None else points.directions[:, 0]
+    order = np.lexsort((first, points.hashes))
+    is_same = np.append(False, np.diff(points.hashes[order]) == 0)
+    if points.directions is not None:
+        is_same &= np.append(False, np.diff(first[order]) == 0)
+        rows = np.flatnonzero(is_same)
+        here, before = points.directions[order[rows]], points.directions[order[rows - 1]]
+        is_same[rows] = (here == before).all(axis=1)
+    number = np.empty(len(order), np.int64)
+    number[order] = np.cumsum(~is_same) - 1
+    return order[~is_same], number
 
 
 def close_pairs(
@@ -75,9 +92,8 @@ def close_pairs(
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """All pairs of a query and an indexed photo that are close, about a million at a time.
 
-    Exact, by one matrix product for two blocks of photos: 100,000 rows cost 100,000 x 100,000 x 64
-    multiplications by hash and at most twice as many by cosine; half of that where photos are compared with
-    themselves. Memory holds ten million pairs at most, where all are close to all.
+    Exact; `close_hashes` and `close_directions` say how, and what it costs. Without features a million
+    photos take seconds; with them up to as many matrix products as there are pairs of 512 photos.
 
     Args:
         index: n photos.
@@ -88,49 +104,42 @@ def close_pairs(
         The rows (k,) of queries, the rows (k,) of the index, and whether they are close by hash (k,) bool.
         Each pair once, in no order.
     """
-    pending: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-    n_pending = 0
-    for here in range(0, len(queries.signs), BLOCK):
-        block = queries.rows(slice(here, here + BLOCK))
-        for there in range(0, here + 1 if queries is index else len(index.signs), BLOCK):
-            rows, partners, by_hash = _close(index.rows(slice(there, there + BLOCK)), block, limits)
-            if not len(rows):
-                continue
-            rows, partners = rows + here, partners + there
-            pending.append((rows, partners, by_hash))
-            n_pending += len(rows)
-            if queries is index and there < here:
-                pending.append((partners, rows, by_hash))
-                n_pending += len(rows)
-            if n_pending > PAIRS_AT_ONCE:
-                yield _joined(pending)
-                pending, n_pending = [], 0
-    if pending:
-        yield _joined(pending)
+    by_features = limits.cosine_distance is not None
+    yield from gathered(
+        _by_features(index, queries, limits) if by_features else _by_hash(index, queries, limits)
+    )
 
 
-def _close(index: Views, queries: Views, limits: Limits) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The pairs of `close_pairs` between two blocks."""
-    n_index = len(index.signs)
-    close = found = _alike(index.signs, queries.signs, BITS - 2 * limits.hash_bits)[0]
-    if limits.cosine_distance is not None and limits.confirming_distance is not None:
-        nearest = 1 - max(limits.cosine_distance, limits.confirming_distance)
-        codes, cosine = _alike(index.directions, queries.directions, nearest)
-        found = found[np.isin(found, codes[1 - cosine <= limits.confirming_distance])]
-        close = np.union1d(found, codes[1 - cosine <= limits.cosine_distance])
-    return close // n_index, close % n_index, np.isin(close, found)
+def _by_hash(
+    index: Views, queries: Views, limits: Limits
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    if queries is index:
+        if limits.hash_bits >= 0:
+            rows = np.arange(len(index.hashes))
+            yield rows, rows, np.ones(len(rows), bool)
+        for one, other in close_hashes(index.hashes, limits.hash_bits):
+            yield np.append(one, other), np.append(other, one), np.ones(2 * len(one), bool)
+        return
+    n = len(index.hashes)
+    for one, other in close_hashes(np.append(index.hashes, queries.hashes), limits.hash_bits):
+        low, high = np.minimum(one, other), np.maximum(one, other)
+        across = (low < n) & (high >= n)
+        yield high[across] - n, low[across], np.ones(across.sum(), bool)
 
 
-def _alike(index: Any, queries: Any, least: float) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs (k,) of so large a dot product, as numbers query x n_index + indexed, and that product (k,)."""
-    product = (queries @ index.T).ravel()
-    codes = np.flatnonzero(product >= least)
-    return codes, product[codes]
-
-
-def _joined(pairs: Sequence[tuple[np.ndarray, ...]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    rows, partners, by_hash = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
-    return rows, partners, by_hash
+def _by_features(
+    index: Views, queries: Views, limits: Limits
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    assert limits.cosine_distance is not None
+    assert limits.confirming_distance is not None
+    assert index.directions is not None
+    assert queries.directions is not None
+    farthest = max(limits.cosine_distance, limits.confirming_distance)
+    for rows, partners, cosine in close_directions(index.directions, queries.directions, farthest):
+        by_hash = hamming(queries.hashes[rows], index.hashes[partners]) <= limits.hash_bits
+        by_hash &= cosine <= limits.confirming_distance
+        close = by_hash | (cosine <= limits.cosine_distance)
+        yield rows[close], partners[close], by_hash[close]
 
 
 def pairs_of_two_labels(hashes: np.ndarray, labels: np.ndarray, hash_bits: int) -> np.ndarray:
@@ -141,23 +150,12 @@ def pairs_of_two_labels(hashes: np.ndarray, labels: np.ndarray, hash_bits: int) 
         labels: (n,) int.
         hash_bits: of 64.
     """
-    points = views([hashes], [None])[0]
     found = [np.empty((0, 2), np.int64)]
-    for rows, partners, _ in close_pairs(points, points, Limits(hash_bits, None, None)):
-        chosen = (rows < partners) & (labels[rows] != labels[partners])
-        found.append(np.column_stack([rows[chosen], partners[chosen]]))
+    for one, other in close_hashes(hashes, hash_bits):
+        differ = labels[one] != labels[other]
+        found.append(np.sort(np.column_stack([one[differ], other[differ]]), axis=1))
     pairs = np.concatenate(found)
     return pairs[np.lexsort(pairs.T[::-1])]
-
-
-def hamming(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """How many bits of the hashes (...) uint64 differ: uint8, broadcast."""
-    return np.bitwise_count(first ^ second)
-
-
-def _signs(hashes: np.ndarray) -> np.ndarray:
-    bits = np.unpackbits(np.ascontiguousarray(hashes, np.uint64).view(np.uint8).reshape(-1, 8), axis=1)
-    return bits.astype(np.float32) * 2 - 1
 
 
 def _directions(features: list[np.ndarray]) -> Iterator[np.ndarray]:

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fishcli.audit.twins.neighbours import BITS, Limits, Views, hamming
+from fishcli.audit.twins.hash_index import BITS, hamming
+from fishcli.audit.twins.neighbours import Limits, Views
 
 MAX_BITS = 4
 """Two hashes that differ in at most so many of 64 bits are twins, unless groups say that this is too many.
@@ -28,6 +29,8 @@ IDENTICAL = 1e-6
 ONE_GROUP = 0.95
 """The share of close pairs that must be of one group, where groups are known."""
 MAX_PAIRS, MAX_QUERIES, N_RANDOM_PAIRS = 50_000_000, 2_000, 100_000
+ENOUGH = 5_000_000
+"""Close pairs of sampled photos; where there are more, as of blank photos, no more photos are looked at."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ def find_thresholds(
     n = len(hashes)
     queries = np.random.default_rng(seed).permutation(n)[: max(1, min(MAX_QUERIES, MAX_PAIRS // n))]
     with threadpool_limits(1):  # one small product a query: BLAS threads would only wait for each other
-        near = _near_pairs(hashes, points, groups, np.sort(queries), None)
+        near = _near_pairs(hashes, points, groups, queries, None)
         bits, how = _hash_bits(near, groups is not None)
         if points.directions is None:
             return Thresholds(Limits(bits, None, None), how)
@@ -95,7 +98,7 @@ def find_thresholds(
         largest = max(min(float(np.quantile(cosines, SHARE_OF_HASH_PAIRS)), float(usual)), IDENTICAL)
         narrow = largest
         if groups is not None:
-            narrow = _narrowed(_near_pairs(hashes, points, groups, np.sort(queries), largest), largest)
+            narrow = _narrowed(_near_pairs(hashes, points, groups, queries, largest), largest)
     said = f"Cosine distance of features: up to {largest:.2g}, as {SHARE_OF_HASH_PAIRS:.0%} of pairs by hash"
     if narrow < largest:
         said += f", narrowed to {narrow:.2g}, where {ONE_GROUP:.0%} of close pairs are of one group"
@@ -106,8 +109,9 @@ def find_thresholds(
 def _near_pairs(
     hashes: np.ndarray, points: Views, groups: np.ndarray | None, queries: np.ndarray, cosine: float | None
 ) -> _Pairs:
-    """Pairs of the rows `queries` with all others that are up to `cosine` apart, or None: up to MAX_BITS."""
+    """Pairs of `queries`, rows at random, with all others up to `cosine` apart, or None: up to MAX_BITS."""
     found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    n_found = 0
     for query in queries:
         bits = hamming(hashes[query], hashes)
         distance = np.full(len(hashes), np.nan, np.float32)
@@ -117,6 +121,9 @@ def _near_pairs(
         near[query] = False
         is_mate = np.zeros(len(hashes), bool) if groups is None else groups == groups[query]
         found.append((bits[near], distance[near], is_mate[near]))
+        n_found += len(found[-1][0])
+        if n_found > ENOUGH:
+            break
     return _Pairs(*(np.concatenate(part) for part in zip(*found, strict=True)))
 
 

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from fishcli.audit.table import AuditTable
+from fishcli.audit.twins.closest import NONE, ROWS, pick
 from fishcli.audit.twins.cost import MIN_IMAGES, TwinCost, measure_twin_cost
-from fishcli.audit.twins.neighbours import Views, close_pairs, hamming, views
-from fishcli.audit.twins.tally import Examples, Tally
+from fishcli.audit.twins.hash_index import hamming
+from fishcli.audit.twins.neighbours import Views, close_pairs, distinct, views
+from fishcli.audit.twins.tally import Tally
 from fishcli.audit.twins.thresholds import Thresholds, find_thresholds
 
 
@@ -116,7 +118,8 @@ def find_twins(
 ) -> Twins:
     """Find near duplicates and, given losses, what a score on random folds owes to them.
 
-    Memory does not grow with the number of pairs, which may be in the hundreds of millions.
+    Memory does not grow with the number of pairs, which may be in the hundreds of millions, nor time with
+    how many photos are alike to the last bit of their hash and features.
 
     Args:
         photos: of the training images.
@@ -129,42 +132,50 @@ def find_twins(
     sets = [photos] if test is None else [photos, test]
     points = views([each.hashes for each in sets], [each.features for each in sets])
     thresholds = find_thresholds(photos.hashes, points[0], table.groups, seed)
-    tally = Tally(table.labels, table.groups, fold)
-    for rows, partners, by_hash in close_pairs(points[0], points[0], thresholds.limits):
-        tally.add(rows, partners, hamming(photos.hashes[rows], photos.hashes[partners]), by_hash)
-    cost, note = _cost(tally, table, losses)
-    sizes = np.bincount(tally.family)
+    rows, number = distinct(points[0])
+    index = points[0].rows(rows)
+    tally = Tally(number, table.labels, table.groups, fold)
+    for one, other, by_hash in close_pairs(index, index, thresholds.limits):
+        tally.add(one, other, hamming(index.hashes[one], index.hashes[other]), by_hash)
+    closest = {kind: each.keys() for kind, each in tally.closest.items()}
+    has_twin_in_training = closest["folds"] < NONE
+    family = tally.families()
+    cost, note = _cost(has_twin_in_training, family, table, losses)
     examples = {
-        kind: [_named(pair, photos, photos, table) for pair in found.pick(tally.family, kind == "all")]
-        for kind, found in tally.examples.items()
+        kind: [_named(pair, photos, photos, table) for pair in pick(found, family, kind == "all")]
+        for kind, found in closest.items()
+        if kind != "folds"
     }
+    sizes = np.bincount(family)
     return Twins(
         n_images=len(photos.images),
         n_pairs=tally.counts["all"] // 2,
         n_pairs_by_hash=tally.counts["hash"] // 2,
-        n_with_twin=int(tally.has_twin.sum()),
+        n_with_twin=int((closest["all"] < NONE).sum()),
         n_families=int((sizes > 1).sum()),
         largest_family=int(sizes.max()),
         n_pairs_across_folds=tally.counts["folds"] // 2,
-        n_twin_in_training=int(tally.in_training.sum()),
+        n_twin_in_training=int(has_twin_in_training.sum()),
         n_pairs_across_groups=None if table.groups is None else tally.counts["groups"] // 2,
         n_pairs_of_two_classes=tally.counts["classes"] // 2,
         thresholds=thresholds,
         examples=examples["all"],
         examples_of_two_classes=examples["classes"],
-        examples_across_groups=examples["groups"],
+        examples_across_groups=examples.get("groups", []),
         test=None if test is None else _of_test(points, photos, test, table, thresholds),
         cost=cost,
         cost_note=note,
     )
 
 
-def _cost(tally: Tally, table: AuditTable, losses: np.ndarray | None) -> tuple[TwinCost | None, str]:
-    """What twins cost, and why that is unknown where it is."""
+def _cost(
+    has_twin: np.ndarray, family: np.ndarray, table: AuditTable, losses: np.ndarray | None
+) -> tuple[TwinCost | None, str]:
+    """What twins in training cost, and why that is unknown where it is."""
     if losses is None:
         return None, "no losses of a model were handed in"
-    units, drawn = (tally.family, "families of twins") if table.groups is None else (table.groups, "groups")
-    cost = measure_twin_cost(losses, table.labels, table.class_names, tally.in_training, units, drawn)
+    units, drawn = (family, "families of twins") if table.groups is None else (table.groups, "groups")
+    cost = measure_twin_cost(losses, table.labels, table.class_names, has_twin, units, drawn)
     kinds = f"{MIN_IMAGES} images with a twin in training and {MIN_IMAGES} without"
     return cost, "" if cost else f"no class has {kinds}, each from two {drawn} at least"
 
@@ -172,16 +183,20 @@ def _cost(tally: Tally, table: AuditTable, losses: np.ndarray | None) -> tuple[T
 def _of_test(
     points: list[Views], photos: Photos, test: Photos, table: AuditTable, thresholds: Thresholds
 ) -> TwinsOfTest:
-    n, n_pairs = len(test.images), 0
-    has_twin = np.zeros(n, bool)
-    examples = Examples(n)
-    for rows, partners, _ in close_pairs(points[0], points[1], thresholds.limits):
-        n_pairs += len(rows)
-        has_twin[rows] = True
-        examples.offer(rows, partners, hamming(test.hashes[rows], photos.hashes[partners]))
-    picked = [(partner, row, bits) for row, partner, bits in examples.pick(np.arange(n))]
+    (rows, number), (test_rows, test_number) = (distinct(each) for each in points)
+    index, queries = points[0].rows(rows), points[1].rows(test_rows)
+    sizes, test_sizes = np.bincount(number), np.bincount(test_number)
+    lowest = np.full(len(rows), len(number))
+    np.minimum.at(lowest, number, np.arange(len(number)))
+    n_pairs, closest = 0, np.full(len(test_rows), NONE)
+    for one, other, _ in close_pairs(index, queries, thresholds.limits):
+        n_pairs += int((test_sizes[one] * sizes[other]).sum())
+        bits = hamming(queries.hashes[one], index.hashes[other])
+        np.minimum.at(closest, one, bits * ROWS + lowest[other])
+    n, found = len(test.images), closest[test_number]
+    picked = [(partner, row, bits) for row, partner, bits in pick(found, np.arange(n))]
     named = [_named(pair, photos, test, table) for pair in picked]
-    return TwinsOfTest(n, int(has_twin.sum()), n_pairs, named)
+    return TwinsOfTest(n, int((found < NONE).sum()), n_pairs, named)
 
 
 def _named(pair: tuple[int, int, int], first: Photos, second: Photos, table: AuditTable) -> TwinPair:
