@@ -129,6 +129,9 @@ def _tasks(
             ],
             boxes=None if plan.boxes is None else plan.boxes[rows],
             regions=None if plan.regions is None else plan.regions[rows],
+            decks={
+                copy: [each and each.absolute() for each in decks[rows]] for copy, decks in plan.decks.items()
+            },
         )
         yield ChunkTask(store.store_dir.absolute(), rows.start, part, how[0], "", how[1], known)
 
@@ -177,7 +180,8 @@ def compute_chunk(task: ChunkTask) -> ChunkDone:
             "or choose what all have: --engine keras --precision float32."
         )
     plan = task.plan
-    if gone := [path for path in plan.paths if path is not None and not _seen(path)]:
+    decks = (deck.path for of_copy in plan.decks.values() for deck in of_copy if deck is not None)
+    if gone := [path for path in (*plan.paths, *decks) if path is not None and not _seen(path)]:
         raise FishError(f"{gone[0]} is not there. Every worker must see the photos under the same path.")
     found = [read_inputs(plan, row, plan.views, backbone) for row in range(len(plan.images))]
     reasons = {image: each for image, each in zip(plan.images, found, strict=True) if isinstance(each, str)}

@@ -2,8 +2,8 @@
 
 import math
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
@@ -15,7 +15,9 @@ from fishcli.features.photos.augment import augment, augmentation_digest
 from fishcli.features.photos.crops import boxes_into, cut_out, least_share
 from fishcli.features.photos.recipes import PREFIX, recipe_of
 from fishcli.features.photos.resizing import boxes_to_input, inputs_of_views, resize
+from fishcli.features.photos.transplant import Deck, transplant
 from fishcli.features.photos.views import view_of
+from fishcli.features.store.recipe import Recipe
 from fishcli.options.reading import USUAL, Reading
 
 N_TRIED = 32
@@ -37,6 +39,8 @@ class SplitPlan:
         boxes_sha256: identifies them.
         regions: (n, 5) the part of each photo that takes its place, as `photos.crops` has it; None for whole
             photos.
+        decks: of copies that lay fish on other decks, what each image's are laid on; None: its own.
+        decks_sha256: identifies all photos and boxes of which `decks` are drawn.
     """
 
     split: str
@@ -47,6 +51,8 @@ class SplitPlan:
     boxes: np.ndarray | None = None
     boxes_sha256: str = ""
     regions: np.ndarray | None = None
+    decks: Mapping[str, Sequence[Deck | None]] = field(default_factory=dict)
+    decks_sha256: str = ""
 
     def region_of(self, row: int) -> np.ndarray:
         """The part (5,) of an image that takes its place."""
@@ -59,11 +65,14 @@ class SplitPlan:
         """
         if self.boxes is None:
             return np.zeros((0, 4), np.float32)
+        return self.into_region(row, self.boxes[row], photo_size)
+
+    def into_region(self, row: int, boxes: np.ndarray, photo_size: tuple[int, int]) -> np.ndarray:
+        """Boxes (m, 4) of a photo of that size, as fractions of the region that an image of this row has."""
         if self.regions is None:
-            return self.boxes[row]
-        here = self.boxes[row]
-        regions, sizes = (np.repeat([each], len(here), axis=0) for each in (self.regions[row], photo_size))
-        return boxes_into(here, regions, sizes)
+            return boxes
+        regions, sizes = (np.repeat([each], len(boxes), axis=0) for each in (self.regions[row], photo_size))
+        return boxes_into(boxes, regions, sizes)
 
 
 def boxes_name(copy: str) -> str:
@@ -73,7 +82,8 @@ def boxes_name(copy: str) -> str:
 
 def copy_made_by(plan: SplitPlan, copy: str) -> str:
     """What an augmented copy depends on besides the store's recipe: its own, and the boxes that it moved."""
-    return f"albumentations {augmentation_digest(recipe_of(copy))}, boxes {plan.boxes_sha256}"
+    decks = f", decks {plan.decks_sha256}" if copy in plan.decks else ""
+    return f"albumentations {augmentation_digest(recipe_of(copy))}, boxes {plan.boxes_sha256}{decks}"
 
 
 @dataclass(frozen=True)
@@ -116,14 +126,63 @@ def read_inputs(plan: SplitPlan, row: int, views: list[str], backbone: Backbone)
         pixels |= inputs_of_views(seen, plain, recipe.image_size, recipe.resize)
         copies = [view for view in here if view.startswith(PREFIX)]
         if copies:
-            upright = resize(seen, recipe.image_size, recipe.resize)
-            boxes_here = plan.boxes_of(row, photo.shape[:2])
-            sizes = np.repeat([seen.shape[:2]], len(boxes_here), axis=0)
-            placed = boxes_to_input(boxes_here, sizes, recipe.image_size, recipe.resize)
-            for copy in copies:
-                pixels[copy], boxes[copy] = augment(upright, placed, plan.images[row], copy)
+            made = _make_copies(plan, row, copies, photo.shape[:2], seen, side, recipe)
+            pixels |= {copy: each for copy, (each, _) in made.items()}
+            boxes |= {copy: each for copy, (_, each) in made.items()}
         decode_s, views_s = decode_s + decoded - started, views_s + time.perf_counter() - decoded
     return Inputs(pixels, boxes, decode_s, views_s, is_truncated)
+
+
+def _make_copies(
+    plan: SplitPlan,
+    row: int,
+    copies: list[str],
+    photo_size: tuple[int, int],
+    seen: np.ndarray,
+    side: int,
+    recipe: Recipe,
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """An image's augmented copies with their boxes, of what is `seen` (h, w, 3) of a photo of that size.
+
+    `side`: of so many pixels other photos are decoded, too.
+    """
+    made = {}
+    upright = resize(seen, recipe.image_size, recipe.resize)
+    placed = _placed(plan.boxes_of(row, photo_size), seen, recipe)
+    for copy in copies:
+        deck, shown = plan.decks[copy][row] if copy in plan.decks else None, upright
+        if deck is not None:
+            fish = _placed(plan.into_region(row, deck.fish, photo_size), seen, recipe)
+            fish = fish[~np.isnan(fish).any(axis=1)]
+            other = _read_deck(plan, row, deck, seen, side, recipe)
+            if other is not None and len(fish):
+                shown = transplant(upright, fish, *other)
+        made[copy] = augment(shown, placed, plan.images[row], copy)
+    return made
+
+
+def _read_deck(
+    plan: SplitPlan, row: int, deck: Deck, seen: np.ndarray, side: int, recipe: Recipe
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """A deck in the shape of what is `seen` of an image, and its boxes, as inputs; None: it can't be read.
+
+    It is the same part of the other photo, stretched, so that padding and what is cut off stay the image's.
+    """
+    try:
+        found, _ = read_photo(deck.path, plan.reading, (side, side))
+    except UnreadableImageError:
+        return None  # who makes its own features says so
+    photo = np.asarray(found)
+    stretched = resize(cut_out(photo, plan.region_of(row)), seen.shape[:2], "squash")
+    covered = _placed(plan.into_region(row, deck.covered, photo.shape[:2]), seen, recipe)
+    upright = resize(stretched, recipe.image_size, recipe.resize)
+    return upright, covered[~np.isnan(covered).any(axis=1)]
+
+
+def _placed(boxes: np.ndarray, seen: np.ndarray, recipe: Recipe) -> np.ndarray:
+    """Boxes (m, 4) of what is seen (h, w, 3) as fractions of the backbone's input."""
+    sizes = np.repeat([seen.shape[:2]], len(boxes), axis=0)
+    return boxes_to_input(boxes, sizes, recipe.image_size, recipe.resize)
 
 
 def _by_needed_side(views: list[str], input_side: int, share: float) -> dict[int, list[str]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from fishcli.basics.errors import FishError
 from fishcli.basics.files import digest
 from fishcli.dataset.annotations import read_boxes
 from fishcli.dataset.boxes import BOX_RULES, target_boxes
@@ -14,7 +15,8 @@ from fishcli.dataset.photos.photo import is_readable
 from fishcli.features.backbones.engines.engine import EngineChoice
 from fishcli.features.photo_inputs import SplitPlan, boxes_name, copy_made_by
 from fishcli.features.photos.crops import REGION, regions_of
-from fishcli.features.photos.recipes import PREFIX
+from fishcli.features.photos.recipes import PREFIX, recipe_of
+from fishcli.features.photos.transplant import RULES, Boxes, Deck, by_image, choose_donors, is_transplanted
 from fishcli.features.store.contents import add_contents, set_checked
 from fishcli.features.store.store import FeatureStore
 from fishcli.options.reading import USUAL, Reading
@@ -83,10 +85,34 @@ def make_plan(
     if not any(view.startswith(PREFIX) for view in views):
         return plan
     boxes = read_boxes(upkeep.data_dir / "boxes", images, upkeep.box_categories)
+    copies = [view for view in views if is_transplanted(view)]
     if boxes.empty:
+        if copies:
+            raise FishError(
+                f"--augment {recipe_of(copies[0])}: {upkeep.data_dir / 'boxes'} has no boxes of training "
+                "photos, so nothing can be laid on another deck. Name another recipe, such as light."
+            )
         return plan
     targets = np.stack([target_boxes(boxes, ids, rule) for rule in BOX_RULES], axis=1)
-    return dataclasses.replace(plan, boxes=targets, boxes_sha256=digest(targets.tobytes())[:12])
+    plan = dataclasses.replace(plan, boxes=targets, boxes_sha256=digest(targets.tobytes())[:12])
+    return _with_decks(plan, copies, listed, paths, by_image(boxes)) if copies else plan
+
+
+def _with_decks(
+    plan: SplitPlan, copies: list[str], listed: pd.DataFrame, paths: dict[str, Path], boxes: Boxes
+) -> SplitPlan:
+    """The plan with what each photo's fish are laid on in those copies, by the photos of today."""
+    contents = dict(zip(listed["image"], listed["content"], strict=True)) if "content" in listed else {}
+    described = [(image, contents.get(image, ""), boxes[image].tobytes()) for image in sorted(boxes)]
+    sha256 = digest(RULES, *(part for parts in described for part in parts))[:12]
+    decks = {}
+    for copy in copies:
+        donors = choose_donors(copy, plan.images, boxes)
+        decks[copy] = [
+            Deck(boxes[image], paths[donor], boxes[donor]) if donor else None
+            for image, donor in zip(plan.images, donors, strict=True)
+        ]
+    return dataclasses.replace(plan, decks=decks, decks_sha256=sha256)
 
 
 def is_complete(store: FeatureStore, plan: SplitPlan) -> bool:

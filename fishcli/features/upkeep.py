@@ -153,6 +153,8 @@ def announce(store: FeatureStore, backbone: Backbone, plans: list[SplitPlan]) ->
         free = f" ({shutil.disk_usage(store.store_dir).free / 2**30:,.1f} GiB free)"
     for plan in plans:
         say(f"{plan.split}: {len(plan.images):,} images x {len(plan.views)} views ({', '.join(plan.views)})")
+        for copy, decks in plan.decks.items():
+            say(f"{copy}: {sum(deck is None for deck in decks):,} images keep their own deck")
     say(
         f"features {backbone.feature_shape} {backbone.recipe.dtype}, at most {n_bytes / 2**20:,.1f} MiB "
         f"before compression in {store.store_dir}{free}"

@@ -7,6 +7,7 @@ import numpy as np
 from fishcli.dataset.metadata import MetadataEncoder
 from fishcli.heads.choices import ENCODE, HEADS, kind_of
 from fishcli.heads.inputs import HeadInputs
+from fishcli.heads.lent import learned_from
 from fishcli.heads.networks import kept
 from fishcli.heads.networks.examples import PseudoRows
 from fishcli.heads.networks.kept import Networks
@@ -43,6 +44,7 @@ def fit_fold(
     Raises:
         FishError: a training loss that is not finite.
     """
+    inputs = learned_from(inputs, train_rows)
     if config.head in ENCODE:
         from fishcli.heads.encoding.fits import fit_encoding
 

@@ -45,6 +45,8 @@ class HeadInputs:
         views: the names of the v cached views and augmented copies.
         features: (v, n, ...) float16, maps or pooled.
         boxes: (v, n, 4) float32, fractions of each view's input, NaN where there is none.
+        decks: (v, n) the id of the photo on whose deck a copy shows the image's fish, "" where on its own;
+            None where all are.
     """
 
     images: pd.DataFrame
@@ -53,6 +55,7 @@ class HeadInputs:
     views: list[str]
     features: Features
     boxes: np.ndarray
+    decks: np.ndarray | None = None
 
     @property
     def n_classes(self) -> int:

@@ -71,7 +71,7 @@ def competition(tmp_path_factory):
 
 def made_of(root):
     """What the features are made of."""
-    return {"views": 2, "augment": 1, "crop": str(root / "found.json")}
+    return {"views": 2, "augment": "light/transplant:1", "crop": str(root / "found.json")}
 
 
 def stored(root, name="features"):
@@ -89,7 +89,7 @@ def test_features_are_the_same_bytes(competition, here):
     )
     found, expected = stored(competition, "other"), stored(competition)
     assert found == expected
-    assert sum("augment_1_boxes/" in name for name in found) > 1
+    assert sum("augment_transplant=1_1_boxes/" in name for name in found) > 1
 
 
 def test_only_missing_chunks_are_computed(competition, here):

@@ -17,8 +17,11 @@ FIRST = ""
 NONE = "none"
 MIXED = "/"
 """What stands between the recipes of a mix, a copy each: rotate:30/light/light has two copies of light."""
+TRANSPLANT = "transplant"
+_LIGHT = "flip:0.5+crop:0.25+brightness:0.2+contrast:0.2"
 NAMED = {
-    "light": "flip:0.5+crop:0.25+brightness:0.2+contrast:0.2",
+    "light": _LIGHT,
+    TRANSPLANT: f"{TRANSPLANT}:1+{_LIGHT}",
     "strong": "flip:0.5+vflip:0.5+rotate:180+zoom:0.6+brightness:0.3+contrast:0.3+colour:20+cutout:0.25",
 }
 MOST = {
@@ -41,6 +44,7 @@ MOST = {
     "noise": 0.5,
     "jpeg": 95.0,
     "cutout": 0.9,
+    TRANSPLANT: 1.0,
 }
 """The operations, and the largest magnitude of each.
 
@@ -50,10 +54,10 @@ that is cut away at most. brightness, contrast: as albumentations has them. colo
 of 255. posterise: the bits of 8 that are dropped. solarise: the share of the brightness, from white down,
 that is inverted. night: grey, and that share of the light gone at most. blur: the widest kernel, pixels.
 sharpen: the share of the sharpened picture. noise: the standard deviation, as a share of white. jpeg: what is
-taken off the quality 100. cutout: the greatest hole's sides, as a share.
+taken off the quality 100. cutout: the greatest hole's sides, as a share. transplant: the chance.
 """
 OF_GEOMETRY = ("flip", "vflip", "rotate", "shear", "translate", "zoom", "crop")
-OF_COPIES = ("equalise", "posterise", "solarise", "night", "blur", "sharpen", "noise", "jpeg")
+OF_COPIES = ("equalise", "posterise", "solarise", "night", "blur", "sharpen", "noise", "jpeg", TRANSPLANT)
 """Operations of cached copies alone, which training on pixels does not draw."""
 GREATEST_ZOOM = 1.15
 
@@ -134,10 +138,15 @@ def is_first(name: str) -> bool:
 
 
 def pipelines_of(recipe: str) -> tuple[Any, Any]:
-    """The transforms of a recipe that move pixels (and boxes), and those that only change them."""
+    """The transforms of a recipe that move pixels (and boxes), and those that only change them.
+
+    A transplant is none of them: it needs another photo, and comes before them all.
+    """
     a = load_albumentations()
     parts: list[list[Any]] = [[], []]
     for name, magnitude in magnitudes_of(recipe).items():
+        if name == TRANSPLANT:
+            continue
         parts[name not in OF_GEOMETRY].append(_transforms(a)[name](magnitude))
     return a.Compose(parts[0] or [a.NoOp()], bbox_params=bbox_params(a)), a.Compose(parts[1])
 

@@ -80,6 +80,7 @@ class Trials:
             views=views,
             features=np.stack([self.inputs.features[place, rows] for place in places]),
             boxes=self.inputs.boxes[np.ix_(places, rows)],
+            decks=None if self.inputs.decks is None else self.inputs.decks[np.ix_(places, rows)],
         )
 
 

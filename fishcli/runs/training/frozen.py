@@ -48,4 +48,4 @@ def frozen_by(tail: Any, inputs: HeadInputs, n_views: int) -> Frozen:
                 found[view, part] = pooled_by(tail, inputs.features[view, part])
                 progress.update(len(part))
     views, boxes = inputs.views[:n_views], inputs.boxes[:n_views]
-    return Frozen(dataclasses.replace(inputs, views=views, features=found, boxes=boxes))
+    return Frozen(dataclasses.replace(inputs, views=views, features=found, boxes=boxes, decks=None))

@@ -15,6 +15,7 @@ from fishcli.dataset.groups import count_new_groups, load_groups
 from fishcli.dataset.layout.images import class_names_of, is_tagged, load_train
 from fishcli.dataset.metadata import check_metadata, is_hardly_shared
 from fishcli.features.photos.recipes import MIXED, copies_of, parse_recipes
+from fishcli.features.photos.transplant import by_image, choose_donors, is_transplanted
 from fishcli.features.upkeep import Upkeep
 from fishcli.heads.choices import check_takes_tags, needs_maps
 from fishcli.heads.inputs import Features, HeadInputs, store_rows, view_boxes
@@ -163,6 +164,19 @@ def read_inputs(config: RunMaker, data: TrainData, features: Features | None = N
         views=data.views,
         features=features,
         boxes=view_boxes(parts_of(data.store)[0], data.images, data.views, data.boxes, rule),
+        decks=_decks(config, data),
+    )
+
+
+def _decks(config: RunMaker, data: TrainData) -> np.ndarray | None:
+    """On whose deck each copy shows each image, as `HeadInputs` has it, drawn as when copies were made."""
+    if not any(map(is_transplanted, data.views)):
+        return None
+    boxes = by_image(read_boxes(config.data_dir / "boxes", data.train, config.box_categories))
+    ids = list(data.images["image"])
+    own = [""] * len(ids)
+    return np.array(
+        [choose_donors(view, ids, boxes) if is_transplanted(view) else own for view in data.views]
     )
 
 

@@ -20,6 +20,7 @@ from fishcli.features.store.recipe import INPUT
 from fishcli.heads.classical.fits import ClassicalHead
 from fishcli.heads.inputs import HeadInputs
 from fishcli.heads.joined import parts_of
+from fishcli.heads.lent import learned_from
 from fishcli.heads.trained import KerasHead
 from fishcli.options.finetune import FinetuneConfig
 from fishcli.runs.run import Run
@@ -180,7 +181,7 @@ def begun(source: TuningSource, this_run: Run, part: tuple[int, int]) -> Member:
     boxes = inputs.boxes[0, rows]
     known = boxes[~np.isnan(boxes).any(axis=1)]
     learned = TuningRows(
-        inputs=inputs,
+        inputs=learned_from(inputs, rows),
         rows=rows,
         views=np.array([inputs.views.index(name) for name in drawn]),
         metadata=linear.encoder.encode(inputs.images),
