@@ -112,11 +112,12 @@ def _in_light_of(deck: np.ndarray, image: np.ndarray) -> np.ndarray:
 
     The light, too, is a boat's. After Reinhard et al., "Color Transfer between Images" (2001), in RGB.
     """
+    cv2 = load_cv2()
     (old_mean, old_spread), (mean, spread) = (
-        (pixels.mean(axis=(0, 1)), pixels.std(axis=(0, 1)) + 1.0) for pixels in (image, deck)
+        [each[:, 0].astype(np.float32) for each in cv2.meanStdDev(pixels)] for pixels in (image, deck)
     )
-    stretch = np.clip(spread / old_spread, 1 / MOST_STRETCHED, MOST_STRETCHED)
-    return np.asarray(np.clip((image - old_mean) * stretch + mean, 0.0, 255.0))
+    stretch = np.clip((spread + 1) / (old_spread + 1), 1 / MOST_STRETCHED, MOST_STRETCHED)
+    return np.asarray(np.clip(image * stretch + (mean - old_mean * stretch), 0.0, 255.0))
 
 
 def _cover(boxes: np.ndarray, size: tuple[int, int], margin: float) -> np.ndarray:
