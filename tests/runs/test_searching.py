@@ -102,3 +102,15 @@ def test_a_search_keeps_its_budget_and_its_best(worth, most, n_trials):
 def test_where_no_copy_pays_it_stops_and_finds_none():
     found = search(["a", "b"], 2, lambda mix: float(len(mix)), 20)
     assert found.mix == () and len(found.losses) == 3
+
+
+def test_no_trial_learns_from_a_deck_that_it_holds_out():
+    """Copies on the decks of photos that are held out stay unread, wherever a subset of rows puts them."""
+    inputs, held = inputs_of(), np.arange(N) % 4 == 1
+    decks = np.full((len(inputs.views), N), "", dtype=object)
+    decks[1] = np.roll(inputs.images["image"], 5)
+    features = inputs.features.copy()
+    features[1, np.isin(decks[1].astype(str), list(inputs.images["image"][held]))] = np.nan
+    lending = dataclasses.replace(inputs, features=features, decks=decks)
+    losses = trials_of(lending).held_out((GOOD,), np.flatnonzero(~held), np.flatnonzero(held))
+    assert np.isfinite(losses).all()
