@@ -55,12 +55,14 @@ OF_ONE_HEAD = {"auxiliary": "inception", "residual_version": "residual"}
 OF_ENCODE = ("codebook", "pyramid")
 OF_KERAS = (
     *("epochs", "lr", "batch_size", "dropout", "metadata_dropout", "box_loss", "box_weight", "loss"),
-    *("label_smoothing", "focal", "mixup", "sample_pairing", "smote", "balance", "pseudo"),
+    *("label_smoothing", "focal", "mixup", "sample_pairing", "balance", "pseudo"),
 )
 """Options that change nothing for a head that scikit-learn fits."""
+FILLED = ("blend", "linear")
+"""Those of scikit-learn's heads that learn from made rows, too, and alone from generated ones."""
 TAG_CLASSIFIERS = ("blend", "linear")
 """Those of scikit-learn's heads that learn several labels an image."""
-OF_ONE_LABEL = ("loss", "smote", "balance", "class_weight", "pseudo")
+OF_ONE_LABEL = ("loss", "smote", "generate", "balance", "class_weight", "pseudo")
 """Options that mean something only where an image has one label."""
 
 
@@ -99,13 +101,15 @@ def check_options(config: TrainConfig) -> None:
             "Pass --metadata size."
         )
     for name, why in unused_options(config).items():
-        usual = "fisher" if name in OF_ENCODE else "gap"
+        usual = "fisher" if name in OF_ENCODE else "blend" if name in ("smote", "generate") else "gap"
         taker = OF_ONE_HEAD.get(name, usual) if why == _to_head(config) else ""
         mended = f", or pass --head {taker}" if taker else ""
         raise FishError(f"{flag(name)} means nothing {why}. Leave it out{mended}.")
     mixing = [name for name in ("mixup", "sample_pairing", "smote") if getattr(config, name)]
     if len(mixing) > 1:
         raise FishError(f"{flag(mixing[0])} and {flag(mixing[1])} both mix rows. Choose one.")
+    if config.smote and config.generate:
+        raise FishError("--smote and --generate both fill small classes up. Choose one.")
     if config.loss == "hinge":
         soft = [name for name in ("mixup", "focal", "pseudo") if getattr(config, name)]
         if soft:
@@ -145,7 +149,9 @@ def unused_options(config: TrainConfig) -> dict[str, str]:
     if config.head not in ENCODE:
         by_head += OF_ENCODE
     if HEADS[config.head].fitted_by == "sklearn":
-        by_head += OF_KERAS
+        by_head += [*OF_KERAS, *([] if config.head in FILLED else ["smote"])]
+    if config.head not in FILLED:
+        by_head.append("generate")
     reasons = {
         _to_head(config): by_head,
         "with --loss hinge": ["label_smoothing"] if config.loss == "hinge" else [],

@@ -128,6 +128,9 @@ class FitConfig(FoldsConfig):
         bool, Option("--sample-pairing", help="Average rows with others, keep the first one's label.")
     ] = False
     smote: Annotated[bool, Option("--smote", help="Fill small classes up between neighbours.")] = False
+    generate: Annotated[
+        int, Option(help="Fill classes of fewer than N photos up to N rows that a generator draws.", min=0)
+    ] = 0
     seeds: Annotated[int, Option(help="Heads a fold, averaged.", min=1)] = 1
     scheduler: Scheduler = None
 

@@ -24,7 +24,6 @@ ASKED = {
     "focal": 2.0,
     "mixup": 0.2,
     "sample_pairing": True,
-    "smote": True,
     "balance": "group",
     "pseudo": "other",
 }
@@ -47,6 +46,24 @@ def test_the_defaults_suit_every_head(head):
 def test_heads_of_keras_take_every_option_of_keras(head):
     for name, value in ASKED.items():
         check_options(TrainConfig(head=head, **{name: value}))
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_small_classes_are_filled_up_for_heads_that_can_learn_from_made_rows(head):
+    for name, value, takers in (
+        ("smote", True, {"blend", "linear", *HEADS} - {"svm", "forest", *ENCODE}),
+        ("generate", 50, {"blend", "linear"}),
+    ):
+        if head in takers:
+            check_options(TrainConfig(head=head, **{name: value}))
+        else:
+            message = refusal(head=head, **{name: value})
+            assert message == f"--{name} means nothing to --head {head}. Leave it out, or pass --head blend."
+
+
+def test_small_classes_are_filled_up_one_way_only():
+    message = refusal(head="blend", smote=True, generate=50)
+    assert message == "--smote and --generate both fill small classes up. Choose one."
 
 
 @pytest.mark.parametrize("head", CLASSICAL)
@@ -136,7 +153,8 @@ def test_codebooks_and_pyramids_are_for_heads_that_encode(name):
     ("one", "other"), [("mixup", "sample_pairing"), ("mixup", "smote"), ("sample_pairing", "smote")]
 )
 def test_rows_are_mixed_one_way_only(one, other):
-    message = refusal(**{one: ASKED[one], other: ASKED[other]})
+    asked = {**ASKED, "smote": True}
+    message = refusal(**{one: asked[one], other: asked[other]})
     assert message == f"{flag(one)} and {flag(other)} both mix rows. Choose one."
 
 
@@ -147,9 +165,11 @@ def test_hinge_takes_hard_labels_only(name):
     assert message.endswith("Pass --loss cross-entropy.")
 
 
-@pytest.mark.parametrize("name", ["sample_pairing", "smote", "balance"])
-def test_hinge_goes_with_what_keeps_labels_hard(name):
-    check_options(TrainConfig(head="gap", loss="hinge", **{name: ASKED[name]}))
+@pytest.mark.parametrize(
+    "options", [{"sample_pairing": True}, {"smote": True}, {"balance": "group"}], ids=str
+)
+def test_hinge_goes_with_what_keeps_labels_hard(options):
+    check_options(TrainConfig(head="gap", loss="hinge", **options))
 
 
 @pytest.mark.parametrize("head", [*MAPS_ONLY, *ENCODE])

@@ -17,11 +17,13 @@ from threadpoolctl import threadpool_limits
 
 from fishcli.basics.errors import FishError
 from fishcli.dataset.classes import smoothed_prior
+from fishcli.heads.choices import FILLED
 from fishcli.heads.classical import estimators
 from fishcli.heads.classical.estimators import choose_c
 from fishcli.heads.classical.fits import fit_classical, load_classical
 from fishcli.heads.classical.rows import INNER_FOLDS, Rows, inner_folds, split_lone_groups
 from fishcli.heads.fit import suffix_of
+from fishcli.heads.generating import adversarial
 from fishcli.heads.inputs import HeadInputs
 from fishcli.options.train import TrainConfig
 
@@ -91,6 +93,42 @@ def test_a_head_learns_classes_and_boxes_and_survives_saving(head, n_groups, tmp
     for one, other in zip(predicted(loaded, inputs, rest), (proba, boxes), strict=True):
         np.testing.assert_array_equal(one, other)
     assert loaded.n_parameters == trained.n_parameters > 8
+
+
+UNEVEN = [0] * 56 + [1] * 24 + [2] * 16
+"""Classes of different sizes, which are shuffled."""
+
+
+@pytest.mark.parametrize("options", [{"smote": True}, {"generate": 40}], ids=str)
+@pytest.mark.parametrize("head", FILLED)
+def test_made_rows_teach_beside_photos_and_come_from_training_rows_alone(head, options, monkeypatch):
+    monkeypatch.setattr(adversarial, "N_STEPS", 5)
+    labels = np.random.default_rng(1).permutation(UNEVEN)
+    inputs, changed = (some_inputs(n_views=2, n_groups=6, labels=labels) for _ in range(2))
+    changed.features[:, N_TRAIN:] = 100
+    changed.labels[N_TRAIN:] = 2
+    rest = np.arange(N_TRAIN, 96)
+    plain, one, other = (
+        fitted(head, each, **more) for each, more in ((inputs, {}), (inputs, options), (changed, options))
+    )
+    np.testing.assert_array_equal(one.counts, plain.counts)
+    found = [predicted(each, inputs, rest) for each in (plain, one, other)]
+    for first, second in zip(found[1], found[2], strict=True):
+        np.testing.assert_array_equal(first, second)
+    np.testing.assert_array_equal(found[0][1], found[1][1])  # made rows have no box
+    small = labels[rest] > 0
+    assert found[1][0][small, 0].mean() < found[0][0][small, 0].mean()  # large classes are expected less
+
+
+@pytest.mark.parametrize("head", FILLED)
+def test_classes_that_are_filled_up_weigh_the_same_when_they_are_to(head):
+    inputs = some_inputs(labels=np.random.default_rng(1).permutation(UNEVEN))
+    rest = np.arange(N_TRAIN, 96)
+    weighed, filled = (
+        predicted(fitted(head, inputs, smote=True, class_weight=weight), inputs, rest)[0]
+        for weight in ("balanced", "none")
+    )
+    np.testing.assert_allclose(weighed, filled, atol=1e-6)
 
 
 @pytest.mark.parametrize("head", HEADS)

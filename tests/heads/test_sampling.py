@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fishcli.heads.networks.sampling import NEIGHBOURS, balanced_weights, smote_pairs
+from fishcli.heads.generating.smote import NEIGHBOURS, smote_pairs
+from fishcli.heads.networks.sampling import balanced_weights
 
 
 @st.composite

@@ -56,3 +56,8 @@ def test_where_things_lie_and_what_the_store_says_is_no_setting():
         image_size="8x8",
     )
     assert settings_of(dataclasses.replace(other, memory_budget=1.0, skip_unreadable=True), 0) == usual
+
+
+def test_what_later_versions_ask_for_is_named_by_those_runs_alone_that_have_it():
+    assert not {"generate", "codebook", "pyramid"} & set(settings_of(TrainConfig(), 0))
+    assert settings_of(TrainConfig(generate=50), 0)["generate"] == 50

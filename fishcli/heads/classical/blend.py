@@ -31,9 +31,9 @@ def fit_blend(rows: Rows) -> tuple[np.ndarray, Blend]:
         The classes (k,) that were learned, and the blend.
     """
     columns = rows.columns.astype(np.float32)
-    axes = principal_axes(columns)
+    axes = principal_axes(columns[rows.of_photos])
     turned = columns @ axes
-    classes, members = _fit_members(rows, turned, np.ones(len(turned), bool))
+    classes, members = _fit_members(rows, turned, rows.teaching())
     return classes, {
         "coefficients": np.stack([(axes @ coefficients).T for coefficients, _ in members]),
         "intercepts": np.stack([intercepts for _, intercepts in members]),
@@ -75,9 +75,9 @@ def _find_exponents(rows: Rows, turned: np.ndarray) -> np.ndarray:
 
     logs = np.zeros((len(EXPECTED), len(rows.labels), int(rows.labels.max()) + 1))
     weights = np.zeros(len(rows.labels))
-    for k in np.unique(rows.fold):
-        train, held = rows.fold != k, rows.fold == k
-        counts = np.bincount(rows.labels[train], minlength=logs.shape[2])
+    for k in rows.folds:
+        train, held = rows.teaching(k), rows.fold == k
+        counts = np.bincount(rows.labels[train & rows.of_photos], minlength=logs.shape[2])
         if (counts > 0).sum() < 2:
             continue  # the smoothed prior, whatever the members
         classes, members = _fit_members(rows, turned, train)
@@ -89,7 +89,7 @@ def _find_exponents(rows: Rows, turned: np.ndarray) -> np.ndarray:
     if not weights.any():
         return EXPECTED
     share, right = weights / weights.sum(), np.eye(logs.shape[2])[rows.labels]
-    held_to = GROUPS_WORTH / len(np.unique(rows.groups))
+    held_to = GROUPS_WORTH / len(np.unique(rows.groups[rows.of_photos]))
 
     def loss(exponents: np.ndarray) -> tuple[float, np.ndarray]:
         proba, log_sums = _softmax(np.tensordot(exponents, logs, axes=1))

@@ -39,10 +39,10 @@ def _fit_linear(rows: Rows, seed: int) -> Classifier:
         return fit_tag_regression(rows, CS, FIXED_C)
     from sklearn.linear_model import LogisticRegression
 
-    axes = principal_axes(rows.columns.astype(np.float32))
+    axes = principal_axes(rows.columns[rows.of_photos].astype(np.float32))
     rows = dataclasses.replace(rows, columns=rows.columns @ axes)
     chosen = CS.index(choose_c(dataclasses.replace(rows, columns=rows.columns.astype(np.float32))))
-    classes, path = along_cs(rows, CS[: chosen + 1])
+    classes, path = along_cs(rows.where(rows.teaching()), CS[: chosen + 1])
     coefficients, intercepts = (axes @ path[-1][0]).T, path[-1][1]
     if len(classes) == 2:  # scikit-learn keeps what tells the second from the first
         coefficients, intercepts = coefficients[1:] - coefficients[:1], intercepts[1:] - intercepts[:1]
@@ -64,9 +64,9 @@ def choose_c(rows: Rows) -> float:
     classes the loss is weighted like the fit. FIXED_C where nothing can be held out.
     """
     losses = np.zeros(len(CS))
-    for k in np.unique(rows.fold):
-        train, held = rows.where(rows.fold != k), rows.where(rows.fold == k)
-        counts = np.bincount(train.labels, minlength=rows.labels.max() + 1)
+    for k in rows.folds:
+        train, held = rows.where(rows.teaching(k)), rows.where(rows.fold == k)
+        counts = np.bincount(train.labels[train.of_photos], minlength=rows.labels.max() + 1)
         if (counts > 0).sum() < 2:
             continue  # the smoothed prior whatever C is
         classes, path = along_cs(train, CS)

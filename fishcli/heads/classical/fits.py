@@ -20,6 +20,7 @@ from fishcli.heads.classical.arrays import SUFFIX, read_parts, write_parts
 from fishcli.heads.classical.blend import blended
 from fishcli.heads.classical.columns import fit_scaler, join_columns
 from fishcli.heads.classical.estimators import FITTERS, TREES
+from fishcli.heads.classical.filling import fill_small_classes
 from fishcli.heads.classical.known import over_known_classes
 from fishcli.heads.classical.rows import make_rows
 from fishcli.heads.classical.tag_blend import blended_tags
@@ -120,13 +121,18 @@ def fit_classical(
 
     counts = inputs.counts(train_rows)
     encoder = MetadataEncoder.fit(config.metadata, inputs.images.iloc[train_rows])
+    n_photos, fold = len(train_rows), None
+    if config.smote or config.generate:
+        inputs, fold = fill_small_classes(config, inputs, train_rows, seed)
+        train_rows = np.arange(len(fold))
     features = np.concatenate([inputs.features[v, train_rows] for v in range(len(inputs.views))])
     metadata = np.tile(encoder.encode(inputs.images.iloc[train_rows]), (len(inputs.views), 1))
     # Linear models and RBF kernels are blind to the means, so inner folds may share one scaler.
     is_of_roots = config.head in OF_ROOTS
-    scaler = fit_scaler(features, is_of_roots)
+    is_photo = np.tile(np.arange(len(train_rows)) < n_photos, len(inputs.views))
+    scaler = fit_scaler(features[is_photo], is_of_roots)
     columns = join_columns(scaler, is_of_roots, features, metadata)
-    rows = make_rows(config, inputs, train_rows, columns, seed)
+    rows = make_rows(config, inputs, train_rows, columns, seed, fold)
     if not chooses and config.head != "svm":  # whose classes are calibrated on inner folds
         rows = dataclasses.replace(rows, fold=np.zeros_like(rows.fold))
     fit_classes, fit_boxes = FITTERS[config.head]

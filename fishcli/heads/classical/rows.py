@@ -13,6 +13,13 @@ from fishcli.heads.inputs import HeadInputs
 from fishcli.options.train import TrainConfig
 
 INNER_FOLDS = 4
+OF_ALL = -1
+"""The fold of a row that is no photo's, but was made of all."""
+
+
+def made_without(k: int) -> int:
+    """The fold of a row that was made of all photos but those of fold `k`."""
+    return -2 - int(k)
 
 
 @dataclass(frozen=True)
@@ -26,7 +33,8 @@ class Rows:
         weights: (r,) 1 / views, so that an image counts once.
         class_weights: (r,) the same for the classifier; times the class's weight where that is "balanced".
         groups: (r,) int, alike for all views of an image; without groups each image is its own.
-        fold: (r,) `inner_folds`, likewise.
+        fold: (r,) `inner_folds`, likewise; of rows that are no photos, but made of some, OF_ALL or
+            `made_without`.
     """
 
     columns: np.ndarray
@@ -40,6 +48,22 @@ class Rows:
     def where(self, chosen: np.ndarray) -> "Rows":
         """The rows that `chosen` (r,) bool names."""
         return Rows(*(getattr(self, field.name)[chosen] for field in dataclasses.fields(self)))
+
+    @property
+    def of_photos(self) -> np.ndarray:
+        """Which rows (r,) bool are a photo's."""
+        return self.fold >= 0
+
+    @property
+    def folds(self) -> np.ndarray:
+        """The inner folds that there are, rising."""
+        return np.unique(self.fold[self.of_photos])
+
+    def teaching(self, k: int | None = None) -> np.ndarray:
+        """Which rows (r,) bool teach where fold `k` is held out; where none is, without it."""
+        if k is None:
+            return self.fold >= OF_ALL
+        return (self.of_photos & (self.fold != k)) | (self.fold == made_without(k))
 
 
 def inner_folds(labels: np.ndarray, groups: np.ndarray | None, seed: int) -> np.ndarray:
@@ -86,7 +110,12 @@ def split_lone_groups(labels: np.ndarray, groups: np.ndarray) -> np.ndarray:
 
 
 def make_rows(
-    config: TrainConfig, inputs: HeadInputs, train_rows: np.ndarray, columns: np.ndarray, seed: int
+    config: TrainConfig,
+    inputs: HeadInputs,
+    train_rows: np.ndarray,
+    columns: np.ndarray,
+    seed: int,
+    fold: np.ndarray | None = None,
 ) -> Rows:
     """The rows that a head is fitted on.
 
@@ -96,6 +125,7 @@ def make_rows(
         train_rows: (m,) rows of `inputs`.
         columns: (views * m, columns) of these, view by view.
         seed: of the inner folds.
+        fold: (m,) `Rows.fold`, where some rows are no photos.
     """
     labels, n_views = inputs.labels[train_rows], len(inputs.views)
     groups = None if inputs.groups is None else pd.factorize(inputs.groups[train_rows])[0]
@@ -103,8 +133,9 @@ def make_rows(
         groups = split_lone_groups(labels, groups)
     class_weights = np.ones(len(labels))
     if config.class_weight == "balanced":
-        counts = np.bincount(labels)
-        class_weights = len(labels) / ((counts > 0).sum() * counts[labels])
+        learned = labels if fold is None else labels[fold >= OF_ALL]
+        counts = np.bincount(learned)
+        class_weights = len(learned) / ((counts > 0).sum() * counts[labels])
     return Rows(
         columns=columns,
         labels=np.concatenate([labels] * n_views),
@@ -112,5 +143,5 @@ def make_rows(
         weights=np.full(len(columns), 1 / n_views),
         class_weights=np.tile(class_weights, n_views) / n_views,
         groups=np.tile(np.arange(len(labels)) if groups is None else groups, n_views),
-        fold=np.tile(inner_folds(labels, groups, seed), n_views),
+        fold=np.tile(inner_folds(labels, groups, seed) if fold is None else fold, n_views),
     )

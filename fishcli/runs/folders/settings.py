@@ -17,7 +17,7 @@ NOT_COMPARED = (
     *(field.name for field in dataclasses.fields(Reading)),
 )
 """Where things lie and how they are held is no part of what a run is; its features are the store's matter."""
-IF_ASKED = {"metric": AUTO_METRIC, "codebook": None, "pyramid": None}
+IF_ASKED = {"metric": AUTO_METRIC, "codebook": None, "pyramid": None, "generate": 0}
 """Settings that a run names where they are asked for only, and what they are where nobody asks."""
 MEASURED_BY = {"metric"}
 """Settings by which a run is measured, not trained."""

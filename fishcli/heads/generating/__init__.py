@@ -1,0 +1,1 @@
+"""Rows made up for small classes, beside a fold's training photos."""
