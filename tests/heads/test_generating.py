@@ -196,3 +196,9 @@ def test_rows_that_teach_where_a_photo_is_held_out_know_nothing_of_it(options):
     for k in (0, 2, 3):
         there = fold == made_without(k)
         assert (filled.features[:, there] != other.features[:, there]).any()
+
+
+def test_it_is_said_where_no_class_is_small(capsys):
+    filled, fold = fill_small_classes(TrainConfig(generate=6), some_inputs(), np.arange(32), seed=0)
+    assert len(fold) == len(filled.labels) == 32
+    assert "--generate 6: in some fold every class has as many training photos" in capsys.readouterr().err

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pandas as pd
 
+from fishcli.basics.progress import warn
 from fishcli.heads.classical.rows import OF_ALL, inner_folds, made_without
 from fishcli.heads.generating.rows import make_rows
 from fishcli.heads.inputs import HeadInputs
@@ -42,6 +43,11 @@ def fill_small_classes(
         like.append(taught[made.like])
         folds.append(np.full(len(made.like), OF_ALL if k is None else made_without(k)))
     source = np.concatenate(like)
+    if config.generate and len(source) == len(labels):
+        warn(
+            f"--generate {config.generate}: in some fold every class has as many training photos, so none is "
+            "drawn there. Pass a larger number."
+        )
     rows, is_made = train_rows[source], np.arange(len(source)) >= len(labels)
     filled = dataclasses.replace(
         inputs,
