@@ -118,7 +118,7 @@ def _fitted_parts(head: ClassicalHead) -> list[dict[str, object]]:
     return [
         {
             "part": part,
-            "kind": "Blend" if isinstance(model[part], dict) else type(model[part]).__name__,
+            "kind": _kind(model[part]),
             "what": said,
             "numbers": count_numbers(model[part]),
         }
@@ -158,19 +158,23 @@ def _encoding_parts(model: EncodingModel) -> list[dict[str, object]]:
     return rows
 
 
-def _said(fitted: Any) -> str:
-    """What an estimator of `heads.classical.estimators` is, in words."""
-    kind = type(fitted).__name__
+def _kind(fitted: Any) -> str:
+    """What a part is called: a classifier of arrays with C is one regression, without, a blend of several."""
     if isinstance(fitted, dict):
+        return "Regression" if "cs" in fitted else "Blend"
+    return type(fitted).__name__
+
+
+def _said(fitted: Any) -> str:
+    """What `heads.classical.estimators` fitted, in words."""
+    kind = _kind(fitted)
+    if kind == "Regression":
+        return f"logistic, L2 penalty, C = {fitted['cs'][0]:g} by inner folds"
+    if kind == "Blend":
         powers = ", ".join(f"{each:.2f}" for each in fitted["exponents"])
         return f"regressions and discriminants, blended to the powers {powers} by inner folds"
-    if kind == "LogisticRegression":
-        return f"multinomial, L2 penalty, C = {fitted.C:g} by inner folds"
     if kind == "Affine":
         return "linear, L2 penalty by inner folds"
-    if kind in ("Ridge", "RidgeCV"):
-        alpha = fitted.alpha_ if kind == "RidgeCV" else fitted.alpha
-        return f"linear, L2 penalty {alpha:g} by inner folds"
     if kind.startswith("RandomForest"):
         depth = max(tree.get_depth() for tree in fitted.estimators_)
         return f"{len(fitted.estimators_)} trees, {depth} levels at most"

@@ -45,6 +45,8 @@ HEADS = {
 }
 ENCODE = ("bow", "llc", "fisher")
 """The heads that encode maps by a codebook."""
+OF_ARRAYS = ("blend", "linear")
+"""Heads of pooled features that are arrays and no more, which are fitted and load without scikit-learn."""
 OF_FINETUNE = HeadKind("keras", "maps")
 """The kind of what `finetune` trains, and of what earlier runs called the head "tail"."""
 

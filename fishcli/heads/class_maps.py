@@ -9,7 +9,8 @@ import pandas as pd
 from fishcli.basics.backends import gradient
 from fishcli.basics.errors import FishError
 from fishcli.basics.quiet import load_keras
-from fishcli.heads.choices import ENCODE
+from fishcli.heads.choices import ENCODE, OF_ARRAYS
+from fishcli.heads.classical.blend import pooled_scores
 from fishcli.heads.classical.columns import roots
 from fishcli.heads.inputs import pool_maps
 from fishcli.heads.trained import FoldHead, KerasHead, named_inputs
@@ -23,8 +24,6 @@ METHODS = {
     "attention": "how much each place weighs, whatever the class",
     "box gradients": "gradients times features of each place, of the box: there is one class only",
 }
-OF_COEFFICIENTS = ("blend", "linear")
-"""Heads of scikit-learn whose scores are linear in the features, or in their roots."""
 OF_NO_CLASS = ("attention", "box gradients")
 
 
@@ -39,7 +38,7 @@ def map_method(head: str, pooling: str, n_classes: int) -> str:
     Raises:
         FishError: the head has no place to point at.
     """
-    if head in ("svm", "forest", *ENCODE) or (head in OF_COEFFICIENTS and n_classes == 1):
+    if head in ("svm", "forest", *ENCODE) or (head in OF_ARRAYS and n_classes == 1):
         seen = "the photo's encoding" if head in ENCODE else "an average over the photo"
         raise FishError(
             f"the head {head} sees {seen}, of which no map can be made. "
@@ -51,7 +50,7 @@ def map_method(head: str, pooling: str, n_classes: int) -> str:
         return "class maps"
     if head == "attention":
         return "attention"
-    return "CAM" if head in OF_COEFFICIENTS or (head == "gap" and pooling in ("auto", "avg")) else "Grad-CAM"
+    return "CAM" if head in OF_ARRAYS or (head == "gap" and pooling in ("auto", "avg")) else "Grad-CAM"
 
 
 def class_maps(
@@ -102,7 +101,7 @@ def _attention(head: KerasHead, features: np.ndarray, images: pd.DataFrame, labe
 def _from_weights(
     head: FoldHead, features: np.ndarray, images: pd.DataFrame, labels: np.ndarray
 ) -> np.ndarray:
-    """CAM; of the heads of OF_COEFFICIENTS by their coefficients, which are of scaled features.
+    """CAM; of the heads of OF_ARRAYS by their coefficients, which are of scaled features.
 
     Where they are of roots, what a channel adds to the score is dealt to the places as they share its mean:
     the mean over the map is what all channels add, as for other heads, where no feature is negative.
@@ -112,21 +111,12 @@ def _from_weights(
     classifier, n_channels = head.model["classifier"], features.shape[-1]
     weights = np.zeros((len(head.counts), n_channels))
     if classifier is not None:
-        coefficients = _coefficients(classifier)[:, :n_channels] / head.model["scaler"].scale_
-        if len(coefficients) == 1:  # of two classes, scikit-learn keeps what tells the second from the first
-            coefficients = np.vstack([-coefficients, coefficients]) / 2
+        coefficients = pooled_scores(classifier)[0][:, :n_channels] / head.model["scaler"].scale_
         weights[head.model["classes"]] = coefficients - coefficients.mean(axis=0)
     own, places = weights[labels], features.astype(np.float64)
     if head.model["roots"]:
         own = own * roots(pool_maps(features)) / np.maximum(np.abs(places).mean(axis=(1, 2)), 1e-12)
     return np.einsum("nhwc,nc->nhw", places, own)
-
-
-def _coefficients(classifier: Any) -> np.ndarray:
-    """The coefficients (k, columns) of scores; of a blend those of its members' scores, before LEAST."""
-    if isinstance(classifier, dict):
-        return np.tensordot(classifier["exponents"], classifier["coefficients"], axes=1)
-    return np.asarray(classifier.coef_)
 
 
 def _from_gradients(

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from fishcli.dataset.metadata import MetadataEncoder
-from fishcli.heads.choices import ENCODE, HEADS, kind_of
+from fishcli.heads.choices import ENCODE, HEADS, OF_ARRAYS, kind_of
 from fishcli.heads.inputs import HeadInputs
 from fishcli.heads.lent import learned_from
 from fishcli.heads.networks import kept
@@ -15,11 +15,10 @@ from fishcli.heads.trained import OLD_SUFFIX, FoldHead, load_keras_head
 from fishcli.options.train import TrainConfig
 
 SUFFIXES = {"keras": kept.SUFFIX, "sklearn": ".skops"}
-OLD_SUFFIXES = {kept.SUFFIX: OLD_SUFFIX}
-"""How the names of files of older versions end, by how they do now."""
+ARRAYS = ".head.npz"
 ENCODING = ".encoding.npz"
-OF_ARRAYS = ("blend",)
-"""Heads that are arrays and no more, which load without scikit-learn."""
+OLD_SUFFIXES = {kept.SUFFIX: OLD_SUFFIX, ARRAYS: SUFFIXES["sklearn"]}
+"""How the names of files of older versions end, by how they do now."""
 
 
 def fit_fold(
@@ -66,7 +65,7 @@ def suffix_of(head: str) -> str:
     """How the name of a head's file ends."""
     if head in ENCODE:
         return ENCODING
-    return ".head.npz" if head in OF_ARRAYS else SUFFIXES[kind_of(head).fitted_by]
+    return ARRAYS if head in OF_ARRAYS else SUFFIXES[kind_of(head).fitted_by]
 
 
 def found(path: Path) -> Path:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fishcli.dataset.classes import smoothed_prior
+from fishcli.heads.classical.blend import pooled_scores
 from fishcli.heads.classical.fits import ClassicalHead, fit_classical
 from fishcli.heads.inputs import HeadInputs
 from fishcli.options.train import TrainConfig
@@ -49,12 +50,9 @@ def as_weights(head: ClassicalHead, n_channels: int) -> HeadWeights:
     kernel = np.zeros((n_channels + head.encoder.n_columns, len(head.counts)))
     bias = np.log(smoothed_prior(head.counts))
     if classifier is not None:
-        coefficients, intercept = classifier.coef_, classifier.intercept_
-        if len(coefficients) == 1:  # of two classes, scikit-learn keeps what tells the second from the first
-            coefficients = np.vstack([-coefficients, coefficients]) / 2
-            intercept = np.concatenate([-intercept, intercept]) / 2
+        coefficients, intercepts = pooled_scores(classifier)
         scaled = coefficients[:, :n_channels] / scaler.scale_
         kernel[:n_channels, head.model["classes"]] = scaled.T
         kernel[n_channels:, head.model["classes"]] = coefficients[:, n_channels:].T
-        bias[head.model["classes"]] = intercept - scaled @ scaler.mean_
+        bias[head.model["classes"]] = intercepts - scaled @ scaler.mean_
     return HeadWeights(kernel.astype(np.float32), bias.astype(np.float32))

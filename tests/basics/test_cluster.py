@@ -283,7 +283,7 @@ def test_other_versions_are_refused(here, monkeypatch):
 
 def test_without_the_flag_no_cluster_is_imported(tmp_path):
     # By a command whose tasks a cluster may have; its head needs no TensorFlow. That no command's module
-    # imports Dask is held by test_cli; skops, which keeps the head, looks for `dask.array` in any case.
+    # imports Dask is held by test_cli; skops, which keeps svm and forest, looks for `dask.array` in any case.
     write_competition(tmp_path / "data")
     draw_store(tmp_path, 1)
     code = (

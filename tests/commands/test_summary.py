@@ -46,8 +46,8 @@ def test_layers_have_shapes_parameters_and_what_they_come_after(root):
 
 def test_parts_of_a_head_of_scikit_learn_are_described(root):
     text = _summary(root, "linear")
-    assert "LogisticRegression" in text
-    assert re.search(r"3 classes: multinomial, L2 penalty, C = [\d.e+-]+ by inner folds", text)
+    assert "Regression" in text
+    assert re.search(r"3 classes: logistic, L2 penalty, C = [\d.e+-]+ by inner folds", text)
     assert "4 corners: linear, L2 penalty" in text
     n = pick_run(root / "models", "linear").load_fold(0)[0].n_parameters
     assert f"{n:,} numbers fitted by scikit-learn" in text

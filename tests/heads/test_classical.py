@@ -19,10 +19,11 @@ from fishcli.basics.errors import FishError
 from fishcli.dataset.classes import smoothed_prior
 from fishcli.heads.choices import FILLED
 from fishcli.heads.classical import estimators
+from fishcli.heads.classical.blend import pooled_scores
 from fishcli.heads.classical.estimators import choose_c
 from fishcli.heads.classical.fits import fit_classical, load_classical
 from fishcli.heads.classical.rows import INNER_FOLDS, Rows, inner_folds, split_lone_groups
-from fishcli.heads.fit import suffix_of
+from fishcli.heads.fit import found, suffix_of
 from fishcli.heads.generating import adversarial
 from fishcli.heads.inputs import HeadInputs
 from fishcli.options.train import TrainConfig
@@ -266,7 +267,7 @@ def test_maps_are_pooled_and_metadata_is_joined_unscaled():
     inputs = some_inputs()
     trained = fitted("linear", inputs)
     assert trained.model["scaler"].n_features_in_ == 8
-    assert trained.model["classifier"].coef_.shape == (3, 8 + 2)
+    assert trained.model["classifier"]["coefficients"].shape == (1, 3, 8 + 2)
     assert trained.n_parameters == 2 * 8 + 3 * (8 + 2 + 1) + 4 * (8 + 2 + 1)
     maps = np.tile(inputs.features[0, :4, None, None], (1, 2, 3, 1))
     expected = predicted(trained, inputs, np.arange(4))[0]
@@ -283,7 +284,7 @@ def test_fewer_rows_than_columns_have_the_same_optimum():
     inputs = dataclasses.replace(inputs, features=features)
     trained = fitted("linear", inputs, np.arange(40), metadata="none")
     columns = StandardScaler().fit_transform(features[0].astype(np.float64))
-    plain = LogisticRegression(C=trained.model["classifier"].C, tol=1e-8, max_iter=10_000)
+    plain = LogisticRegression(C=trained.model["classifier"]["cs"][0], tol=1e-8, max_iter=10_000)
     expected = plain.fit(columns, inputs.labels).predict_proba(columns)
     np.testing.assert_allclose(predicted(trained, inputs, np.arange(40))[0], expected, atol=1e-3)
 
@@ -365,7 +366,7 @@ def test_a_file_of_other_types_is_refused(tmp_path):
     import skops.io
     from sklearn.model_selection import PredefinedSplit
 
-    trained = fitted("linear", some_inputs())
+    trained = fitted("forest", some_inputs())
     path = tmp_path / "fold_0.skops"
     skops.io.dump({**trained.model, "boxes": PredefinedSplit([0, 1])}, path)
     with pytest.raises(FishError, match=r"fold_0\.skops can't be loaded \(it holds types .*PredefinedSplit"):
@@ -375,26 +376,47 @@ def test_a_file_of_other_types_is_refused(tmp_path):
         load_classical(path, trained.encoder, trained.counts)
 
 
-def test_a_head_saved_before_there_were_roots_predicts_as_it_did(tmp_path):
+def in_estimators(trained, inputs):
+    """A linear head as it was kept before there were arrays: in scikit-learn's estimators, without roots."""
+    from sklearn.linear_model import LogisticRegression, Ridge
+    from sklearn.preprocessing import StandardScaler
+
+    classifier, boxes = LogisticRegression(), Ridge()
+    classifier.classes_ = trained.model["classes"]
+    classifier.coef_, classifier.intercept_ = pooled_scores(trained.model["classifier"])
+    if len(classifier.classes_) == 2:
+        classifier.coef_ = classifier.coef_[1:] - classifier.coef_[:1]
+        classifier.intercept_ = classifier.intercept_[1:] - classifier.intercept_[:1]
+    boxes.coef_, boxes.intercept_ = trained.model["boxes"].coef_, trained.model["boxes"].intercept_
+    parts = {"scaler": StandardScaler().fit(inputs.features[0, :N_TRAIN].astype(np.float32))}
+    parts |= {name: trained.model[name] for name in ("classes", "prior_share")}
+    return {**parts, "classifier": classifier, "boxes": boxes}
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_a_linear_head_of_skops_predicts_as_it_did(n_classes, tmp_path):
     import skops.io
 
-    trained = fitted("linear", some_inputs())
-    earlier = {part: each for part, each in trained.model.items() if part != "roots"}
-    skops.io.dump(earlier, tmp_path / "fold_0.skops")
-    loaded = load_classical(tmp_path / "fold_0.skops", trained.encoder, trained.counts)
-    one, other = (predicted(each, some_inputs(), np.arange(9))[0] for each in (trained, loaded))
-    np.testing.assert_array_equal(one, other)
+    inputs = some_inputs(labels=np.arange(96) % n_classes)
+    trained = fitted("linear", inputs)
+    skops.io.dump(in_estimators(trained, inputs), tmp_path / "fold_0.skops")
+    path = found(tmp_path / f"fold_0{suffix_of('linear')}")
+    loaded = load_classical(path, trained.encoder, trained.counts)
+    assert loaded.n_parameters == trained.n_parameters
+    both = (predicted(each, inputs, np.arange(9)) for each in (trained, loaded))
+    for one, other in zip(*both, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
 
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory):
     """Heads by how their files' names end, and the files' contents."""
-    folder, found = tmp_path_factory.mktemp("saved"), {}
-    for head in ("linear", "blend"):
+    folder, kept = tmp_path_factory.mktemp("saved"), {}
+    for head in ("svm", "blend"):
         path, trained = folder / f"fold_0{suffix_of(head)}", fitted(head, some_inputs())
         trained.save(path)
-        found[suffix_of(head)] = trained, path.read_bytes()
-    return found
+        kept[suffix_of(head)] = trained, path.read_bytes()
+    return kept
 
 
 @pytest.mark.parametrize("suffix", [".skops", ".head.npz"])
@@ -445,8 +467,9 @@ def test_a_file_that_unpacks_to_more_than_it_is_is_refused(saved, tmp_path):
         load_classical(tmp_path / "fold_0.head.npz", trained.encoder, trained.counts)
 
 
-def test_a_blend_predicts_where_scikit_learn_was_never_imported(tmp_path):
-    trained = fitted("blend", some_inputs(), metadata="none")
+@pytest.mark.parametrize("head", ["blend", "linear"])
+def test_arrays_predict_where_scikit_learn_was_never_imported(head, tmp_path):
+    trained = fitted(head, some_inputs(), metadata="none")
     trained.save(tmp_path / "fold_0.head.npz")
     np.save(tmp_path / "features.npy", some_inputs().features[0])
     known = {"encoder": dataclasses.asdict(trained.encoder), "counts": trained.counts.tolist()}

@@ -107,7 +107,7 @@ def test_damaged_predictions_are_named_and_train_writes_them_again(root, damage)
     submit(root)
 
 
-@pytest.mark.parametrize("name", ["fold_1.json", "fold_1.skops"])
+@pytest.mark.parametrize("name", ["fold_1.json", "fold_1.head.npz"])
 def test_a_damaged_fold_is_named(root, name):
     path = root / "models" / "run" / name
     path.write_bytes(path.read_bytes()[:-40])
@@ -160,9 +160,16 @@ def rewrite(path, name, change):
             archive.writestr(each, content)
 
 
+@pytest.fixture
+def of_skops(root):
+    """A run whose heads skops keeps."""
+    fit(root, head="svm", epochs=60, name="svm")
+    return root
+
+
 def fitted_by(version, root, k=0):
     """Let another scikit-learn have fitted fold k of the run."""
-    path = root / "models" / "run" / f"fold_{k}.skops"
+    path = root / "models" / "svm" / f"fold_{k}.skops"
 
     def change(text):
         return re.sub(r'("_sklearn_version": {[^}]*"content": )"[^,]*",', rf'\1"\\"{version}\\"",', text)
@@ -172,13 +179,13 @@ def fitted_by(version, root, k=0):
     write_json(path.with_suffix(".json"), {**kept, "files": digests_of([path])}, sealed=True)
 
 
-def test_heads_of_another_scikit_learn_are_read_with_a_warning(root, capsys):
+def test_heads_of_another_scikit_learn_are_read_with_a_warning(of_skops, capsys):
     classical._tell_version.cache_clear()
-    whole = submit(root)
-    fitted_by("0.99.7", root)
-    fitted_by("0.99.7", root, 1)
+    whole = submit(of_skops, run="svm")
+    fitted_by("0.99.7", of_skops)
+    fitted_by("0.99.7", of_skops, 1)
     capsys.readouterr()
-    assert submit(root).equals(whole)
+    assert submit(of_skops, run="svm").equals(whole)
     said = capsys.readouterr().err
     assert said.count("fitted by scikit-learn 0.99.7") == 1 and "fishcli report" in said
 
@@ -195,13 +202,13 @@ def test_a_head_of_another_keras_is_read(tmp_path, version):
     assert np.array_equal(head.model.get_weights()[0], model.get_weights()[0])
 
 
-def test_a_head_that_this_keras_can_not_read_says_what_to_run(root):
-    path = root / "models" / "run" / "fold_1.skops"
-    rewrite(path, "schema.json", lambda text: text.replace("LogisticRegression", "LogisticProgression"))
+def test_a_head_that_this_scikit_learn_can_not_read_says_what_to_run(of_skops):
+    path = of_skops / "models" / "svm" / "fold_1.skops"
+    rewrite(path, "schema.json", lambda text: text.replace("StandardScaler", "StandardScalar"))
     kept = read_json(path.with_suffix(".json"))
     write_json(path.with_suffix(".json"), {**kept, "files": digests_of([path])}, sealed=True)
-    with pytest.raises(FishError, match=r"fold_1\.skops can't be loaded .*fishcli train .*--name run"):
-        submit(root)
+    with pytest.raises(FishError, match=r"fold_1\.skops can't be loaded .*fishcli train .*--name svm"):
+        submit(of_skops, run="svm")
 
 
 def test_a_store_and_a_run_from_before_digests_are_read(root):

@@ -124,7 +124,7 @@ def test_weights_that_are_gone(root):
     invoke(["predict", *PLACES, "--tta", "2"])
 
 
-@pytest.mark.parametrize("name", ["fold_1.json", "fold_2.skops", "metrics.json", "oof.csv"])
+@pytest.mark.parametrize("name", ["fold_1.json", "fold_2.head.npz", "metrics.json", "oof.csv"])
 def test_damaged_files_of_a_run(root, name):
     run_dir = root / "my models" / "first"
     whole = (run_dir / "oof.csv").read_bytes()

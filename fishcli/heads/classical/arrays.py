@@ -13,7 +13,7 @@ SUFFIX = ".npz"
 
 @dataclass(frozen=True)
 class Scaler:
-    """What scikit-learn's StandardScaler does.
+    """What takes columns' means off and divides by their scales, as scikit-learn's StandardScaler does.
 
     Attributes:
         mean_: (columns,) float64, taken off.
@@ -51,10 +51,12 @@ class Affine:
 
 
 def write_parts(path: Path, model: dict[str, Any]) -> None:
-    """Write the parts of the head blend, an array each, without pickles."""
+    """Write the parts of a head of OF_ARRAYS, an array each, without pickles."""
     arrays = {"mean": model["scaler"].mean_, "scale": model["scaler"].scale_, "classes": model["classes"]}
     if model["boxes"] is not None:
         arrays |= {"box_coefficients": model["boxes"].coef_, "box_intercepts": model["boxes"].intercept_}
+    if not model["roots"]:  # blends, whose files were the first, look at them
+        arrays["roots"] = False
     arrays |= {"prior_share": model["prior_share"], **(model["classifier"] or {})}
     np.savez(path, allow_pickle=False, **arrays)
 
@@ -82,7 +84,7 @@ def read_parts(content: bytes, n_columns: int) -> dict[str, Any]:
     scaler, classes = Scaler(held.pop("mean"), held.pop("scale")), held.pop("classes")
     model: dict[str, Any] = {
         "scaler": scaler,
-        "roots": True,
+        "roots": bool(held.pop("roots", True)),
         "boxes": None,
         "classes": classes,
         "classifier": None,
@@ -97,7 +99,9 @@ def read_parts(content: bytes, n_columns: int) -> dict[str, Any]:
         n_members, k = len(held["exponents"]), len(classes)
         shapes["coefficients"] = (held["coefficients"], (n_members, k, n_columns))
         shapes["intercepts"] = (held["intercepts"], (n_members, k))
-        model["classifier"] = {name: held.pop(name) for name in ("coefficients", "intercepts", "exponents")}
+        shapes |= {name: (held[name], (n_members,)) for name in ("exponents", "cs") if name in held}
+        names = ("coefficients", "intercepts", "exponents", "cs")
+        model["classifier"] = {name: held.pop(name) for name in names if name in held}
     if held or any(array.shape != shape for array, shape in shapes.values()):
         raise ValueError("it holds no head")
     return model

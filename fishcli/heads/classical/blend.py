@@ -18,7 +18,8 @@ LEAST = 1e-15
 and alone would decide."""
 
 Blend = dict[str, np.ndarray]
-"""Members' `coefficients` (m, k, columns) and `intercepts` (m, k), float32, and `exponents` (m,)."""
+"""Members' `coefficients` (m, k, columns) and `intercepts` (m, k), float32, and `exponents` (m,); of the head
+linear, whose only member counts as it is, also `cs` (m,): the C that was chosen."""
 
 
 def fit_blend(rows: Rows) -> tuple[np.ndarray, Blend]:
@@ -54,6 +55,23 @@ def blended(blend: Blend, columns: np.ndarray) -> np.ndarray:
         proba, _ = _softmax(columns @ coefficients.T + intercepts)
         logs += exponent * np.log(np.maximum(proba, LEAST))
     return _softmax(logs)[0]
+
+
+def pooled_scores(blend: Blend) -> Linear:
+    """Coefficients (k, columns) and intercepts (k,) of scores whose softmax the blend says, but for LEAST."""
+    powers = blend["exponents"]
+    return np.tensordot(powers, blend["coefficients"], axes=1), powers @ blend["intercepts"]
+
+
+def one_member(axes: np.ndarray, member: Linear, c: float) -> Blend:
+    """A regression on columns turned by `axes` (columns, r), at strength `c`, as a blend of itself alone."""
+    coefficients, intercepts = member
+    return {
+        "coefficients": (axes @ coefficients).T[None],
+        "intercepts": intercepts[None],
+        "exponents": np.ones(1),
+        "cs": np.array([c]),
+    }
 
 
 def _fit_members(rows: Rows, turned: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, list[Linear]]:

@@ -19,18 +19,16 @@ def roots(features: np.ndarray) -> np.ndarray:
     return np.sign(features) * np.sqrt(np.abs(features) / np.maximum(sums, np.finfo(np.float32).tiny))
 
 
-def fit_scaler(features: np.ndarray, is_of_roots: bool) -> Any:
-    """A StandardScaler of features (n, channels), or the Scaler of their roots.
+def fit_scaler(features: np.ndarray, is_of_roots: bool) -> Scaler:
+    """The scaler of features (n, channels), which standardises them, or of their roots.
 
     Roots vary much alike, and those that hardly do tell little: the mean variance is added to each before
     columns are divided by it, and all together then vary as much as standardised ones.
     """
-    if not is_of_roots:
-        from sklearn.preprocessing import StandardScaler
-
-        return StandardScaler().fit(features.astype(np.float32))
-    seen = roots(features)
+    seen = roots(features) if is_of_roots else features.astype(np.float32)
     means, variances = seen.mean(axis=0, dtype=np.float64), seen.var(axis=0, dtype=np.float64)
+    if not is_of_roots:
+        return Scaler(means, np.where(np.ptp(seen, axis=0) > 0, np.sqrt(variances), 1.0))
     scales = np.sqrt(variances + variances.mean())
     if not scales.any():
         return Scaler(means, np.ones_like(means))

@@ -1,4 +1,4 @@
-"""How scikit-learn fits a fold: its estimators of classes and boxes."""
+"""How a fold's classes and boxes are fitted: arrays, or estimators of scikit-learn."""
 
 import dataclasses
 import os
@@ -9,7 +9,7 @@ import numpy as np
 
 from fishcli.dataset.classes import fill_missing_classes
 from fishcli.heads.classical.arrays import Affine
-from fishcli.heads.classical.blend import fit_blend, softmax
+from fishcli.heads.classical.blend import fit_blend, one_member, softmax
 from fishcli.heads.classical.ridge import ridge_path
 from fishcli.heads.classical.rows import Rows
 from fishcli.heads.classical.softmax_regression import Linear, principal_axes, regression_path
@@ -37,19 +37,11 @@ def _fit_linear(rows: Rows, seed: int) -> Classifier:
     """
     if rows.labels.ndim == 2:
         return fit_tag_regression(rows, CS, FIXED_C)
-    from sklearn.linear_model import LogisticRegression
-
     axes = principal_axes(rows.columns[rows.of_photos].astype(np.float32))
     rows = dataclasses.replace(rows, columns=rows.columns @ axes)
-    chosen = CS.index(choose_c(dataclasses.replace(rows, columns=rows.columns.astype(np.float32))))
-    classes, path = along_cs(rows.where(rows.teaching()), CS[: chosen + 1])
-    coefficients, intercepts = (axes @ path[-1][0]).T, path[-1][1]
-    if len(classes) == 2:  # scikit-learn keeps what tells the second from the first
-        coefficients, intercepts = coefficients[1:] - coefficients[:1], intercepts[1:] - intercepts[:1]
-    model = LogisticRegression(C=CS[chosen])
-    model.classes_, model.n_features_in_ = classes, coefficients.shape[1]
-    model.coef_, model.intercept_ = coefficients, intercepts
-    return classes, model
+    chosen = choose_c(dataclasses.replace(rows, columns=rows.columns.astype(np.float32)))
+    classes, (member,) = along_cs(rows.where(rows.teaching()), (chosen,))
+    return classes, one_member(axes, member, chosen)
 
 
 def _fit_blend(rows: Rows, seed: int) -> Classifier:
@@ -134,24 +126,9 @@ def _forest_settings(rows: Rows, seed: int) -> dict[str, Any]:
     return {**shared, "random_state": seed, "n_jobs": os.cpu_count()}
 
 
-def _fit_linear_boxes(rows: Rows, seed: int) -> Any:
-    """Ridge regression, its penalty by `choose_alpha`."""
-    from sklearn.linear_model import Ridge
-
-    alpha, fitted = _fit_ridge(rows)
-    model = Ridge(alpha)
-    model.coef_, model.intercept_, model.n_features_in_ = *fitted, rows.columns.shape[1]
-    return model
-
-
 def fit_affine_boxes(rows: Rows, seed: int) -> Affine:
-    """The same, as arrays and no more."""
-    return Affine(*_fit_ridge(rows)[1])
-
-
-def _fit_ridge(rows: Rows) -> tuple[float, tuple[np.ndarray, np.ndarray]]:
-    alpha = choose_alpha(rows)
-    return alpha, ridge_path(rows.columns, rows.boxes, rows.weights, (alpha,))[0]
+    """Ridge regression, its penalty by `choose_alpha`."""
+    return Affine(*ridge_path(rows.columns, rows.boxes, rows.weights, (choose_alpha(rows),))[0])
 
 
 def choose_alpha(rows: Rows) -> float:
@@ -185,7 +162,7 @@ def _fit_forest_boxes(rows: Rows, seed: int) -> Any:
 
 FITTERS: dict[str, tuple[Callable[[Rows, int], Classifier], Callable[[Rows, int], Any]]] = {
     "blend": (_fit_blend, fit_affine_boxes),
-    "linear": (_fit_linear, _fit_linear_boxes),
+    "linear": (_fit_linear, fit_affine_boxes),
     "svm": (_fit_svm, _fit_svm_boxes),
     "forest": (_fit_forest, _fit_forest_boxes),
 }

@@ -16,7 +16,8 @@ from fishcli.basics.progress import warn
 from fishcli.basics.remote import read_bytes
 from fishcli.dataset.classes import can_learn
 from fishcli.dataset.metadata import MetadataEncoder
-from fishcli.heads.classical.arrays import SUFFIX, read_parts, write_parts
+from fishcli.heads.choices import OF_ARRAYS
+from fishcli.heads.classical.arrays import SUFFIX, Affine, Scaler, read_parts, write_parts
 from fishcli.heads.classical.blend import blended
 from fishcli.heads.classical.columns import fit_scaler, join_columns
 from fishcli.heads.classical.estimators import FITTERS, TREES
@@ -130,7 +131,7 @@ def fit_classical(
     # Linear models and RBF kernels are blind to the means, so inner folds may share one scaler.
     is_of_roots = config.head in OF_ROOTS
     is_photo = np.tile(np.arange(len(train_rows)) < n_photos, len(inputs.views))
-    scaler = fit_scaler(features[is_photo], is_of_roots)
+    scaler = _scaler_of(config.head, features[is_photo])
     columns = join_columns(scaler, is_of_roots, features, metadata)
     rows = make_rows(config, inputs, train_rows, columns, seed, fold)
     if not chooses and config.head != "svm":  # whose classes are calibrated on inner folds
@@ -145,6 +146,15 @@ def fit_classical(
         if has_box.any():
             model["boxes"] = fit_boxes(rows.where(has_box), seed)
     return ClassicalHead(model, encoder, counts)
+
+
+def _scaler_of(head: str, features: np.ndarray) -> Any:
+    """What scales features (n, channels): arrays, or, for heads that skops keeps, a StandardScaler."""
+    if head in OF_ARRAYS:
+        return fit_scaler(features, head in OF_ROOTS)
+    from sklearn.preprocessing import StandardScaler
+
+    return StandardScaler().fit(features.astype(np.float32))
 
 
 def load_classical(path: Path, encoder: MetadataEncoder, counts: np.ndarray) -> ClassicalHead:
@@ -179,7 +189,29 @@ def load_classical(path: Path, encoder: MetadataEncoder, counts: np.ndarray) -> 
     except Exception as error:  # what a damaged zip raises has no common base
         reason = cut((str(error) or type(error).__name__).splitlines()[0], 160)
         raise FishError(f"{path} can't be loaded ({reason}).") from None
-    return ClassicalHead(model, encoder, counts)
+    return ClassicalHead(_with_arrays(model), encoder, counts)
+
+
+def _with_arrays(model: dict[str, Any]) -> dict[str, Any]:
+    """A model whose linear parts are arrays: scikit-learn's estimators held them in earlier files."""
+    scaler, classifier, boxes = model["scaler"], model["classifier"], model["boxes"]
+    if not (hasattr(classifier, "coef_") or hasattr(boxes, "coef_")):
+        return model
+    if hasattr(classifier, "coef_"):
+        coefficients, intercepts = classifier.coef_, classifier.intercept_
+        if len(coefficients) == 1:  # of two classes, scikit-learn keeps what tells the second from the first
+            coefficients = np.vstack([-coefficients, coefficients]) / 2
+            intercepts = np.concatenate([-intercepts, intercepts]) / 2
+        classifier = {
+            "coefficients": coefficients[None],
+            "intercepts": intercepts[None],
+            "exponents": np.ones(1),
+            "cs": np.array([classifier.C]),
+        }
+    if hasattr(boxes, "coef_"):
+        boxes = Affine(boxes.coef_, boxes.intercept_)
+    arrays = {"scaler": Scaler(scaler.mean_, scaler.scale_), "classifier": classifier, "boxes": boxes}
+    return {**model, **arrays}
 
 
 @cache
@@ -215,7 +247,8 @@ def _class_scores(classifier: Any, columns: np.ndarray) -> np.ndarray:
 def count_numbers(fitted: Any) -> int:
     """How many numbers were fitted, as `n_parameters` counts them; 0 for None."""
     if isinstance(fitted, dict):
-        return sum(each.size for each in fitted.values())
+        weighed = "exponents" if len(fitted["exponents"]) > 1 else "intercepts"
+        return sum(fitted[name].size for name in {"coefficients", "intercepts", weighed})
     if hasattr(fitted, "calibrated_classifiers_"):
         calibrated = fitted.calibrated_classifiers_
         return sum(count_numbers(each.estimator) + 2 * len(each.calibrators) for each in calibrated)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from fishcli.heads.classical.blend import CS, EXPECTED, GROUPS_WORTH, LEAST, SHRINKAGES, Blend
+from fishcli.heads.classical.blend import CS, EXPECTED, GROUPS_WORTH, LEAST, SHRINKAGES, Blend, one_member
 from fishcli.heads.classical.rows import Rows
 from fishcli.heads.classical.softmax_regression import Linear, principal_axes, regression_path
 from fishcli.heads.classical.tag_discriminant import tag_discriminants
@@ -54,7 +54,7 @@ def fit_tag_regression(rows: Rows, cs: tuple[float, ...], usual_c: float) -> tup
     best = int(losses.argmin()) if losses.any() else cs.index(usual_c)
     learned = _varying(rows.labels)
     path = regression_path(turned, rows.labels[:, learned], rows.class_weights, cs[: best + 1])
-    return learned, _as_blend(axes, path[-1:], np.ones(1))
+    return learned, one_member(axes, path[-1], cs[best])
 
 
 def blended_tags(blend: Blend, columns: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from fishcli.features.photos.recipes import copies_of
 from fishcli.heads.classical.fits import fit_classical
 from fishcli.heads.classical.rows import inner_folds
 from fishcli.heads.inputs import HeadInputs
+from fishcli.heads.lent import learned_from
 from fishcli.options.train import TrainConfig
 from fishcli.runs.searching.greedy import Mix
 from fishcli.runs.training.fold_fits import predict_views
@@ -45,7 +46,9 @@ class Trials:
         """
         seen = self._drawing(mix, np.concatenate([train_rows, held_rows]))
         n = len(train_rows)
-        head = fit_classical(self.config, seen, np.arange(n), self.config.seed, chooses=chooses)
+        training = np.arange(n)
+        shown = learned_from(seen, training)
+        head = fit_classical(self.config, shown, training, self.config.seed, chooses=chooses)
         proba, _ = predict_views(head, seen, np.arange(n, len(seen.images)), 1)
         return log_losses(seen.labels[n:], proba[0])
 
