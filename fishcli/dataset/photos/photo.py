@@ -26,7 +26,7 @@ HEADER_BYTES = 256 * 1024
 
 KEPT_BLOCKS = 4 * (os.cpu_count() or 1)
 """Freed blocks of pixels, up to 16 MB each, that Pillow keeps for the next photos: two photos a thread, of
-four megapixels. Given back to the system and asked for anew, page by page, they cost as much as decoding does."""
+four megapixels. Given back to the system and asked for anew, page by page, they cost as much as decoding."""
 
 # All once, here: in the threads that open images none is safe.
 Image.init()
