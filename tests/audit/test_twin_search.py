@@ -99,13 +99,14 @@ def test_photos_far_from_each_other_are_not_compared(monkeypatch):
 
     class Counted(np.ndarray):
         def __matmul__(self, other):
-            compared.append(self.shape[0] * other.shape[1])
+            if other.ndim == 2:
+                compared.append(self.shape[0] * other.shape[1])
             return np.asarray(self) @ np.asarray(other)
 
     n_pairs = sum(len(rows) for rows, _, _ in close_directions(points.view(Counted), points, 0.01))
     assert n_pairs == 200 * 10
     n_parts = len(directions._leaves(points))
-    assert sum(compared) < 0.3 * 200 * 200 + 200 * n_parts
+    assert sum(compared) < 0.2 * 200 * 200 + 200 * n_parts
 
 
 # Both

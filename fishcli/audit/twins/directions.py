@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-LEAF = 512
-"""Photos that are compared with as many others in one go."""
-N_FOR_SPREAD = 1_000
-"""Photos of a part that say along which axis it is cut."""
+LEAF = 256
+"""Photos of a part at most, which are compared with another part's in one go."""
+N_SAMPLED, N_ROUNDS = 1_000, 5
+"""Photos of a part that say how it is cut in two, and how often their means are taken anew."""
 SLACK = 0.01
 """Added to every radius: more than rounding to float32 can make of a distance."""
 
@@ -19,10 +19,10 @@ def close_directions(
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """All pairs of a query and an indexed photo whose cosine distance is at most so large.
 
-    Exact. Both are cut in half again and again along the axis on which they spread most (J. L. Bentley,
-    "Multidimensional binary search trees", 1975), into parts of up to 512 photos; by the triangle inequality
-    a query is compared with those parts only whose ball around their mean comes as near as two photos may be
-    apart, by one matrix product each. Where features don't cluster that is all of them.
+    Exact. Both are cut in two again and again, around two means (S. M. Savaresi, D. L. Boley, "On the
+    performance of bisecting k-means and PDDP", 2001), into parts of up to 256 photos; by the triangle
+    inequality a query is compared with those parts only whose ball around their mean comes as near as two
+    photos may be apart, by one matrix product each. Where features don't cluster that is all of them.
 
     Args:
         index: (n, m) float32, rows no longer than 1.
@@ -36,6 +36,7 @@ def close_directions(
     leaves = _leaves(index)
     of_queries = leaves if queries is index else _leaves(queries)
     centres, radii = _balls(index, leaves)
+    least = 1 - cosine_distance
     reach = radii + math.sqrt(2 * cosine_distance) + SLACK
     for place, rows in enumerate(of_queries):
         block = queries[rows]
@@ -44,14 +45,14 @@ def close_directions(
             near[:, place + 1 :] = False  # found from there
         for other in np.flatnonzero(near.any(axis=0)):
             asking, asked = np.flatnonzero(near[:, other]), leaves[other]
-            distance: Any = 1 - block[asking] @ index[asked].T
-            first, second = np.nonzero(distance <= cosine_distance)
-            if not len(first):
+            cosine: Any = block[asking] @ index[asked].T
+            if cosine.max() < least:
                 continue
-            found, partners, cosines = rows[asking[first]], asked[second], distance[first, second]
-            yield found, partners, cosines
+            first, second = np.divmod(np.flatnonzero(cosine.ravel() >= least), len(asked))
+            found, partners, distance = rows[asking[first]], asked[second], 1 - cosine[first, second]
+            yield found, partners, distance
             if queries is index and other != place:
-                yield partners, found, cosines
+                yield partners, found, distance
 
 
 def _leaves(points: np.ndarray) -> list[np.ndarray]:
@@ -62,10 +63,29 @@ def _leaves(points: np.ndarray) -> list[np.ndarray]:
         if len(rows) <= LEAF:
             leaves.append(rows)
             continue
-        some = points[rows[:: max(1, len(rows) // N_FOR_SPREAD)]]
-        order = np.argpartition(points[rows, some.var(axis=0).argmax()], len(rows) // 2)
-        parts += [rows[order[: len(rows) // 2]], rows[order[len(rows) // 2 :]]]
+        is_second = _halves(points[rows])
+        parts += [rows[~is_second], rows[is_second]]
     return leaves
+
+
+def _halves(points: np.ndarray) -> np.ndarray:
+    """Which points (n, m) are nearer to the second of two means, (n,) bool; any half where all are alike."""
+    sample = points[:: max(1, len(points) // N_SAMPLED)]
+    farthest = ((sample - sample[0]) ** 2).sum(axis=1).argmax()
+    one, other = sample[0], sample[farthest]
+    for _ in range(N_ROUNDS):
+        is_second = _is_nearer(sample, other, one)
+        if is_second.all() or not is_second.any():
+            break
+        one, other = sample[~is_second].mean(axis=0), sample[is_second].mean(axis=0)
+    is_second = _is_nearer(points, other, one)
+    if is_second.all() or not is_second.any():
+        return np.arange(len(points)) < len(points) // 2
+    return is_second
+
+
+def _is_nearer(points: np.ndarray, mean: np.ndarray, than: np.ndarray) -> np.ndarray:
+    return points @ (mean - than) > (mean @ mean - than @ than) / 2
 
 
 def _balls(points: np.ndarray, leaves: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
