@@ -153,13 +153,3 @@ def test_a_jpeg_is_scaled_as_long_as_no_side_gets_too_short(tmp_path, shortest_s
 
 def test_other_formats_keep_their_size(tmp_path):
     np.testing.assert_array_equal(decode(make_image(tmp_path / "a.png", pixels=PHOTO), 4), PHOTO)
-
-
-def test_pixels_of_later_photos_lie_where_those_of_earlier_ones_lay(tmp_path):
-    path = make_image(tmp_path / "a.jpg", pixels=noise((400, 500)))
-    decode(path)
-    Image.core.reset_stats()
-    decode(path)
-    found = Image.core.get_stats()
-    assert found["reused_blocks"] == found["new_count"] > 0
-    assert found["allocated_blocks"] == found["freed_blocks"] == 0

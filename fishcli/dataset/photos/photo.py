@@ -1,7 +1,6 @@
 """One photo: what may be in its file, its size, and its pixels upright."""
 
 import io
-import os
 import struct
 import warnings
 from contextlib import suppress
@@ -24,13 +23,8 @@ programs, others (TGA, PCX) are recognised by so little that damaged files would
 HEADER_BYTES = 256 * 1024
 """Where a remote photo's size and EXIF stand, most often; else all of it is read."""
 
-KEPT_BLOCKS = 4 * (os.cpu_count() or 1)
-"""Freed blocks of pixels, up to 16 MB each, that Pillow keeps for the next photos: two photos a thread, of
-four megapixels. Given back to the system and asked for anew, page by page, they cost as much as decoding."""
-
-# All once, here: in the threads that open images none is safe.
+# Both once, here: in the threads that open images neither is safe.
 Image.init()
-Image.core.set_blocks_max(KEPT_BLOCKS)
 warnings.filterwarnings("ignore", module="PIL")
 
 IMAGE_SUFFIXES = frozenset(
