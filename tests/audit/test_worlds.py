@@ -14,7 +14,7 @@ from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_limits
 
-from fishcli.audit.seen import novelty
+from fishcli.audit.seen import components, novelty
 from fishcli.audit.seen import worlds as worlds_module
 from fishcli.audit.seen.auc import Auc, deal_folds, held_out_auc
 from fishcli.audit.seen.novelty import measure_novelty
@@ -226,3 +226,17 @@ def test_new_groups_of_the_same_world_are_as_far_as_training_groups_are_from_eac
     assert (near.share, near.low) == (0.0, 0.0)
     assert near.high == pytest.approx(1 - 0.025 ** (1 / 100))
     assert math.isclose(near.threshold, found.threshold)
+
+
+def test_of_many_test_images_a_draw_is_compared_with_all_training_images(monkeypatch):
+    monkeypatch.setattr(components, "MAX_TRAINING_ROWS", 30)
+    rng = np.random.default_rng(0)
+    train, test = (rng.normal(size=(n, 4)).astype(np.float32) for n in (90, 100))
+    test[::3] += 9
+    groups = np.arange(100) // 2
+    asked = components.drawn_rows(100)
+    found = measure_novelty(train, test, np.arange(90), groups)
+    drawn = measure_novelty(train, test[asked], np.arange(90), groups[asked])
+    assert len(asked) == 30
+    assert (found.share, found.low, found.high) == (drawn.share, drawn.low, drawn.high)
+    assert found.share == pytest.approx((asked % 3 == 0).mean(), abs=0.1)

@@ -18,12 +18,13 @@ class Novelty:
 
     Attributes:
         share: of 0 to 1; about 0.05 where the test images are new groups of the same world, less where they
-            are of the groups in training.
+            are of the groups in training. Of a draw of test images where there are more than
+            components.MAX_TRAINING_ROWS, as each is compared with all training images.
         low: the lower end of its 95% interval; None where there is but one test group. It holds the
             threshold for known.
         high: the upper end.
         threshold: the 95th percentile of distances from a training image to the nearest one of another group;
-            of a draw of training images where there are more than image_learner.MAX_TRAINING_ROWS.
+            of a draw of training images where there are more than that, too.
         median_test_distance: from a test image to the nearest training image; `threshold`'s unit.
         interval: the method.
     """
@@ -51,11 +52,12 @@ def measure_novelty(
 
     rows = drawn_rows(len(train))
     scores = principal_scores(np.concatenate([train, test]), rows)
-    known, new = scores[: len(train)], scores[len(train) :]
+    asked = drawn_rows(len(test))
+    known, new = scores[: len(train)], scores[len(train) :][asked]
     threshold = float(np.percentile(_distances_between_groups(known, train_groups, rows), PERCENTILE))
     nearest = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(known).kneighbors(new)[0][:, 0]
     is_far = nearest > threshold
-    low, high, method = _ends(is_far, test_groups)
+    low, high, method = _ends(is_far, None if test_groups is None else test_groups[asked])
     return Novelty(
         share=float(is_far.mean()),
         low=low,
