@@ -13,6 +13,7 @@ from fishcli.heads.choices import ENCODE, OF_ARRAYS
 from fishcli.heads.classical.blend import pooled_scores
 from fishcli.heads.classical.columns import roots
 from fishcli.heads.inputs import pool_maps
+from fishcli.heads.networks.plain import PlainNetwork
 from fishcli.heads.trained import FoldHead, KerasHead, named_inputs
 
 BATCH = 64
@@ -101,22 +102,29 @@ def _attention(head: KerasHead, features: np.ndarray, images: pd.DataFrame, labe
 def _from_weights(
     head: FoldHead, features: np.ndarray, images: pd.DataFrame, labels: np.ndarray
 ) -> np.ndarray:
-    """CAM; of the heads of OF_ARRAYS by their coefficients, which are of scaled features.
+    """CAM; where NumPy computes the head by its weights, those of OF_ARRAYS being of scaled features.
 
     Where they are of roots, what a channel adds to the score is dealt to the places as they share its mean:
     the mean over the map is what all channels add, as for other heads, where no feature is negative.
     """
-    if isinstance(head, KerasHead):
+    if isinstance(head, KerasHead) and not isinstance(head.model, PlainNetwork):
         return _from_gradients(head, features, images, labels)
-    classifier, n_channels = head.model["classifier"], features.shape[-1]
-    weights = np.zeros((len(head.counts), n_channels))
+    own, places = _weights(head, features.shape[-1])[labels], features.astype(np.float64)
+    if not isinstance(head, KerasHead) and head.model["roots"]:
+        own = own * roots(pool_maps(features)) / np.maximum(np.abs(places).mean(axis=(1, 2)), 1e-12)
+    return np.einsum("nhwc,nc->nhw", places, own)
+
+
+def _weights(head: FoldHead, n_channels: int) -> np.ndarray:
+    """What each channel's mean, or its root, adds to each class's score, less than to all: (C, channels)."""
+    if isinstance(head, KerasHead):
+        found = head.model.score_weights().T.astype(np.float64)
+        return np.asarray(found - found.mean(axis=0))
+    weights, classifier = np.zeros((len(head.counts), n_channels)), head.model["classifier"]
     if classifier is not None:
         coefficients = pooled_scores(classifier)[0][:, :n_channels] / head.model["scaler"].scale_
         weights[head.model["classes"]] = coefficients - coefficients.mean(axis=0)
-    own, places = weights[labels], features.astype(np.float64)
-    if head.model["roots"]:
-        own = own * roots(pool_maps(features)) / np.maximum(np.abs(places).mean(axis=(1, 2)), 1e-12)
-    return np.einsum("nhwc,nc->nhw", places, own)
+    return weights
 
 
 def _from_gradients(

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from fishcli.heads.networks.plain import PlainNetwork
 from fishcli.heads.networks.shared import OwnWeights, with_own_weights
 from fishcli.heads.trained import FoldHead, KerasHead
 
@@ -14,8 +15,8 @@ graph, 1.1 by OpenVINO, which takes twice as long to make ready; above block_12_
 
 
 def as_graph(head: FoldHead) -> FoldHead:
-    """A head that predicts the same, as one graph with all that share its network; or one of scikit-learn."""
-    if not isinstance(head, KerasHead):
+    """A head that predicts the same, as one graph with all that share its network; else itself."""
+    if not isinstance(head, KerasHead) or isinstance(head.model, PlainNetwork):
         return head
     model = head.model if isinstance(head.model, OwnWeights) else with_own_weights(head.model)
     return replace(head, model=model.as_graph())

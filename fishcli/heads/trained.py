@@ -14,7 +14,8 @@ from fishcli.basics.remote import local_copy
 from fishcli.dataset.classes import fill_missing_classes, smoothed_prior
 from fishcli.dataset.metadata import MetadataEncoder
 from fishcli.heads.inputs import pool_maps
-from fishcli.heads.networks.kept import Networks, load_network, save_network
+from fishcli.heads.networks.kept import Networks, network_for, read_architecture, read_weights, save_network
+from fishcli.heads.networks.plain import plain_network
 from fishcli.heads.networks.shared import PREDICT_BATCH, Network, OwnWeights
 
 OLD_SUFFIX = ".keras"
@@ -84,7 +85,11 @@ class FoldHead(ABC):
 
 @dataclass(frozen=True)
 class KerasHead(FoldHead):
-    """A head of `build_head`; `model` is a Keras model, or one that shares its network with other heads."""
+    """A head of `build_head`.
+
+    `model` is a Keras model; of a head that is to predict and no more, one that NumPy computes, or that
+    shares its network with other heads.
+    """
 
     @property
     def takes_pooled(self) -> bool:
@@ -133,13 +138,21 @@ def named_inputs(features: Any, metadata: Any) -> dict[str, Any]:
 
 def in_batches(model: Any, inputs: dict[str, np.ndarray]) -> Any:
     """The outputs of a Keras model, called batch by batch: `predict` would trace a graph for each call."""
-    keras = load_keras()
     n = len(inputs["features"])
     parts = []
     for start in range(0, n, PREDICT_BATCH):
         part = {name: value[start : start + PREDICT_BATCH] for name, value in inputs.items()}
-        parts.append(keras.tree.map_structure(keras.ops.convert_to_numpy, model(part, training=False)))
-    return keras.tree.map_structure(lambda *each: np.concatenate(each), *parts)
+        parts.append(model(part, training=False))
+    if not isinstance(parts[0], dict):
+        return np.concatenate([_array(part) for part in parts])
+    return {name: np.concatenate([_array(part[name]) for part in parts]) for name in parts[0]}
+
+
+def _array(output: Any) -> np.ndarray:
+    """A tensor of the backend, or what is an array already."""
+    if isinstance(output, np.ndarray):
+        return output
+    return np.asarray(load_keras().ops.convert_to_numpy(output))
 
 
 def load_keras_head(
@@ -156,12 +169,17 @@ def load_keras_head(
     Raises:
         FishError: the file is missing or damaged, holds no head, or holds code (a Lambda layer).
     """
+    weights: dict[str, np.ndarray] = {}
     try:
-        network, weights = (
-            _whole(path)
-            if path.suffix == OLD_SUFFIX
-            else load_network(path, {} if networks is None else networks)
-        )
+        if path.suffix == OLD_SUFFIX:
+            network = _whole(path)
+        else:
+            sha256, weights = read_weights(path)
+            if networks is not None:
+                plain = plain_network(read_architecture(path.parent, sha256), weights)
+                if plain is not None:
+                    return KerasHead(plain, encoder, counts)
+            network = network_for(path.parent, sha256, weights, {} if networks is None else networks)
         if not isinstance(network.model.input, dict) or "features" not in network.model.input:
             raise ValueError("it holds no head")
         if networks is not None:
@@ -176,10 +194,10 @@ def load_keras_head(
     return KerasHead(network.model, encoder, counts)
 
 
-def _whole(path: Path) -> tuple[Network, dict[str, np.ndarray]]:
+def _whole(path: Path) -> Network:
     """The network of a .keras file, which has its weights itself."""
     keras = load_keras()
     from fishcli.heads.networks import layers  # noqa: F401  registers fishcli's own layers
 
     with local_copy(path) as local:
-        return Network(keras.models.load_model(local, compile=False, safe_mode=True)), {}
+        return Network(keras.models.load_model(local, compile=False, safe_mode=True))

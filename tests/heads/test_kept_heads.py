@@ -25,13 +25,13 @@ COUNTS = np.array([3, 5, 4])
 SIZES = pd.DataFrame({"height": [48, 48, 64, 64] * 2, "width": [64, 64, 80, 80] * 2})
 
 
-def head_of(seed, sizes=SIZES):
+def head_of(seed, sizes=SIZES, name="gap"):
     """A head as a fold has it: prior, mean box and weights are its own."""
     rng = np.random.default_rng(seed)
     encoder = MetadataEncoder.fit("size", sizes)
     with seeded_keras(seed):
         mean_box = np.sort(rng.uniform(0.1, 0.9, 4))
-        config = TrainConfig(head="gap")
+        config = TrainConfig(head=name)
         model = build_head(config, (3, 3, 8), encoder, rng.dirichlet([1, 1, 1]), mean_box)
     for each in model.weights:
         each.assign(rng.uniform(0.1, 1, each.shape))
@@ -77,7 +77,7 @@ def test_a_fold_that_knows_more_sizes_has_another_architecture(tmp_path):
 
 @pytest.mark.parametrize("graphs", [False, True])
 def test_heads_that_share_a_network_each_say_what_they_said(tmp_path, graphs):
-    heads, networks = [head_of(0), head_of(1)], Networks()
+    heads, networks = [head_of(k, name="fcn") for k in range(2)], Networks()
     paths = saved(tmp_path, *heads)
     loaded = [
         load_fold(path, each.encoder, COUNTS, networks) for path, each in zip(paths, heads, strict=True)

@@ -68,34 +68,58 @@ def architecture_of(path: Path) -> Path:
         raise FishError(f"{path} can't be loaded ({error}).") from None
 
 
-def load_network(path: Path, networks: Networks) -> tuple[Network, dict[str, np.ndarray]]:
-    """The network of a file of weights, and those by the paths of its variables.
-
-    Args:
-        path: of `save_network`.
-        networks: those that were built already; one that was not is added.
+def read_weights(path: Path) -> tuple[str, dict[str, np.ndarray]]:
+    """What `save_network` wrote: the digest of the architecture, and the weights by their variables' paths.
 
     Raises:
-        Exception: FishError, OSError, ValueError, zipfile.BadZipFile, and what else Keras has to say of files
-            that are missing, damaged, or not of each other.
+        Exception: OSError, ValueError, zipfile.BadZipFile, and what else is raised of files that are missing
+            or damaged.
     """
     content = read_bytes(path)
     with np.lib.npyio.NpzFile(io.BytesIO(content), allow_pickle=False) as arrays:
         sha256 = _named(arrays)
-        network = networks.get(sha256)
-        if network is None:
-            network = networks[sha256] = Network(_built(architecture_path(path.parent, sha256), sha256))
-        wanted = {each.path: tuple(each.shape) for each in network.model.weights}
-        if set(arrays.files) != {NAMED, *wanted}:
-            raise ValueError("its weights are not those of its architecture")
         with zipfile.ZipFile(io.BytesIO(content)) as members:
             if any(each.compress_type != zipfile.ZIP_STORED for each in members.infolist()):
                 raise ValueError("it is compressed, as no head is")
-        held = {name: arrays[name] for name in wanted}
+        held = {name: arrays[name] for name in arrays.files if name != NAMED}
     for name, array in held.items():
-        if array.shape != wanted[name] or array.dtype.kind != "f":
+        if array.dtype.kind != "f":
             raise ValueError(f"{name} is not what its architecture says")
-    return network, held
+    return sha256, held
+
+
+def network_for(folder: Path, sha256: str, weights: dict[str, np.ndarray], networks: Networks) -> Network:
+    """The network that weights of `read_weights` are of.
+
+    Args:
+        folder: where they lie.
+        sha256: of its architecture.
+        weights: by the paths of its variables.
+        networks: those that were built already; one that was not is added.
+
+    Raises:
+        Exception: FishError, OSError, ValueError, and what else Keras has to say of an architecture that is
+            missing, damaged, or not the weights' own.
+    """
+    network = networks.get(sha256)
+    if network is None:
+        network = networks[sha256] = Network(_built(read_architecture(folder, sha256)))
+    wanted = {each.path: tuple(each.shape) for each in network.model.weights}
+    if set(weights) != set(wanted):
+        raise ValueError("its weights are not those of its architecture")
+    for name, array in weights.items():
+        if array.shape != wanted[name]:
+            raise ValueError(f"{name} is not what its architecture says")
+    return network
+
+
+def read_architecture(folder: Path, sha256: str) -> dict[str, Any]:
+    """Keras' description of a network; ValueError where the file is not the one of that digest."""
+    path = architecture_path(folder, sha256)
+    text = read_bytes(path)
+    if sha256_of(text) != sha256:
+        raise ValueError(f"{path.name} is not the architecture that it was trained in")
+    return dict(json.loads(text))
 
 
 def _named(arrays: Any) -> str:
@@ -107,15 +131,12 @@ def _named(arrays: Any) -> str:
     return str(named)
 
 
-def _built(path: Path, sha256: str) -> Any:
-    """A network of an architecture's file, its weights at 0."""
-    text = read_bytes(path)
-    if sha256_of(text) != sha256:
-        raise ValueError(f"{path.name} is not the architecture that it was trained in")
+def _built(architecture: dict[str, Any]) -> Any:
+    """A network of an architecture, its weights at 0."""
     keras = load_keras()
     from fishcli.heads.networks import layers  # noqa: F401  registers fishcli's own layers
 
-    return keras.models.model_from_json(text.decode())
+    return keras.models.model_from_json(json.dumps(architecture))
 
 
 def _without_starts(value: Any) -> Any:

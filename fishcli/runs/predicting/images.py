@@ -24,6 +24,7 @@ from fishcli.heads.choices import kind_of
 from fishcli.heads.graphs import MANY, as_graph
 from fishcli.heads.inputs import pool_maps, pooled_once, store_rows
 from fishcli.heads.joined import HeadStore, parts_of
+from fishcli.heads.networks.shared import OwnWeights
 from fishcli.heads.trained import FoldHead
 from fishcli.options.predict import SubmissionConfig
 from fishcli.runs.predicting.views import views_of
@@ -179,7 +180,8 @@ def _take_pooled(heads: Heads) -> bool:
 def load_heads(this_run: Run, n_rows: int) -> Heads:
     """The heads of a run's folds, made ready for so many rows each."""
     heads = this_run.load_folds()
-    networks = [head.model.network for members in heads for head in members] if this_run.is_tuned else []
+    models = [head.model for members in heads for head in members] if this_run.is_tuned else []
+    networks = [model.network for model in models if isinstance(model, OwnWeights)]
     if networks and n_rows * len(networks) / len(set(networks)) >= MANY:
         return [[as_graph(head) for head in members] for members in heads]
     return heads

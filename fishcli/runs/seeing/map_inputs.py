@@ -22,7 +22,8 @@ from fishcli.features.store.store import FeatureStore
 from fishcli.heads.class_maps import class_maps, map_method
 from fishcli.heads.inputs import in_parts, store_rows
 from fishcli.heads.joined import JoinedStore
-from fishcli.heads.trained import FoldHead
+from fishcli.heads.networks.plain import PlainNetwork
+from fishcli.heads.trained import FoldHead, KerasHead
 from fishcli.options.reading import Reading
 from fishcli.options.train import RunConfig
 from fishcli.runs.locating.crops import with_regions
@@ -157,9 +158,19 @@ def _alone(run: Run, store: JoinedStore) -> str:
     return f"Train on the maps of one store: {line}"
 
 
-def _heads(run: Run, fold: int) -> list[FoldHead]:
+def _heads(inputs: MapInputs, fold: int) -> list[FoldHead]:
     """The heads of a fold; a report asks twice for them."""
-    return once(("heads", run.run_dir, fold), lambda: run.load_fold(fold))
+    run = inputs.run
+    return once(("heads", run.run_dir, fold), lambda: _loaded(run, fold, inputs.method == "CAM"))
+
+
+def _loaded(run: Run, fold: int, is_linear: bool) -> list[FoldHead]:
+    """The heads of a fold, which Keras computes only where it must: for gradients, or for all that it has."""
+    heads = run.load_fold(fold, {}) if is_linear else []
+    needs_keras = any(
+        isinstance(head, KerasHead) and not isinstance(head.model, PlainNetwork) for head in heads
+    )
+    return run.load_fold(fold) if needs_keras or not heads else heads
 
 
 def maps_of(
@@ -180,7 +191,7 @@ def maps_of(
     table = table.assign(row=store_rows(inputs.store, "train", list(images)))
     with bar(len(table), f"{inputs.method} of {inputs.run.name}", "img") as progress:
         for fold in np.unique(table["fold"].to_numpy(np.int64)):
-            of_fold, members = table[table["fold"] == fold], _heads(inputs.run, int(fold))
+            of_fold, members = table[table["fold"] == fold], _heads(inputs, int(fold))
             for rows in in_parts(np.arange(len(of_fold))):
                 part = of_fold.iloc[rows]
                 ids = [str(image) for image in part.index]
