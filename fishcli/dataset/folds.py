@@ -39,8 +39,6 @@ def make_folds(
     Raises:
         FishError: more folds than groups or images.
     """
-    from sklearn.model_selection import StratifiedKFold
-
     if n_folds < 2:
         raise FishError(f"--folds {n_folds}: at least 2 folds are needed.")
     codes = np.arange(len(class_names)) if groups is None else pd.factorize(groups, sort=True)[0]
@@ -58,6 +56,8 @@ def make_folds(
         return _deal_groups(_counts(class_names, codes), n_folds, seed)[codes]
     if are_tags(class_names):
         return iterative_folds(labels_of(class_names, class_order(class_names)), n_folds, seed)
+    from sklearn.model_selection import StratifiedKFold  # which takes longer than fitting a head
+
     # With every class rarer than n_folds scikit-learn refuses; such classes then share one stratum.
     counts = class_names.map(class_names.value_counts())
     strata = class_names.where(counts >= n_folds, "") if (counts < n_folds).all() else class_names
