@@ -171,10 +171,13 @@ def test_columns_of_roots_vary_as_much_as_standardised_ones_the_weakest_less():
     assert (join_columns(fit_scaler(nothing, True), True, nothing, np.ones((5, 0))) == 0).all()
 
 
-def test_a_head_that_is_not_to_choose_has_the_usual_exponents():
-    inputs, config = some_inputs(shape=(8,), with_boxes=False), TrainConfig(metadata="none")
+@pytest.mark.parametrize("smote", [False, True])
+def test_a_head_that_is_not_to_choose_has_the_usual_exponents(smote):
+    inputs, config = some_inputs(shape=(8,), with_boxes=False), TrainConfig(metadata="none", smote=smote)
+    rows = np.arange(48)[np.arange(48) % 6 != 1]  # classes of different sizes, which SMOTE fills up
+    assert len(set(np.bincount(inputs.labels[rows]))) > 1
     chosen, usual = (
-        fit_classical(config, inputs, np.arange(48), 0, chooses=chooses).model["classifier"]
+        fit_classical(config, inputs, rows, 0, chooses=chooses).model["classifier"]
         for chooses in (True, False)
     )
     assert usual["exponents"].tolist() == EXPECTED.tolist() != chosen["exponents"].tolist()

@@ -135,7 +135,7 @@ def fit_classical(
     columns = join_columns(scaler, is_of_roots, features, metadata)
     rows = make_rows(config, inputs, train_rows, columns, seed, fold)
     if not chooses and config.head != "svm":  # whose classes are calibrated on inner folds
-        rows = dataclasses.replace(rows, fold=np.zeros_like(rows.fold))
+        rows = dataclasses.replace(rows, fold=np.minimum(rows.fold, 0))
     fit_classes, fit_boxes = FITTERS[config.head]
     model = {"scaler": scaler, "roots": is_of_roots, "boxes": None, "prior_share": PRIOR_SHARES[config.head]}
     model["classes"], model["classifier"] = np.zeros(0, np.int64), None
