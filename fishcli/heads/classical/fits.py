@@ -1,29 +1,27 @@
 """The heads that scikit-learn fits on pooled features: what every other head has to beat."""
 
 import dataclasses
-import warnings
 import zipfile
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fishcli.basics.errors import FishError, cut, examples
+from fishcli.basics.errors import FishError, cut
 from fishcli.basics.files import whole_file
-from fishcli.basics.progress import warn
 from fishcli.basics.remote import read_bytes
 from fishcli.dataset.classes import can_learn
 from fishcli.dataset.metadata import MetadataEncoder
 from fishcli.heads.choices import OF_ARRAYS
-from fishcli.heads.classical.arrays import SUFFIX, Affine, Scaler, read_parts, write_parts
+from fishcli.heads.classical.arrays import SUFFIX, read_parts, write_parts
 from fishcli.heads.classical.blend import blended
 from fishcli.heads.classical.columns import fit_scaler, join_columns
 from fishcli.heads.classical.estimators import FITTERS, TREES
 from fishcli.heads.classical.filling import fill_small_classes
 from fishcli.heads.classical.known import over_known_classes
 from fishcli.heads.classical.rows import make_rows
+from fishcli.heads.classical.skops_files import read_skops
 from fishcli.heads.classical.tag_blend import blended_tags
 from fishcli.heads.inputs import HeadInputs
 from fishcli.heads.trained import FoldHead
@@ -41,13 +39,6 @@ PRIOR_SHARES = {
 A forest does give 0, wherever no tree votes for a class, hence a pseudo-count: PSEUDO_VOTES beside its trees'
 votes, which go to the classes as the smoothed prior has them. The others only get to 0 by underflow.
 """
-TRUSTED = (
-    "sklearn.calibration._CalibratedClassifier",
-    "sklearn.calibration._SigmoidCalibration",
-    "sklearn.tree._tree.Tree",
-)
-"""All that a file may hold beside what skops itself takes for safe."""
-PARTS = {"scaler", "roots", "classes", "classifier", "boxes", "prior_share"}
 OF_ROOTS = ("blend",)
 """The heads that look at `columns.roots` of the features."""
 
@@ -56,7 +47,7 @@ OF_ROOTS = ("blend",)
 class ClassicalHead(FoldHead):
     """A head that scikit-learn fitted.
 
-    `model` has PARTS: the scaler of the features, or of their `roots`; the classes (k,) that were learned,
+    `model` has `skops_files.PARTS`: the scaler of the features, or of their `roots`; the classes (k,) that were learned,
     their classifier and the regressor of boxes (None where there is nothing to learn from), and the prior's
     share.
     """
@@ -161,79 +152,16 @@ def load_classical(path: Path, encoder: MetadataEncoder, counts: np.ndarray) -> 
     """Load a head that `ClassicalHead.save` wrote.
 
     Raises:
-        FishError: the file is missing or damaged, or holds types beyond TRUSTED, or a tree that scikit-learn
-            would follow out of its memory.
+        FishError: the file is missing or damaged, or `read_skops` refuses it.
     """
     try:
         stored = read_bytes(path)
         if path.suffix == SUFFIX:
             return ClassicalHead(read_parts(stored, encoder.n_columns), encoder, counts)
-        import skops.io
-        from sklearn.exceptions import InconsistentVersionWarning
-
-        untrusted = sorted(set(skops.io.get_untrusted_types(data=stored)) - set(TRUSTED))
-        if untrusted:
-            raise ValueError(f"it holds types that no head has: {examples(untrusted)}")
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always", InconsistentVersionWarning)
-            model = skops.io.loads(stored, trusted=list(TRUSTED))
-        for each in caught:
-            if isinstance(each.message, InconsistentVersionWarning):
-                _tell_version(each.message.original_sklearn_version, each.message.current_sklearn_version)
-        if isinstance(model, dict):
-            model.setdefault("roots", False)  # earlier heads know of none
-        if not isinstance(model, dict) or set(model) != PARTS:
-            raise ValueError("it holds no head")
-        if not (_is_sound(model["classifier"]) and _is_sound(model["boxes"])):
-            raise ValueError("it holds a tree that leads nowhere")
+        return ClassicalHead(read_skops(stored), encoder, counts)
     except Exception as error:  # what a damaged zip raises has no common base
         reason = cut((str(error) or type(error).__name__).splitlines()[0], 160)
         raise FishError(f"{path} can't be loaded ({reason}).") from None
-    return ClassicalHead(_with_arrays(model), encoder, counts)
-
-
-def _with_arrays(model: dict[str, Any]) -> dict[str, Any]:
-    """A model whose linear parts are arrays: scikit-learn's estimators held them in earlier files."""
-    scaler, classifier, boxes = model["scaler"], model["classifier"], model["boxes"]
-    if not (hasattr(classifier, "coef_") or hasattr(boxes, "coef_")):
-        return model
-    if hasattr(classifier, "coef_"):
-        coefficients, intercepts = classifier.coef_, classifier.intercept_
-        if len(coefficients) == 1:  # of two classes, scikit-learn keeps what tells the second from the first
-            coefficients = np.vstack([-coefficients, coefficients]) / 2
-            intercepts = np.concatenate([-intercepts, intercepts]) / 2
-        classifier = {
-            "coefficients": coefficients[None],
-            "intercepts": intercepts[None],
-            "exponents": np.ones(1),
-            "cs": np.array([classifier.C]),
-        }
-    if hasattr(boxes, "coef_"):
-        boxes = Affine(boxes.coef_, boxes.intercept_)
-    arrays = {"scaler": Scaler(scaler.mean_, scaler.scale_), "classifier": classifier, "boxes": boxes}
-    return {**model, **arrays}
-
-
-@cache
-def _tell_version(fitted_by: str, current: str) -> None:
-    """Warn, once, of heads that another scikit-learn fitted: it promises nothing of them."""
-    warn(
-        f"the run's heads were fitted by scikit-learn {fitted_by}, this is {current}: predictions may "
-        "differ. To be sure train it again under another --name: fishcli report has the command line."
-    )
-
-
-def _is_sound(fitted: Any) -> bool:
-    """Whether all trees end in leaves and read columns that exist: scikit-learn follows numbers unchecked."""
-    for tree in (each.tree_ for each in getattr(fitted, "estimators_", []) if hasattr(each, "tree_")):
-        inner = np.flatnonzero(tree.children_left != -1)
-        children = np.stack([tree.children_left, tree.children_right])[:, inner]
-        features = tree.feature[inner]
-        if (children <= inner).any() or (children >= tree.node_count).any():
-            return False
-        if (features < 0).any() or (features >= fitted.n_features_in_).any():
-            return False
-    return True
 
 
 def _class_scores(classifier: Any, columns: np.ndarray) -> np.ndarray:
