@@ -47,9 +47,9 @@ OF_ROOTS = ("blend",)
 class ClassicalHead(FoldHead):
     """A head that scikit-learn fitted.
 
-    `model` has `skops_files.PARTS`: the scaler of the features, or of their `roots`; the classes (k,) that were learned,
-    their classifier and the regressor of boxes (None where there is nothing to learn from), and the prior's
-    share.
+    `model` has `skops_files.PARTS`: the scaler of the features, or of their `roots`; the classes (k,) that
+    were learned, their classifier and the regressor of boxes (None where there is nothing to learn from), and
+    the prior's share.
     """
 
     @property
