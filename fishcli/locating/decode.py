@@ -55,7 +55,7 @@ def cell_boxes(model: Any, maps: np.ndarray) -> list[CellBoxes]:
 
 def _outputs(model: Any, maps: np.ndarray) -> dict[str, np.ndarray]:
     """What a model says of the cells of a few maps: each output (n, cells, channels), float64."""
-    output = model(maps.astype(np.float32), training=False)
+    output = model(maps.astype(np.float32, copy=False), training=False)
     return {
         name: np.asarray(each, np.float64).reshape(len(maps), -1, each.shape[-1])
         for name, each in output.items()

@@ -1,27 +1,34 @@
 """Training of one fold's localiser."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from fishcli.basics.cluster import stop_if_cancelled
+from fishcli.basics.backends import backend_name
 from fishcli.basics.errors import FishError
-from fishcli.basics.quiet import load_keras, seeded_keras
+from fishcli.basics.quiet import seeded_keras
 from fishcli.heads.inputs import Features, in_parts
-from fishcli.locating.network import ENDS_WEIGHT, SCORE_WEIGHT, build_localiser, losses
+from fishcli.heads.networks.examples import Block
+from fishcli.locating.network import build_localiser, learning_part, weighed_losses
 from fishcli.locating.targets import Targets, cell_targets, stacked, window_of
 
 BATCH = 16
+BLOCK_STEPS = 4
+"""Steps whose examples are in memory at a time; as many again are being made."""
 RATE = 3e-3
-WARM_UP = 0.1
+WEIGHT_DECAY = 0.01
+CLIPNORM = 1.0
 FAR_CELLS = 400
 """Cells of a map up to which a box's sides are looked for far around. On larger ones that takes three times
 as long: on 480 drawn photos (1,144 cells) it brought 0.026 of mean IoU for it."""
 N_OF_MOMENTS = 64
 """So many photos tell the features' mean and variance well enough."""
+
+_held: dict[tuple[Any, ...], Any] = {}
+"""The trainer that was used last, by all that its graph knows of: folds have that in common."""
 
 
 def usual_epochs(n_photos: int) -> int:
@@ -63,14 +70,15 @@ def fit_localiser(
 ) -> tuple[Any, list[float]]:
     """Train a localiser on a fixed schedule: AdamW, warm-up, cosine; the last epoch is kept.
 
-    Each photo and epoch draws one of the views, and a window of its map with one of its things in it.
+    Each photo and epoch draws one of the views, and a window of its map with one of its things in it. One at
+    a time: localisers that are built alike are trained by one graph, which takes seconds to make.
 
     Args:
         inputs: what it learns from.
         train_rows: (m,) photos; no other is looked at.
         epochs: how many.
         seed: of weights and draws.
-        told: called after each epoch.
+        told: called after each epoch's last examples were drawn.
 
     Returns:
         The Keras model, and each epoch's training loss.
@@ -78,78 +86,74 @@ def fit_localiser(
     Raises:
         FishError: none of the photos has a box, or the loss is not finite.
     """
-    keras = load_keras()
-    examples = _examples(keras, inputs, train_rows, seed)
-    with_ends = inputs.ends is not None
-    with seeded_keras(seed):
-        model = build_localiser(
-            inputs.map_shape[2],
-            _moments(inputs, train_rows),
-            _start(inputs, train_rows),
-            math.prod(inputs.map_shape[:2]) <= FAR_CELLS,
-            with_ends,
-        )
-    n_steps = epochs * len(examples)
-    rate = keras.optimizers.schedules.CosineDecay(
-        RATE / 100, n_steps, warmup_target=RATE, warmup_steps=max(1, int(WARM_UP * n_steps))
-    )
-    model.compile(
-        keras.optimizers.AdamW(rate, weight_decay=0.01, global_clipnorm=1.0),
-        loss=losses(with_ends),
-        loss_weights={
-            "score": SCORE_WEIGHT,
-            "distances": 1.0,
-            **({"ends": ENDS_WEIGHT} if with_ends else {}),
-        },
-        jit_compile=False,
-    )
+    moments, start = _moments(inputs, train_rows), _start(inputs, train_rows)
+    looks_far, with_ends = math.prod(inputs.map_shape[:2]) <= FAR_CELLS, inputs.ends is not None
 
-    def after_epoch(*_: Any) -> None:
-        stop_if_cancelled()
-        told()
+    def build() -> Any:
+        with seeded_keras(seed):
+            return build_localiser(inputs.map_shape[2], moments, start, looks_far, with_ends)
 
-    history = model.fit(
-        examples,
-        epochs=epochs,
-        shuffle=False,
-        verbose=0,
-        callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=after_epoch)],
-    )
-    found = [float(loss) for loss in history.history["loss"]]
+    model = build()
+    blocks = _blocks(inputs, train_rows, moments, (epochs, seed), told)
+    trainer = _trainer((inputs.map_shape, looks_far, with_ends), build)
+    n_steps = math.ceil(len(train_rows) / BATCH)
+    found = trainer.train(learning_part(model), blocks, (epochs, n_steps), seed)["loss"]
     if not all(map(math.isfinite, found)):
         raise FishError("the localiser's training loss is not finite: its maps hold numbers too large.")
     return model, found
 
 
-def _examples(keras: Any, inputs: LocaliserInputs, rows: np.ndarray, seed: int) -> Any:
-    """The batches of an epoch, drawn anew for each."""
+def _trainer(kind: tuple[Any, ...], build: Callable[[], Any]) -> Any:
+    """The trainer of localisers of a kind, which `build` builds; held for the next one."""
+    from fishcli.heads.networks.optimiser import HeadAdamW
+    from fishcli.heads.networks.trainers import Trainer
+
+    key = (*kind, backend_name())
+    if key not in _held:
+        _held.clear()
+        own = learning_part(build())
+        losses = weighed_losses(own.output)
+        _held[key] = Trainer(own, losses, HeadAdamW(own, RATE, WEIGHT_DECAY, CLIPNORM))
+    return _held[key]
+
+
+def _blocks(
+    inputs: LocaliserInputs,
+    rows: np.ndarray,
+    moments: tuple[np.ndarray, np.ndarray],
+    drawn_by: tuple[int, int],
+    told: Callable[[], object],
+) -> Iterator[tuple[int, Block]]:
+    """The batches of all epochs, some steps at a time, with the number of their epoch.
+
+    Args:
+        inputs: what is learned from.
+        rows: (m,) photos, all of which an epoch shows once.
+        moments: of their features, by which these are standardised.
+        drawn_by: how many epochs, and the seed.
+        told: called after each.
+    """
+    n_epochs, seed = drawn_by
     rng = np.random.default_rng(seed)
-    n_views, map_size = len(inputs.boxes), inputs.map_shape[:2]
-
-    class Examples(keras.utils.PyDataset):
-        def __init__(self) -> None:
-            super().__init__()
-            self.on_epoch_end()
-
-        def __len__(self) -> int:
-            return math.ceil(len(rows) / BATCH)
-
-        def on_epoch_end(self) -> None:
-            self.order, self.views = rng.permutation(rows), rng.integers(n_views, size=len(rows))
-            self.drawn = rng.random((len(rows), 3))
-
-        def __getitem__(self, step: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-            part = slice(step * BATCH, (step + 1) * BATCH)
-            photos, views = self.order[part], self.views[part]
+    mean, scale = moments[0], np.sqrt(moments[1])
+    for number in range(n_epochs):
+        order, views = rng.permutation(rows), rng.integers(len(inputs.boxes), size=len(rows))
+        drawn = rng.random((len(rows), 3))
+        for start in range(0, len(rows), BATCH * BLOCK_STEPS):
+            part = slice(start, start + BATCH * BLOCK_STEPS)
             maps, targets = [], []
-            whole = inputs.features[views, photos]
-            for view, row, map_, drawn in zip(views, photos, whole, self.drawn[part], strict=True):
-                window = window_of(inputs.boxes[view][row], map_size, drawn)
+            whole = inputs.features[views[part], order[part]]
+            for row, view, map_, numbers in zip(order[part], views[part], whole, drawn[part], strict=True):
+                window = window_of(inputs.boxes[view][row], inputs.map_shape[:2], numbers)
                 maps.append(map_[window])
                 targets.append({name: each[window] for name, each in inputs.targets(view, row).items()})
-            return np.stack(maps).astype(np.float32), stacked(targets)
-
-    return Examples()
+            features = np.stack(maps).astype(np.float32)
+            features -= mean
+            features /= scale
+            ends = np.minimum(np.arange(BATCH, len(maps) + BATCH, BATCH), len(maps)).astype(np.int32)
+            named = {"inputs": {"features": features}, "targets": stacked(targets)}
+            yield number, {**named, "batches": {"ends": ends}}
+        told()
 
 
 def _moments(inputs: LocaliserInputs, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

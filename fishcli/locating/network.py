@@ -1,11 +1,12 @@
 """A dense localiser: a small fully convolutional network on frozen maps, and its losses."""
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from fishcli.basics.quiet import load_keras
+from fishcli.heads.networks.losses import Loss
 
 WIDTH = 48
 DROPOUT = 0.1
@@ -86,10 +87,23 @@ def _around(standardised: Any, name: str) -> Any:
     return hidden
 
 
-def losses(with_ends: bool = False) -> dict[str, Callable[[Any, Any], Any]]:
-    """The loss of each output, for Keras's `compile`; targets as `targets.Targets` has them."""
-    known: dict[str, Callable[[Any, Any], Any]] = {"score": _score_loss, "distances": _giou_loss}
-    return {**known, "ends": _ends_loss} if with_ends else known
+def learning_part(model: Any) -> Any:
+    """What a localiser learns: the same layers, of features that are standardised already."""
+    keras = load_keras()
+    standardised = model.get_layer("standardised").output
+    features = keras.Input(standardised.shape[1:], name="features")
+    learned = keras.Model(standardised, model.output)(features)
+    return keras.Model({"features": features}, learned, name=model.name)
+
+
+def weighed_losses(outputs: Iterable[str]) -> dict[str, tuple[Loss, float]]:
+    """The loss of each output, and its weight; targets as `targets.Targets` has them."""
+    known: dict[str, tuple[Loss, float]] = {
+        "score": (_score_loss, SCORE_WEIGHT),
+        "distances": (_giou_loss, 1.0),
+        "ends": (_ends_loss, ENDS_WEIGHT),
+    }
+    return {name: known[name] for name in outputs}
 
 
 def _ends_loss(target: Any, offsets: Any) -> Any:

@@ -22,9 +22,9 @@ def made(monkeypatch):
     training._held.clear()
     made, make = [], Trainer.__init__
 
-    def spy(self, model, losses, lr):
+    def spy(self, model, losses, optimizer):
         made.append(model.count_params())
-        make(self, model, losses, lr)
+        make(self, model, losses, optimizer)
 
     monkeypatch.setattr(Trainer, "__init__", spy)
     yield made

@@ -16,9 +16,14 @@ WARM_UP = 0.1
 class HeadAdamW(keras.optimizers.AdamW):
     """AdamW (Loshchilov & Hutter 2019), warm-up and cosine decay; biases and scales are not decayed."""
 
-    def __init__(self, model: Any, lr: float) -> None:
-        """For all trainable variables of `model`, at up to `lr`; `restart` it before it is used."""
-        super().__init__(lr, weight_decay=WEIGHT_DECAY)
+    def __init__(
+        self, model: Any, lr: float, weight_decay: float = WEIGHT_DECAY, clipnorm: float | None = None
+    ) -> None:
+        """For all trainable variables of `model`, at up to `lr`; `restart` it before it is used.
+
+        `clipnorm` is the most that the norm of all gradients together may be.
+        """
+        super().__init__(lr, weight_decay=weight_decay, global_clipnorm=clipnorm)
         self._n_steps = self.add_variable((), name="n_steps")
         self._rate: Any = None
         variables = model.trainable_variables

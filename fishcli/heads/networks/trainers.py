@@ -1,6 +1,7 @@
 """What trains heads that are built alike, one after the other; Keras is imported with this module."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -23,11 +24,11 @@ class Trainer:
     would have come to by itself, but for the second or two that making a graph takes.
     """
 
-    def __init__(self, model: Any, losses: Losses, lr: float) -> None:
-        """Train what is built as `model`, whose own weights are nobody's, by `losses`, at up to `lr`."""
+    def __init__(self, model: Any, losses: Losses, optimizer: HeadAdamW) -> None:
+        """Train what is built as `model`, whose own weights are nobody's, by `losses`, by its `optimizer`."""
         self.model, self._losses = model, losses
         self._variables = model.variables
-        self._optimizer = HeadAdamW(model, lr)
+        self._optimizer = optimizer
         self._take_steps: Callable[..., Any] | None = None
         if backend_name() != "tensorflow":
             model.compile(
@@ -46,7 +47,8 @@ class Trainer:
 
         Args:
             head: where training starts, and what it ends in.
-            blocks: the examples of all epochs, with the number of their epoch.
+            blocks: the examples of all epochs, with the number of their epoch. Each is made in a thread
+                while the one before is trained on.
             epochs: how many, and the steps of each.
             seed: of what the head's own seeds leave open.
 
@@ -55,6 +57,7 @@ class Trainer:
             finite.
         """
         n_epochs, n_steps = epochs
+        blocks = _ahead(blocks)
         for own, theirs in zip(self._variables, head.variables, strict=True):
             own.assign(theirs)
         self._optimizer.restart(n_epochs * n_steps)
@@ -114,3 +117,12 @@ class Trainer:
             lambda each: tf.TensorSpec((None, *each.shape[1:]), each.dtype), example
         )
         return tf.function(take_steps, input_signature=signature)
+
+
+def _ahead(items: Iterator[Any]) -> Iterator[Any]:
+    """Iterate over `items`, each made in a thread while the caller works on the one before."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = pool.submit(next, items, None)
+            yield item

@@ -2,8 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +50,7 @@ def fit_keras(
     examples = Examples(config, inputs, train_rows, (encoder, counts), seed, pseudo)
     blocks = ((number, block) for number in range(config.epochs) for block in examples.epoch(number))
     trainer = _trainer(config, model, counts, build)
-    losses = trainer.train(model, _ahead(blocks), (config.epochs, examples.n_steps), seed)
+    losses = trainer.train(model, blocks, (config.epochs, examples.n_steps), seed)
     if not all(math.isfinite(value) for values in losses.values() for value in values):
         raise FishError(f"the training loss is not finite. Pass a lower --lr than {config.lr}.")
     return KerasHead(model, encoder, counts), losses
@@ -62,6 +61,7 @@ def _trainer(config: TrainConfig, model: Any, counts: np.ndarray, build: Callabl
     alike = dataclasses.replace(config, seed=0, repeats=1, seeds=1, name=None, models_dir=Path())
     shapes = tuple(tuple(each.shape) for each in (*model.inputs, *model.variables))
     weights = tuple(counts.tolist()) if config.class_weight == "balanced" else ()
+    from fishcli.heads.networks.optimiser import HeadAdamW
     from fishcli.heads.networks.trainers import Trainer
 
     key = (alike, tuple(model.output), shapes, weights, counts.ndim, backend_name())
@@ -69,14 +69,7 @@ def _trainer(config: TrainConfig, model: Any, counts: np.ndarray, build: Callabl
         n_bytes = [4 * each.model.count_params() for each in _held.values()]
         if sum(n_bytes) + 4 * model.count_params() > HELD_BYTES:
             _held.clear()
-        _held[key] = Trainer(build(), make_losses(config, counts, list(model.output)), config.lr)
+        own = build()
+        losses = make_losses(config, counts, list(model.output))
+        _held[key] = Trainer(own, losses, HeadAdamW(own, config.lr))
     return _held[key]
-
-
-def _ahead(items: Iterator[Any]) -> Iterator[Any]:
-    """Iterate over `items`, each made in a thread while the caller works on the one before."""
-    with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(next, items, None)
-        while (item := coming.result()) is not None:
-            coming = pool.submit(next, items, None)
-            yield item

@@ -147,6 +147,7 @@ def find_boxes(
     sizes = images[["height", "width"]].to_numpy()
     seen: list[list[CellBoxes]] = [[] for _ in range(len(images))]
     for view, features in maps:
+        features = features.astype(np.float32)  # once for all models
         for model in models:
             for row, cells in enumerate(cell_boxes(model, features)):
                 size = np.repeat(sizes[[row]], len(cells.boxes), axis=0)
