@@ -28,7 +28,7 @@ def alone(path: Path) -> Iterator[None]:
             yield
         return
     path = path.absolute()
-    lock = FileLock(path.with_name(f".{path.name}.lock") if path.name else path / ".lock")
+    lock = _lock_of(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -43,9 +43,31 @@ def alone(path: Path) -> Iterator[None]:
         yield
     finally:
         if lock.is_locked:
-            with suppress(OSError):  # while held: who waits sees that the file has no name and asks again
-                Path(lock.lock_file).unlink()
-            lock.release()
+            _leave(lock)
+
+
+def remove_left_lock(path: Path) -> None:
+    """Remove the lock that a process left which was killed; one that is held stays.
+
+    For those that find nothing to do at `path`, and so don't hold it, which would remove it too.
+    """
+    if is_remote(path):
+        return  # a lease is given up by itself
+    lock = _lock_of(path.absolute())
+    with suppress(OSError):  # held by another, or on a file system that takes no change
+        if Path(lock.lock_file).exists():
+            lock.acquire(blocking=False)
+            _leave(lock)
+
+
+def _lock_of(path: Path) -> FileLock:
+    return FileLock(path.with_name(f".{path.name}.lock") if path.name else path / ".lock")
+
+
+def _leave(lock: FileLock) -> None:
+    with suppress(OSError):  # while held: who waits sees that the file has no name and asks again
+        Path(lock.lock_file).unlink()
+    lock.release()
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import pandas as pd
 
 from fishcli.basics.cluster import connected
 from fishcli.basics.errors import FishError, examples
-from fishcli.basics.locks import alone
+from fishcli.basics.locks import alone, remove_left_lock
 from fishcli.basics.progress import say, warn
 from fishcli.basics.remote import is_remote
 from fishcli.features.backbones.backbone import Backbone
@@ -50,6 +50,7 @@ def bring_up_to_date(
         raise ValueError("a crop store's images need their regions, and whole photos have none")
     _check_reading(store, upkeep.reading)
     if lacks_nothing(store, wanted, upkeep):
+        remove_left_lock(store.store_dir)
         return
     with alone(store.store_dir):
         _bring_up_to_date(store, wanted, upkeep, backbone)

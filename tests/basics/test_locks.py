@@ -12,7 +12,7 @@ from conftest import write_competition
 from drawn_stores import draw_store
 from pipeline import compute, fit, submit, tree_hash
 
-from fishcli.basics.locks import alone
+from fishcli.basics.locks import alone, remove_left_lock
 from fishcli.commands import data, remove_runs
 from fishcli.features.extract import extract
 from fishcli.options.data import PictureConfig
@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("untraced")]
 HOLDER = """
 import sys
 from pathlib import Path
-from fishcli.basics.locks import alone
+from fishcli.basics.locks import alone, remove_left_lock
 
 with alone(Path(sys.argv[1])):
     print("held", flush=True)
@@ -76,6 +76,29 @@ def test_a_lock_dies_with_its_process(tmp_path, capsys):
         pass
     assert not list(tmp_path.iterdir())
     assert "waiting" not in capsys.readouterr().err
+
+
+def test_the_lock_of_a_killed_process_is_removed_and_one_that_is_held_stays(tmp_path):
+    path, lock = tmp_path / "store", tmp_path / ".store.lock"
+    with holder(path) as process:
+        remove_left_lock(path)
+        assert lock.exists()
+        process.kill()
+    assert lock.exists()
+    remove_left_lock(path)
+    assert list(tmp_path.iterdir()) == []
+    remove_left_lock(path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_store_that_lacks_nothing_keeps_no_lock_of_a_killed_process(tmp_path):
+    write_competition(tmp_path / "data", n_test=2)
+    compute(tmp_path)
+    (store,) = (tmp_path / "data" / "features").glob("*-*")
+    lock = store.with_name(f".{store.name}.lock")
+    lock.touch()
+    compute(tmp_path)
+    assert not lock.exists()
 
 
 def test_many_in_turn_are_never_together(tmp_path):
