@@ -5,26 +5,32 @@
 Every contender is a process of its own that has its model ready; they take turns on the same files, round by
 round. Printed are medians, ratios to the Keras loop, peak memory, and what the machine could do at most: what
 its stages allow, each measured alone on all cores, and matrix multiplication in float32. Where others are at
-work on the machine compare CPU seconds: they say what the pipeline costs, but not whether it lets cores idle.
+work on the machine compare CPU seconds, which say what the pipeline costs, and "busy", which says whether it
+lets cores idle: the share of the cores for which it had a thread that ran or waited for one (on Linux).
 Weights are random but fishnet's: they don't change the speed. torch with timm, and ONNX Runtime (with
 tf2onnx), take part where they are installed.
 """
 
 import argparse
+import select
 import subprocess
 import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from statistics import median
 
 import numpy as np
+from joblib import cpu_count  # of this process, not of the machine
 from PIL import Image
 
 WORKER = str(Path(__file__).with_name("feature_contenders.py"))
 SIDE = 224
 BATCH = 32
+SAMPLED_EVERY = 0.005
+"""Seconds between two looks at what a contender's threads do."""
 N_IMAGES = {
     "mobilenet_v2": 192,
     "efficientnet_v2_b0": 192,
@@ -109,12 +115,14 @@ def compare(backbone: str, names: list[str], n_rounds: int, folder: Path) -> Non
     crew = {name: Contender(name, backbone, folder) for name in names}
     rounds: dict[str, list[float]] = {name: [] for name in crew}
     costs: dict[str, list[float]] = {name: [] for name in crew}
+    busy: dict[str, list[float]] = {name: [] for name in crew}
     for _ in range(n_rounds):
         for name, contender in crew.items():
             if not contender.absent:
-                seconds, cpu_seconds = contender.seconds()
+                seconds, cpu_seconds, share = contender.seconds()
                 rounds[name].append(n_images / seconds)
                 costs[name].append(1000 * cpu_seconds / n_images)
+                busy[name].append(share)
     rate = {name: median(rates) for name, rates in rounds.items() if rates}
     cost = {name: median(each) for name, each in costs.items() if each}
     print(f"\n{backbone}, {SIDE}x{SIDE}, {n_images} JPEG files around 1280x720, {n_rounds} rounds, medians")
@@ -128,6 +136,7 @@ def compare(backbone: str, names: list[str], n_rounds: int, folder: Path) -> Non
         ratio = f"{rate[name] / rate['keras']:.2f}x" if "keras" in rate else ""
         peak = contender.finish()
         said = f"{rate[name]:7.1f} img/s ({spread}) {ratio:>7} {cost[name]:6.2f} CPU ms/img {peak:7,.0f} MiB"
+        said += f", busy {median(busy[name]):.2f}"
         print(f"  {CONTENDERS[name]:<40} {said}")
     if "fishcli" in rate and rate.keys() >= set(STAGES):
         limit = 1 / sum(1 / rate[stage] for stage in STAGES)
@@ -167,20 +176,33 @@ class Contender:
         first = self._line()
         self.absent = first.removeprefix("absent ") if first != "ready" else ""
 
-    def seconds(self) -> tuple[float, float]:
-        """What going over the files takes, by the clock and of the process's CPU time."""
-        seconds, cpu_seconds = self._ask("go").split()
-        return float(seconds), float(cpu_seconds)
+    def seconds(self) -> tuple[float, float, float]:
+        """What going over the files takes, by the clock and of CPU time; the share of the cores in use."""
+        assert self.process.stdout is not None
+        self._tell("go")
+        wanted = []
+        while not select.select([self.process.stdout], [], [], SAMPLED_EVERY)[0]:
+            wanted.append(min(self._n_runnable(), cpu_count()) / cpu_count())
+        seconds, cpu_seconds = self._line().split()
+        return float(seconds), float(cpu_seconds), float(np.mean(wanted)) if wanted else float("nan")
+
+    def _n_runnable(self) -> int:
+        """Threads that run or wait for a core, or for a disk."""
+        n = 0
+        for path in Path(f"/proc/{self.process.pid}/task").glob("*/stat"):
+            with suppress(OSError):  # the thread has ended
+                n += path.read_text().rpartition(")")[2].split()[0] in "RD"
+        return n
 
     def finish(self) -> float:
         """Stop; the peak of its resident memory, MiB."""
-        return float(self._ask("stop"))
+        self._tell("stop")
+        return float(self._line())
 
-    def _ask(self, what: str) -> str:
+    def _tell(self, what: str) -> None:
         assert self.process.stdin is not None
         self.process.stdin.write(what + "\n")
         self.process.stdin.flush()
-        return self._line()
 
     def _line(self) -> str:
         assert self.process.stdout is not None
