@@ -1,5 +1,6 @@
 """How close two photos must be to count as near duplicates, found from the data as far as it can tell."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +30,8 @@ IDENTICAL = 1e-6
 ONE_GROUP = 0.95
 """The share of close pairs that must be of one group, where groups are known."""
 MAX_PAIRS, MAX_QUERIES, N_RANDOM_PAIRS = 50_000_000, 2_000, 100_000
+AT_ONCE = 16
+"""Sampled photos that are compared with all others by one product."""
 ENOUGH = 5_000_000
 """Close pairs of sampled photos; where there are more, as of blank photos, no more photos are looked at."""
 
@@ -83,7 +86,7 @@ def find_thresholds(
 
     n = len(hashes)
     queries = np.random.default_rng(seed).permutation(n)[: max(1, min(MAX_QUERIES, MAX_PAIRS // n))]
-    with threadpool_limits(1):  # one small product a query: BLAS threads would only wait for each other
+    with threadpool_limits(1):  # small products: BLAS threads would only wait for each other
         near = _near_pairs(hashes, points, groups, queries, None)
         bits, how = _hash_bits(near, groups is not None)
         if points.directions is None:
@@ -112,11 +115,8 @@ def _near_pairs(
     """Pairs of `queries`, rows at random, with all others up to `cosine` apart, or None: up to MAX_BITS."""
     found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
     n_found = 0
-    for query in queries:
+    for query, distance in _distances(points, queries):
         bits = hamming(hashes[query], hashes)
-        distance = np.full(len(hashes), np.nan, np.float32)
-        if points.directions is not None:
-            distance = 1 - points.directions @ points.directions[query]
         near = bits <= MAX_BITS if cosine is None else distance <= cosine
         near[query] = False
         is_mate = np.zeros(len(hashes), bool) if groups is None else groups == groups[query]
@@ -125,6 +125,16 @@ def _near_pairs(
         if n_found > ENOUGH:
             break
     return _Pairs(*(np.concatenate(part) for part in zip(*found, strict=True)))
+
+
+def _distances(points: Views, queries: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """Each query and its cosine distances (n,) to all points; NaN where features are unknown."""
+    for start in range(0, len(queries), AT_ONCE):
+        some = queries[start : start + AT_ONCE]
+        if points.directions is None:
+            yield from ((int(query), np.full(len(points.hashes), np.nan, np.float32)) for query in some)
+        else:
+            yield from zip(some.tolist(), 1 - points.directions[some] @ points.directions.T, strict=True)
 
 
 def _random_pairs(directions: np.ndarray, seed: int) -> np.ndarray:
