@@ -127,7 +127,14 @@ class FitConfig(FoldsConfig):
     sample_pairing: Annotated[
         bool, Option("--sample-pairing", help="Average rows with others, keep the first one's label.")
     ] = False
-    smote: Annotated[bool, Option("--smote", help="Fill small classes up between neighbours.")] = False
+    smote: Annotated[
+        bool,
+        Option(
+            "--smote",
+            help="Fill small classes up between neighbours (blend, unseen boats: 1.49 to 1.44, 1.11 to 1.08; "
+            "unseen videos: no gain).",
+        ),
+    ] = False
     generate: Annotated[
         int, Option(help="Fill classes of fewer than N photos up to N rows that a generator draws.", min=0)
     ] = 0
