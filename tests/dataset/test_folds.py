@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -157,3 +160,13 @@ def test_many_missing_classes_are_a_short_line(capsys):
     first, second = capsys.readouterr().err.splitlines()
     assert "species_000, species_002, species_004, ... (250 in all)" in first
     assert max(len(first), len(second)) < 200
+
+
+def test_grouped_folds_are_dealt_without_scikit_learn():
+    code = (
+        "import sys, pandas as pd; from fishcli.dataset.folds import make_folds;"
+        "make_folds(pd.Series(list('ababab')), pd.Series(list('xxyyzz')), 3, 0);"
+        "print('sklearn' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "False", done.stderr
