@@ -16,7 +16,14 @@ from fishcli.features.backbones.engines.engine import EngineChoice
 from fishcli.features.photo_inputs import SplitPlan, boxes_name, copy_made_by
 from fishcli.features.photos.crops import REGION, regions_of
 from fishcli.features.photos.recipes import PREFIX, recipe_of
-from fishcli.features.photos.transplant import RULES, Boxes, Deck, by_image, choose_donors, is_transplanted
+from fishcli.features.photos.transplant import (
+    RULES,
+    Known,
+    choose_donors,
+    deck_of,
+    find_known,
+    is_transplanted,
+)
 from fishcli.features.store.contents import add_contents, set_checked
 from fishcli.features.store.store import FeatureStore
 from fishcli.options.reading import USUAL, Reading
@@ -95,21 +102,22 @@ def make_plan(
         return plan
     targets = np.stack([target_boxes(boxes, ids, rule) for rule in BOX_RULES], axis=1)
     plan = dataclasses.replace(plan, boxes=targets, boxes_sha256=digest(targets.tobytes())[:12])
-    return _with_decks(plan, copies, listed, paths, by_image(boxes)) if copies else plan
+    return _with_decks(plan, copies, listed, paths, find_known(images, boxes)) if copies else plan
 
 
 def _with_decks(
-    plan: SplitPlan, copies: list[str], listed: pd.DataFrame, paths: dict[str, Path], boxes: Boxes
+    plan: SplitPlan, copies: list[str], listed: pd.DataFrame, paths: dict[str, Path], known: Known
 ) -> SplitPlan:
     """The plan with what each photo's fish are laid on in those copies, by the photos of today."""
     contents = dict(zip(listed["image"], listed["content"], strict=True)) if "content" in listed else {}
+    boxes = known.boxes
     described = [(image, contents.get(image, ""), boxes[image].tobytes()) for image in sorted(boxes)]
-    sha256 = digest(RULES, *(part for parts in described for part in parts))[:12]
+    sha256 = digest(RULES, *(part for parts in described for part in parts), *sorted(known.empty))[:12]
     decks = {}
     for copy in copies:
-        donors = choose_donors(copy, plan.images, boxes)
+        donors = choose_donors(copy, plan.images, known)
         decks[copy] = [
-            Deck(boxes[image], paths[donor], boxes[donor]) if donor else None
+            deck_of(image, donor, paths[donor], known) if donor else None
             for image, donor in zip(plan.images, donors, strict=True)
         ]
     return dataclasses.replace(plan, decks=decks, decks_sha256=sha256)

@@ -15,8 +15,10 @@ from fishcli.features.photo_inputs import SplitPlan, copy_made_by, read_inputs
 from fishcli.features.photos.recipes import copies_of, magnitudes_of, parse_recipes
 from fishcli.features.photos.transplant import (
     Deck,
-    by_image,
+    Known,
     choose_donors,
+    deck_of,
+    find_known,
     is_transplanted,
     transplant,
 )
@@ -28,7 +30,8 @@ FISH = np.array([[0.25, 0.25, 0.5, 0.5]])
 ELSEWHERE = np.array([[0.6, 0.6, 0.9, 0.9]])
 BACKBONE = SimpleNamespace(recipe=SimpleNamespace(image_size=(SIDE, SIDE), resize="squash"))
 IDS = [f"{k}.jpg" for k in range(40)]
-KNOWN = dict.fromkeys(IDS[:30], FISH)
+BOXED = dict.fromkeys(IDS[:30], FISH)
+KNOWN = Known(BOXED, frozenset(IDS[30:35]))
 
 
 def shades(*levels, size=(SIDE, SIDE)):
@@ -46,24 +49,24 @@ def test_the_recipe_is_light_after_a_transplant_and_its_chance_can_be_said():
 @given(st.permutations(IDS), st.integers(1, 40))
 def test_whose_deck_it_is_depends_on_the_photo_and_the_copy_alone(order, n):
     chosen = dict(zip(IDS, choose_donors(COPY, IDS, KNOWN), strict=True))
-    shuffled = {image: KNOWN[image] for image in order if image in KNOWN}
+    shuffled = Known({image: FISH for image in order if image in BOXED}, KNOWN.empty)
     assert choose_donors(COPY, order[:n], shuffled) == [chosen[image] for image in order[:n]]
 
 
-def test_decks_are_lent_by_other_photos_with_boxes_to_photos_with_boxes():
-    known = {**KNOWN, "full.jpg": np.array([[0.0, 0.0, 1.0, 0.6]])}
+def test_decks_are_lent_by_other_photos_with_boxes_to_photos_with_boxes_and_empty_ones():
+    known = Known({**BOXED, "full.jpg": np.array([[0.0, 0.0, 1.0, 0.6]])}, KNOWN.empty)
     donors = dict(zip([*IDS, "full.jpg"], choose_donors(COPY, [*IDS, "full.jpg"], known), strict=True))
-    assert all(donors[image] in KNOWN and donors[image] != image for image in known)
-    assert {donors[image] for image in IDS[30:]} == {""}
+    assert all(donors[image] in BOXED and donors[image] != image for image in [*IDS[:35], "full.jpg"])
+    assert {donors[image] for image in IDS[35:]} == {""}
     assert len(set(donors.values())) > 10
     assert list(donors.values()) != choose_donors(COPY.replace("_1", "_2"), list(donors), known)
 
 
 def test_the_chance_is_kept_and_a_photo_alone_keeps_its_deck():
     ids = [f"{k}.jpg" for k in range(400)]
-    donors = choose_donors("augment_transplant=0.3_1", ids, dict.fromkeys(ids, FISH))
+    donors = choose_donors("augment_transplant=0.3_1", ids, Known(dict.fromkeys(ids, FISH), frozenset()))
     assert 0.2 < np.mean([donor != "" for donor in donors]) < 0.4
-    assert choose_donors(COPY, ids, {"7.jpg": FISH}) == [""] * 400
+    assert choose_donors(COPY, ids, Known({"7.jpg": FISH}, frozenset())) == [""] * 400
 
 
 def test_fish_keep_their_place_and_all_else_is_the_deck():
@@ -151,10 +154,11 @@ class Listed:
         return self.table
 
 
-def plan_of(root, boxes, contents=("x", "y", "z")):
+def plan_of(root, boxes, contents=("x", "y", "z"), classes="ALB"):
     (root / "boxes").mkdir(exist_ok=True)
     pd.DataFrame(boxes, columns=["image", *BOX_COLUMNS]).to_csv(root / "boxes" / "b.csv", index=False)
     images = pd.DataFrame({"image": ["a.jpg", "b.jpg", "c.jpg"], "height": 40, "width": 40})
+    images["class_name"] = classes
     images["path"] = [root / image for image in images["image"]]
     store = Listed(images[["image"]].assign(content=list(contents)))
     return make_plan(store, "train", images, ["identity", COPY], Upkeep(root))
@@ -183,6 +187,23 @@ def test_without_any_box_it_says_what_else_there_is(tmp_path):
         plan_of(tmp_path, [("a.jpg", None, None, None, None)])
 
 
-def test_boxes_of_each_photo_are_kept_together():
-    table = pd.DataFrame(BOXES, columns=["image", *BOX_COLUMNS])
-    assert {image: len(boxes) for image, boxes in by_image(table).items()} == {"a.jpg": 1, "b.jpg": 2}
+def test_photos_of_a_class_without_any_box_are_empty_where_other_classes_have_boxes():
+    images = pd.DataFrame({"image": ["a.jpg", "b.jpg", "c.jpg", "d.jpg"]})
+    boxes = pd.DataFrame(BOXES, columns=["image", *BOX_COLUMNS])
+    known = find_known(images.assign(class_name=["ALB", "ALB", "ALB", "NoF"]), boxes)
+    assert {image: len(own) for image, own in known.boxes.items()} == {"a.jpg": 1, "b.jpg": 2}
+    assert known.empty == {"d.jpg"}
+    assert not find_known(images.assign(class_name=["|x|", "|x|", "|y|", "|"]), boxes).empty  # tags
+
+
+def test_of_an_empty_photo_a_piece_is_laid_on_a_deck_as_a_fish_would_be(tmp_path):
+    deck = deck_of("empty.jpg", "a.jpg", tmp_path, Known({"a.jpg": ELSEWHERE}, frozenset(["empty.jpg"])))
+    np.testing.assert_allclose(deck.fish, [[0.1, 0.6, 0.4, 0.9]])
+    np.testing.assert_array_equal(deck.covered, ELSEWHERE)
+    *_, third = plan_of(tmp_path, BOXES, classes=["ALB", "ALB", "NoF"]).decks[COPY]
+    assert third.path in (tmp_path / "a.jpg", tmp_path / "b.jpg") and len(third.fish) == len(third.covered)
+
+
+def test_copies_are_made_again_where_other_photos_are_empty(tmp_path):
+    one, other = (plan_of(tmp_path, BOXES, classes=["ALB", "ALB", name]) for name in ("ALB", "NoF"))
+    assert copy_made_by(one, COPY) != copy_made_by(other, COPY)

@@ -15,6 +15,7 @@ from fishcli.basics.files import digest
 from fishcli.basics.quiet import load_cv2
 from fishcli.dataset.annotations import BOX_COLUMNS
 from fishcli.dataset.boxes import box_area
+from fishcli.dataset.layout.images import is_tagged
 from fishcli.features.photos.recipes import PREFIX, TRANSPLANT, magnitudes_of, recipe_of
 
 MARGIN = 0.15
@@ -28,8 +29,18 @@ INPAINT_RADIUS = 3
 RULES = f"{MARGIN} {MOST_COVERED} {MOST_STRETCHED} {INPAINT_RADIUS}"
 """What a copy depends on besides photos, boxes and its name."""
 
-Boxes = Mapping[str, np.ndarray]
-"""All boxes (k, 4) of each photo that has any, by its id: fractions of the photo."""
+
+@dataclass(frozen=True)
+class Known:
+    """What is known to be in training photos.
+
+    Attributes:
+        boxes: (k, 4) all boxes of each photo that has any, by its id: fractions of the photo.
+        empty: the photos of classes in which none has a box, where others have: there is nothing in them.
+    """
+
+    boxes: Mapping[str, np.ndarray]
+    empty: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -37,7 +48,7 @@ class Deck:
     """What a photo's fish are laid on.
 
     Attributes:
-        fish: (k, 4) the photo's boxes, fractions of it.
+        fish: (k, 4) what of the photo is laid there, fractions of it.
         path: the file of the photo that lends its deck.
         covered: (j, 4) the boxes of that photo, fractions of it, whose fish are painted over.
     """
@@ -51,9 +62,12 @@ class Deck:
         return replace(self, path=self.path.absolute())
 
 
-def by_image(boxes: pd.DataFrame) -> Boxes:
-    """The boxes of `dataset.annotations.read_boxes` by photo."""
-    return {str(image): rows.to_numpy(np.float64) for image, rows in boxes.groupby("image")[BOX_COLUMNS]}
+def find_known(images: pd.DataFrame, boxes: pd.DataFrame) -> Known:
+    """What is known of training photos: `image`, `class_name`; `boxes` as `read_boxes` returns them."""
+    by_image = {str(image): rows.to_numpy(np.float64) for image, rows in boxes.groupby("image")[BOX_COLUMNS]}
+    has_any = images["image"].isin(by_image).groupby(images["class_name"]).transform("any")
+    empty = set() if is_tagged(images) else set(images["image"][~has_any])
+    return Known(by_image, frozenset(empty))
 
 
 def is_transplanted(view: str) -> bool:
@@ -62,21 +76,33 @@ def is_transplanted(view: str) -> bool:
     return bool(recipe) and TRANSPLANT in magnitudes_of(recipe)
 
 
-def choose_donors(copy: str, images: Sequence[str], boxes: Boxes) -> list[str]:
+def choose_donors(copy: str, images: Sequence[str], known: Known) -> list[str]:
     """The photo whose deck each photo's fish is laid on in a copy; "" where it keeps its own.
 
     It is drawn by the photo's id and the copy's name from all photos with boxes, those of its own group among
     them: so a deck says nothing of the fish. One that was always another boat's would say which it is not.
-    A photo without a box has nothing to lay, and may show a fish that nobody knows of: it has no part in it.
+    A photo without a box that isn't known to be empty may show a fish that nobody knows of: it keeps its own.
 
     Args:
         copy: the copy's name, of a recipe with TRANSPLANT.
         images: ids.
-        boxes: of all training photos there are.
+        known: of all training photos there are.
     """
     chance = magnitudes_of(recipe_of(copy))[TRANSPLANT]
-    donors = sorted(image for image, own in boxes.items() if box_area(own).sum() <= MOST_COVERED)
-    return [_draw(copy, image, chance, donors) if image in boxes else "" for image in images]
+    donors = sorted(image for image, own in known.boxes.items() if box_area(own).sum() <= MOST_COVERED)
+    takers = known.boxes.keys() | known.empty
+    return [_draw(copy, image, chance, donors) if image in takers else "" for image in images]
+
+
+def deck_of(image: str, donor: str, path: Path, known: Known) -> Deck:
+    """What an image's fish are laid on, of the photo `donor` in the file `path`.
+
+    Of an empty photo a piece without fish is laid where the mirror image of the other photo has its own: else
+    seams and what was painted over would tell that there is a fish.
+    """
+    covered = known.boxes[donor]
+    mirrored = covered[:, [2, 1, 0, 3]] * [-1, 1, -1, 1] + [1, 0, 1, 0]
+    return Deck(known.boxes.get(image, mirrored), path, covered)
 
 
 def _draw(copy: str, image: str, chance: float, donors: Sequence[str]) -> str:

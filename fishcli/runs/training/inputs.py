@@ -15,7 +15,7 @@ from fishcli.dataset.groups import count_new_groups, load_groups
 from fishcli.dataset.layout.images import class_names_of, is_tagged, load_train
 from fishcli.dataset.metadata import check_metadata, is_hardly_shared
 from fishcli.features.photos.recipes import MIXED, copies_of, parse_recipes
-from fishcli.features.photos.transplant import by_image, choose_donors, is_transplanted
+from fishcli.features.photos.transplant import choose_donors, find_known, is_transplanted
 from fishcli.features.upkeep import Upkeep
 from fishcli.heads.choices import check_takes_tags, needs_maps
 from fishcli.heads.inputs import Features, HeadInputs, store_rows, view_boxes
@@ -172,11 +172,12 @@ def _decks(config: RunMaker, data: TrainData) -> np.ndarray | None:
     """On whose deck each copy shows each image, as `HeadInputs` has it, drawn as when copies were made."""
     if not any(map(is_transplanted, data.views)):
         return None
-    boxes = by_image(read_boxes(config.data_dir / "boxes", data.train, config.box_categories))
+    boxes = read_boxes(config.data_dir / "boxes", data.train, config.box_categories)
+    known = find_known(data.train, boxes)
     ids = list(data.images["image"])
     own = [""] * len(ids)
     return np.array(
-        [choose_donors(view, ids, boxes) if is_transplanted(view) else own for view in data.views]
+        [choose_donors(view, ids, known) if is_transplanted(view) else own for view in data.views]
     )
 
 
