@@ -24,7 +24,7 @@ from fishcli.features import extract
 from fishcli.features.store import arrays
 from fishcli.features.store.picking import make_last
 from fishcli.features.store.store import FeatureStore
-from fishcli.heads.classical import fits as classical
+from fishcli.heads.classical import skops_files
 from fishcli.heads.fit import load_fold
 from fishcli.runs.folders.picking import pick_run
 from fishcli.runs.run import Run
@@ -180,7 +180,7 @@ def fitted_by(version, root, k=0):
 
 
 def test_heads_of_another_scikit_learn_are_read_with_a_warning(of_skops, capsys):
-    classical._tell_version.cache_clear()
+    skops_files._tell_version.cache_clear()
     whole = submit(of_skops, run="svm")
     fitted_by("0.99.7", of_skops)
     fitted_by("0.99.7", of_skops, 1)
