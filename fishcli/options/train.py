@@ -136,7 +136,12 @@ class FitConfig(FoldsConfig):
         ),
     ] = False
     generate: Annotated[
-        int, Option(help="Fill classes of fewer than N photos up to N rows that a generator draws.", min=0)
+        int,
+        Option(
+            help="Fill classes of fewer than N photos up to N rows that a generator draws (blend, unseen boats "
+            "of one demo, N = 100: 1.10 to 1.02; a minute).",
+            min=0,
+        ),
     ] = 0
     seeds: Annotated[int, Option(help="Heads a fold, averaged.", min=1)] = 1
     scheduler: Scheduler = None
