@@ -104,8 +104,7 @@ def predict_runs(
     results = []
     for (this_run, n_views), parts in zip(asked, by_seed, strict=True):
         of_parts = [found[each.run_dir, n_views] for each, _ in parts]
-        is_mean = bool(this_run.seed_dirs)
-        results.append(_kept(this_run, n_views, _averaged(of_parts)) if is_mean else of_parts[0])
+        results.append(_kept(this_run, n_views, _averaged(of_parts)) if this_run.seed_dirs else of_parts[0])
     return results
 
 
