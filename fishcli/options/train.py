@@ -131,15 +131,15 @@ class FitConfig(FoldsConfig):
         bool,
         Option(
             "--smote",
-            help="Fill small classes up between neighbours (blend, unseen boats: 1.49 to 1.44, 1.11 to 1.08; "
-            "unseen videos: no gain).",
+            help="Fill small classes up between neighbours (blend, grouped folds: 1.49 to 1.44, 1.11 to "
+            "1.08; test photos of new boats, new videos: no gain).",
         ),
     ] = False
     generate: Annotated[
         int,
         Option(
             help="Fill classes of fewer than N photos up to N rows that a generator draws (blend, N = 100, "
-            "unseen boats: 1.53 to 1.38, 1.10 to 1.02, videos: 1.18 to 1.13; a minute).",
+            "grouped folds: 1.49 to 1.38, 1.11 to 1.02; test photos of new boats: no gain; a minute).",
             min=0,
         ),
     ] = 0
