@@ -1,6 +1,5 @@
 """The two learners that tell how much metadata gives away, and what they say of rows they have not seen."""
 
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -8,6 +7,7 @@ import numpy as np
 from fishcli.audit.learners.encoding import Coded
 from fishcli.audit.learners.logistic import Fits, fit
 from fishcli.audit.table import AuditTable
+from fishcli.basics.threads import threads_of
 from fishcli.dataset.classes import fill_missing_classes
 
 INVERSE_PENALTY = 0.1
@@ -69,7 +69,7 @@ def learned(
     here = Coded(here.numbers[:, is_known], here.codes)
     if (counts > 0).sum() < 2 or not here.numbers.shape[1] + here.codes.shape[1]:
         return fill_missing_classes(np.tile(counts / counts.sum(), (len(asked), 1)), counts)
-    with _threads().limit(limits=1):  # small fits: threads would wait for each other
+    with threads_of("sklearn.ensemble").limit(limits=1):  # small fits: threads would wait for each other
         said = (_regressed if name == LEARNERS[0] else _boosted)(here, labels, weights, table.n_classes)
     return fill_missing_classes(said, counts)
 
@@ -99,12 +99,3 @@ def _boosted(coded: Coded, labels: np.ndarray, weights: np.ndarray | None, n_cla
         )
         proba[:, boosting.classes_] = boosting.predict_proba(columns[n:])
     return proba
-
-
-@cache
-def _threads() -> Any:
-    """What sets the number of threads; to look for the libraries that have some takes 10 ms, hence once."""
-    import sklearn.ensemble  # noqa: F401
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController()

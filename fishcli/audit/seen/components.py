@@ -5,6 +5,8 @@ from itertools import accumulate
 
 import numpy as np
 
+from fishcli.basics.threads import threads_of
+
 N_COMPONENTS = 64
 """The most principal components that are kept."""
 N_SPARE, N_TURNS = 16, 3
@@ -79,8 +81,6 @@ def _scores(features: np.ndarray, number: int, mean: np.ndarray, squares: np.nda
 
     The components are found by subspace iteration (Halko, Martinsson & Tropp 2011) from a fixed start.
     """
-    from threadpoolctl import threadpool_limits
-
     variance = np.diag(squares) / max(number, 1)
     varies = variance > CONSTANT * (variance + mean**2)
     if number < 2 or not varies.any():
@@ -93,7 +93,7 @@ def _scores(features: np.ndarray, number: int, mean: np.ndarray, squares: np.nda
 
     n_kept = min(N_COMPONENTS, len(mean), number - 1)
     basis = np.random.default_rng(0).standard_normal((len(mean), min(n_kept + N_SPARE, len(mean))))
-    with threadpool_limits(1):  # small matrices: threads would wait for each other
+    with threads_of("numpy").limit(limits=1):  # small matrices: threads would wait for each other
         basis = basis.astype(np.float32)
         for _ in range(N_TURNS):
             basis = np.linalg.qr(correlated(correlated(basis)))[0]

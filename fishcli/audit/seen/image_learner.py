@@ -4,11 +4,11 @@ Of everything fitted here, nothing is fitted outside a fold's training rows.
 """
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from fishcli.audit.gains import row_losses
 from fishcli.audit.learners.logistic import Fits, fit
 from fishcli.audit.seen.components import training_rows
+from fishcli.basics.threads import threads_of
 from fishcli.dataset.classes import fill_missing_classes
 
 PENALTIES = (0.03, 0.1, 0.3, 1.0)
@@ -38,7 +38,7 @@ def held_out_proba(columns: np.ndarray, labels: np.ndarray, fold: np.ndarray, k:
         (rows of fold k, C) float64. Classes that the training part lacks get their smoothed prior.
     """
     n_classes, rows = int(labels.max()) + 1, training_rows(fold, k)
-    with threadpool_limits(1):  # small matrices: threads would wait for each other
+    with threads_of("numpy").limit(limits=1):  # small matrices: threads would wait for each other
         penalty, start = _choose(columns[rows], labels[rows], fold[rows], n_classes)
     return _fitted(columns, labels[None], fold, k, penalty, start)[0]
 
@@ -59,7 +59,7 @@ def _fitted(
     n_classes, rows = int(labels.max()) + 1, training_rows(fold, k)
     known = labels[:, rows]
     counts = [np.bincount(each, minlength=n_classes) for each in known]
-    with threadpool_limits(1):
+    with threads_of("numpy").limit(limits=1):
         penalties = np.full(len(labels), 1 / penalty)
         fits = Fits(columns[rows], known, np.ones(known.shape, np.float32), penalties, n_classes)
         said = fit(fits, start).say(columns[fold == k])
