@@ -21,11 +21,11 @@ def interval_ends(
 
     By `paired_interval`, of many images by Student's t, each end `widening` times as far from the mean.
     """
-    from scipy.stats import t
-
     mean = float(values.mean())
     if groups is None and len(values) > MANY_IMAGES:
-        half = float(t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / math.sqrt(len(values)))
+        from scipy.special import stdtrit
+
+        half = float(stdtrit(len(values) - 1, 0.975) * values.std(ddof=1) / math.sqrt(len(values)))
         low, high = mean - half, mean + half
     else:
         interval = paired_interval(values, groups)

@@ -1,7 +1,7 @@
 """What audit-leakage looks at beyond metadata: cached features, painted photos and the test sets."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 
 from fishcli.audit.inputs import AuditInputs
+from fishcli.audit.later import Later, begin
 from fishcli.audit.per_field import FieldGain
 from fishcli.audit.seen.background import measure_background
 from fishcli.audit.seen.painting import painted_features
 from fishcli.audit.seen.seen import conditional_values, detectabilities
 from fishcli.audit.seen.tellers import World
-from fishcli.audit.seen.worlds import compare_worlds
+from fishcli.audit.seen.worlds import Worlds, compare_worlds
 from fishcli.basics.progress import say, track
 from fishcli.dataset.annotations import read_boxes
 from fishcli.dataset.fields import read_fields
@@ -80,20 +81,40 @@ def read_cached(store: FeatureStore | None, split: str, images: pd.DataFrame) ->
     return Cached(np.flatnonzero(is_known), pooled[is_known])
 
 
+def begin_fits(
+    config: AuditConfig,
+    inputs: AuditInputs,
+    tests: Mapping[str, pd.DataFrame],
+    store: FeatureStore | None,
+    cached: Cached | None,
+) -> Iterator[Any]:
+    """Begin the fits that need nothing of what else is measured.
+
+    Yields:
+        The conditional values of metadata, where there are features; then the Worlds of each test set.
+    """
+    laters: list[Later[Any]] = []
+    if cached is not None:
+        headline = inputs.table.rows(cached.rows).only(next(iter(inputs.sections.values())))
+        laters.append(conditional_values(headline, cached.features, inputs.n_folds, config.seed))
+    return begin([*laters, *_worlds(config, inputs, tests, store, cached)])
+
+
 def what_a_model_sees(
-    config: AuditConfig, inputs: AuditInputs, cached: Cached | None, fold: np.ndarray, fields: list[FieldGain]
+    inputs: AuditInputs,
+    cached: Cached | None,
+    fold: np.ndarray,
+    fields: list[FieldGain],
+    begun: Iterator[Any],
 ) -> dict[str, Any] | None:
-    """Detectability of each field and the conditional value of metadata; None without features."""
+    """Detectability of each field and, of `begin_fits`, the conditional value; None without features."""
     if cached is None:
         return None
-    table = inputs.table.rows(cached.rows)
     utility = {field.field: field.random_bits for field in fields}
-    detected = detectabilities(table, cached.features, fold[cached.rows], utility)
-    headline = table.only(next(iter(inputs.sections.values())))
-    values = conditional_values(headline, cached.features, inputs.n_folds, config.seed)
+    detected = detectabilities(inputs.table.rows(cached.rows), cached.features, fold[cached.rows], utility)
     return {
         "detectability": [dataclasses.asdict(each) for each in detected],
-        "conditional_value": [dataclasses.asdict(each) for each in values],
+        "conditional_value": [dataclasses.asdict(each) for each in next(begun)],
     }
 
 
@@ -121,17 +142,16 @@ def read_tests(config: AuditConfig, inputs: AuditInputs) -> dict[str, pd.DataFra
     }
 
 
-def worlds_of(
+def _worlds(
     config: AuditConfig,
     inputs: AuditInputs,
     tests: Mapping[str, pd.DataFrame],
     store: FeatureStore | None,
     train: Cached | None,
-) -> list[dict[str, Any]]:
+) -> Iterator[Later[Worlds]]:
     """Each test set beside the training set, by metadata and, where both have them, by features."""
     table = inputs.table
     names = [field.name for field in table.fields]
-    found = []
     for split, images in tests.items():
         cached = read_cached(store, split, images) if train is not None else None
         known = World(table.groups, table.columns, None)
@@ -139,6 +159,4 @@ def worlds_of(
         if train is not None and cached is not None:
             known = dataclasses.replace(known.rows(train.rows), features=train.features)
             unknown = dataclasses.replace(unknown.rows(cached.rows), features=cached.features)
-        worlds = compare_worlds(split, known, unknown, table.fields, inputs.n_folds, config.seed)
-        found.append(dataclasses.asdict(worlds))
-    return found
+        yield compare_worlds(split, known, unknown, table.fields, inputs.n_folds, config.seed)

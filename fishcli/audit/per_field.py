@@ -1,6 +1,7 @@
 """Where it is: what each metadata field tells alone, and what is lost without its family."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -8,6 +9,7 @@ import pandas as pd
 
 from fishcli.audit.ends import interval_ends
 from fishcli.audit.gains import HeldOut, row_losses
+from fishcli.audit.later import Later
 from fishcli.audit.learners.bins import field_bins
 from fishcli.audit.learners.learners import LEARNERS, cross_fit
 from fishcli.audit.shares import shares_by_fold
@@ -63,31 +65,27 @@ class FieldGain:
     p_groups: float | None
 
 
-def gains_by_field(
-    table: AuditTable,
-    headline: AuditTable,
-    random_fold: np.ndarray,
-    grouped_fold: np.ndarray | None,
-    whole: HeldOut,
-) -> list[FieldGain]:
-    """Measure each field alone, under random folds and, where given, grouped ones; and without each family.
+def associations(table: AuditTable) -> dict[str, float]:
+    """Each field's `cramers_v`, by its name."""
+    bins = {field.name: field_bins(table.columns[field.name], field.kind) for field in table.fields}
+    return {name: cramers_v(table.labels, each) for name, each in bins.items()}
+
+
+def without_families(
+    headline: AuditTable, association: dict[str, float], fold: np.ndarray
+) -> Later[dict[str, np.ndarray]]:
+    """What is said of rows that were held out where all fields but those of a family are known.
 
     Args:
-        table: n rows, all fields.
-        headline: the same rows, the fields that the headline is about.
-        random_fold: (n,) int.
-        grouped_fold: (n,) int, or None.
-        whole: of the headline under random folds.
+        headline: n rows, the fields that the headline is about.
+        association: of `associations`.
+        fold: (n,) int, random.
 
     Returns:
-        One a field, most telling first; p-values None until `with_p_values`.
+        The losses of the rows of `_compared`, nats, by family.
     """
-    from joblib import Parallel, delayed
+    from joblib import delayed
 
-    association = {
-        field.name: cramers_v(table.labels, field_bins(table.columns[field.name], field.kind))
-        for field in table.fields
-    }
     telling = sorted(headline.fields, key=lambda field: -association[field.name])
     families = list(dict.fromkeys(field.family for field in telling))[:N_FAMILIES]
     without = {
@@ -95,10 +93,31 @@ def gains_by_field(
         for family in families
         if len(families) > 1
     }
-    fits = (delayed(_lost)(part, random_fold, whole.losses) for part in without.values())
-    found = Parallel(n_jobs=-1, return_as="generator")(fits)
-    bits_lost = track(found, "without each family", "family", len(without))
-    lost = dict(zip(without, bits_lost, strict=True))
+
+    def finish(made: Iterator[np.ndarray]) -> dict[str, np.ndarray]:
+        tracked = track(made, "without each family", "family", len(without))
+        return dict(zip(without, tracked, strict=True))
+
+    return Later([delayed(_losses)(part, fold) for part in without.values()], finish)
+
+
+def gains_by_field(
+    table: AuditTable,
+    association: dict[str, float],
+    random_fold: np.ndarray,
+    grouped_fold: np.ndarray | None,
+) -> list[FieldGain]:
+    """Measure each field alone, under random folds and, where given, grouped ones.
+
+    Args:
+        table: n rows, all fields.
+        association: of `associations`.
+        random_fold: (n,) int.
+        grouped_fold: (n,) int, or None.
+
+    Returns:
+        One a field, most telling first; without what `with_families` and `with_p_values` add.
+    """
     gains = []
     for field in track(table.fields, "fields one by one", "field"):
         only = table.only([field.name])
@@ -119,7 +138,7 @@ def gains_by_field(
             grouped_bits=grouped_bits,
             grouped_low=grouped_low,
             grouped_high=grouped_high,
-            bits_without_family=lost.get(field.family) if field in headline.fields else None,
+            bits_without_family=None,
             cramers_v=association[field.name],
             p_images=None,
             p_groups=None,
@@ -147,13 +166,42 @@ def measure_alone(
     return float(bits.mean()), *interval_ends(bits, groups)
 
 
-def _lost(without: AuditTable, fold: np.ndarray, losses: np.ndarray) -> float:
-    """What is lost without some fields, bits, beside the `losses` (n,) of all of them, nats."""
+def _compared(fold: np.ndarray) -> tuple[int | None, np.ndarray]:
+    """On how many folds it is measured what a family is worth, None for all, and their rows (n,) bool."""
     n_folds = ENOUGH_FOLDS if len(fold) >= MANY_IMAGES else None
-    by_learner = cross_fit(without, fold, n_folds)
-    rows = np.isin(fold, np.unique(fold)[:n_folds])
+    return n_folds, np.isin(fold, np.unique(fold)[:n_folds])
+
+
+def _losses(table: AuditTable, fold: np.ndarray) -> np.ndarray:
+    """What the learners' mean loses on the rows of `_compared`, held out: (m,) nats."""
+    n_folds, rows = _compared(fold)
+    by_learner = cross_fit(table, fold, n_folds)
     proba = np.mean([by_learner[name][rows] for name in LEARNERS], axis=0)
-    return float((row_losses(without.labels[rows], proba) - losses[rows]).mean() / math.log(2))
+    return row_losses(table.labels[rows], proba)
+
+
+def with_families(
+    fields: list[FieldGain],
+    names: list[str],
+    fold: np.ndarray,
+    whole: HeldOut,
+    without: dict[str, np.ndarray],
+) -> list[FieldGain]:
+    """The same with what is lost without a field's family.
+
+    Args:
+        fields: of `gains_by_field`.
+        names: of those that the headline is about.
+        fold: (n,) int, random.
+        whole: of the headline under it.
+        without: of `without_families`.
+    """
+    losses = whole.losses[_compared(fold)[1]]
+    lost = {family: float((each - losses).mean() / math.log(2)) for family, each in without.items()}
+    return [
+        replace(each, bits_without_family=lost.get(each.family)) if each.field in names else each
+        for each in fields
+    ]
 
 
 def with_p_values(
@@ -168,14 +216,13 @@ def with_p_values(
 
 def cramers_v(labels: np.ndarray, bins: np.ndarray) -> float:
     """Cramer's V of labels (n,) and bins (n,), bias-corrected (Bergsma 2013): 0 to 1."""
-    from scipy.stats import chi2_contingency
-
-    counts = pd.crosstab(labels, bins)
+    counts = pd.crosstab(labels, bins).to_numpy()
     rows, columns = counts.shape
     if min(rows, columns) < 2:
         return 0.0
     n = len(labels)
-    phi2 = chi2_contingency(counts, correction=False).statistic / n
+    expected = counts.sum(axis=1, keepdims=True) * counts.sum(axis=0, keepdims=True) / n
+    phi2 = ((counts - expected) ** 2 / expected).sum() / n
     excess = max(0.0, phi2 - (rows - 1) * (columns - 1) / (n - 1))
     rows_left, columns_left = (k - (k - 1) ** 2 / (n - 1) for k in (rows, columns))
     return float(np.sqrt(excess / max(min(rows_left, columns_left) - 1, np.finfo(float).tiny)))

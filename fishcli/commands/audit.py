@@ -7,20 +7,19 @@ import numpy as np
 import pandas as pd
 
 from fishcli import __version__
-from fishcli.audit.gains import Gain, HeldOut, label_entropy, measure_gain
+from fishcli.audit.core import Core, deal, measure
+from fishcli.audit.gains import Gain, label_entropy
 from fishcli.audit.inputs import AuditInputs, load_audit_inputs, usual_folds
-from fishcli.audit.luck.nulls import Null, permute_groups, permute_images
 from fishcli.audit.luck.selftest import check_worlds
 from fishcli.audit.luck.simulate import N_IMAGES
 from fishcli.audit.models import (
+    begin_fits,
     find_store,
     fish_or_background,
     read_cached,
     read_tests,
     what_a_model_sees,
-    worlds_of,
 )
-from fishcli.audit.per_field import FieldGain, gains_by_field, with_p_values
 from fishcli.audit.per_tag import gains_by_tag, tags_sentence
 from fishcli.audit.text import fields_text, gains_text, selftest_text, sentence, tags_text
 from fishcli.audit.twins.search import twins_of
@@ -28,11 +27,10 @@ from fishcli.basics.cluster import joblib_on
 from fishcli.basics.errors import FishError, LimitError
 from fishcli.basics.files import write_json, write_text
 from fishcli.basics.locks import alone
-from fishcli.basics.progress import say, track
+from fishcli.basics.progress import say
 from fishcli.basics.tables import table_text
 from fishcli.dataset.classes import class_order, labels_of
 from fishcli.dataset.fields import FIELDS
-from fishcli.dataset.folds import make_folds
 from fishcli.dataset.layout.images import is_tagged
 from fishcli.dataset.sizes import class_by_size
 from fishcli.features.store.store import FeatureStore
@@ -45,24 +43,6 @@ from fishcli.runs.seeing.audit_maps import maps_of_a_run
 from fishcli.runs.tagged import refuse_tags
 
 SCHEMA = 2
-
-
-@dataclasses.dataclass(frozen=True)
-class _Core:
-    """What is known from metadata and labels alone.
-
-    Attributes:
-        held_out: of the headline under random folds and, where groups are known, under grouped ones; then of
-            the other sections in the same way.
-        nulls: of images and, where groups are known, of groups.
-        fields: each field.
-        folds: (n,) int by "random" and, where groups are known, "grouped".
-    """
-
-    held_out: list[HeldOut]
-    nulls: list[Null]
-    fields: list[FieldGain]
-    folds: dict[str, np.ndarray]
 
 
 def run(config: AuditConfig) -> str:
@@ -81,18 +61,20 @@ def run(config: AuditConfig) -> str:
     store = find_store(config)
     _check(config, inputs, store)
     with joblib_on(config.scheduler):
-        core = _measure(config, inputs)
+        core = measure(inputs, config.permutations, config.seed)
     cached = None if inputs.images is None else read_cached(store, "train", inputs.images)
     tests = read_tests(config, inputs)
+    begun = begin_fits(config, inputs, tests, store, cached)
     fold, losses = core.folds["random"], core.held_out[0].losses
     twins = twins_of(inputs, tests, store, cached, fold, losses, config.reading)
+    class_maps = maps_of_a_run(config)
     audit = {
         **_metadata_part(config, inputs, core),
-        "seen": what_a_model_sees(config, inputs, cached, fold, core.fields),
-        "class_maps": maps_of_a_run(config),
+        "seen": what_a_model_sees(inputs, cached, fold, core.fields, begun),
+        "class_maps": class_maps,
         "background": fish_or_background(config, inputs, store, core.folds),
         "twins": None if twins is None else dataclasses.asdict(twins),
-        "worlds": worlds_of(config, inputs, tests, store, cached),
+        "worlds": [dataclasses.asdict(each) for each in begun],
     }
     pictures = {}
     if inputs.images is not None and twins is not None and twins.examples:
@@ -121,7 +103,7 @@ def _of_tags(config: AuditConfig, inputs: AuditInputs, images: pd.DataFrame) -> 
     settings = (inputs.n_folds, config.permutations, config.seed)
     with joblib_on(config.scheduler):
         tags = (names, labels_of(images["class_name"], names))
-        folds = _folds(images["class_name"], inputs, config.seed)
+        folds = deal(images["class_name"], inputs, config.seed)
         gains = gains_by_tag(inputs.table.only(fields), tags, folds, section, settings)
     said = tags_sentence(gains, len(names))
     audit = {
@@ -160,37 +142,7 @@ def _check_folds(config: AuditConfig, inputs: AuditInputs) -> None:
         raise FishError("--on grouped: no groups are known. Pass --groups, or --on random.")
 
 
-def _folds(class_names: pd.Series, inputs: AuditInputs, seed: int) -> dict[str, np.ndarray]:
-    """The folds (n,) int by "random" and, where groups are known, "grouped"."""
-    folds = {"random": make_folds(class_names, None, inputs.n_folds, seed)}
-    groups = inputs.table.groups
-    if groups is not None:
-        n_folds = min(inputs.n_folds, int(groups.max()) + 1)
-        folds["grouped"] = make_folds(class_names, groups, n_folds, seed)
-    return folds
-
-
-def _measure(config: AuditConfig, inputs: AuditInputs) -> _Core:
-    from joblib import Parallel, delayed
-
-    class_names = pd.Series(np.array(inputs.table.class_names)[inputs.table.labels])
-    folds = _folds(class_names, inputs, config.seed)
-    calls = [(section, kind) for section in inputs.sections for kind in folds]
-    tables = {section: inputs.table.only(names) for section, names in inputs.sections.items()}
-    fits = (delayed(measure_gain)(tables[section], folds[kind], section, kind) for section, kind in calls)
-    found = Parallel(n_jobs=-1, return_as="generator")(fits)
-    held_out = list(track(found, "fields together", "fit", len(calls)))
-    headline = tables[calls[0][0]]
-    settings = (inputs.n_folds, config.permutations, config.seed)
-    tests = [permute_images(headline, *settings)]
-    if "grouped" in folds:
-        tests.append(permute_groups(headline, *settings))
-    gains = gains_by_field(inputs.table, headline, folds["random"], folds.get("grouped"), held_out[0])
-    fields = with_p_values(gains, *(by_field for _, by_field in tests))
-    return _Core(held_out, [null for null, _ in tests], fields, folds)
-
-
-def _metadata_part(config: AuditConfig, inputs: AuditInputs, core: _Core) -> dict[str, Any]:
+def _metadata_part(config: AuditConfig, inputs: AuditInputs, core: Core) -> dict[str, Any]:
     """The content of audit.json that metadata and labels alone tell."""
     table = inputs.table
     entropy = label_entropy(table.labels)

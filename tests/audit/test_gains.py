@@ -3,12 +3,19 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import entropy
 from tables import boats, leaky, noise, table
 
 from fishcli.audit.gains import gain_on, label_entropy, measure_gain
 from fishcli.audit.learners.learners import LEARNERS, cross_fit
 from fishcli.audit.luck.simulate import SIZE_SHARES, World, _mutual_bits, label_law
 from fishcli.dataset.folds import make_folds
+
+
+def test_the_entropy_of_labels_is_that_of_their_shares():
+    assert label_entropy(np.arange(8) % 4) == 2
+    assert label_entropy(np.array([2, 0, 2, 2])) == pytest.approx(entropy([0.25, 0.75], base=2))
+    assert label_entropy(np.zeros(5, int)) == 0
 
 
 def folds(data, n_folds=4, grouped=False, seed=0):

@@ -1,7 +1,9 @@
 import numpy as np
+import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from scipy.stats import chi2_contingency
 from sklearn.linear_model import Ridge
 from tables import boats, leaky, noise, table
 
@@ -113,6 +115,20 @@ def test_equal_numbers_share_a_bin_and_larger_ones_never_have_a_lower_one(values
         assert len(set(bins[column == value])) == 1
     assert len(set(bins[known])) <= 8
     assert set(bins[~known]).isdisjoint(bins[known])
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2)), min_size=2, max_size=40))
+def test_cramers_v_is_made_of_pearsons_chi_squared(rows):
+    labels, bins = np.array(rows).T
+    counts = pd.crosstab(labels, bins)
+    assume(min(counts.shape) > 1)
+    n, (n_rows, n_columns) = len(rows), counts.shape
+    excess = chi2_contingency(counts, correction=False).statistic / n - (n_rows - 1) * (n_columns - 1) / (
+        n - 1
+    )
+    left = min(k - (k - 1) ** 2 / (n - 1) for k in counts.shape) - 1
+    assume(left > 1e-9)
+    assert cramers_v(labels, bins) == pytest.approx(np.sqrt(max(0.0, excess) / left))
 
 
 def test_cramers_v_is_1_of_the_same_and_0_of_noise():

@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 from fishcli.audit.seen import components, novelty
 from fishcli.audit.seen import worlds as worlds_module
 from fishcli.audit.seen.auc import Auc, deal_folds, held_out_auc
-from fishcli.audit.seen.novelty import measure_novelty
+from fishcli.audit.seen.novelty import novelty_of
 from fishcli.audit.seen.tellers import World
 from fishcli.audit.seen.worlds import compare_worlds
 from fishcli.dataset.fields import Field
@@ -48,12 +48,28 @@ def world(seed, n_groups, shift=0.0, prefix="boat", per_group=8):
     return World(names, columns, features.astype(np.float32))
 
 
+def compared(*arguments):
+    """The worlds that `compare_worlds` tells of, its calls made here and now."""
+    later = compare_worlds(*arguments)
+    return later.finish(iter([made(call) for call in later.calls]))
+
+
+def novelty_made(*arguments):
+    return made(novelty_of(*arguments))
+
+
+def made(call):
+    """What a call of joblib's `delayed` returns."""
+    function, arguments, options = call
+    return function(*arguments, **options)
+
+
 def told(worlds):
     return {each.by: each for each in worlds.tellings}
 
 
 def test_test_images_of_the_same_world_cannot_be_told():
-    worlds = compare_worlds("test", world(1, 40), world(2, 30, prefix="new"), FIELDS, 3, 0)
+    worlds = compared("test", world(1, 40), world(2, 30, prefix="new"), FIELDS, 3, 0)
     assert list(told(worlds)) == ["file", "pixels", "features"]
     for each in worlds.tellings:
         assert 0.3 < each.auc < 0.7
@@ -67,7 +83,7 @@ def test_test_images_of_the_same_world_cannot_be_told():
 
 
 def test_test_images_of_another_world_are_told():
-    worlds = compare_worlds("test", world(1, 12), world(2, 12, shift=8.0, prefix="new"), FIELDS, 3, 0)
+    worlds = compared("test", world(1, 12), world(2, 12, shift=8.0, prefix="new"), FIELDS, 3, 0)
     for each in worlds.tellings:
         assert each.auc > 0.97
         assert each.low > 0.9
@@ -78,13 +94,13 @@ def test_test_images_of_another_world_are_told():
 def test_how_files_are_numbered_is_no_difference_of_worlds():
     train, test = world(1, 40), world(2, 30, prefix="new")
     numbers = [field for field in FIELDS if field.name == "file_number"]
-    assert compare_worlds("test", replace(train, features=None), test, numbers, 5, 0).tellings == []
+    assert compared("test", replace(train, features=None), test, numbers, 5, 0).tellings == []
 
 
 def test_frames_of_test_sequences_that_are_not_known_lift_both_areas():
     train, test = world(1, 30), world(2, 12, prefix="new")
-    known = compare_worlds("test", train, test, [], 4, 0)
-    unknown = compare_worlds("test", train, replace(test, groups=None), [], 4, 0)
+    known = compared("test", train, test, [], 4, 0)
+    unknown = compared("test", train, replace(test, groups=None), [], 4, 0)
     assert told(unknown)["features"].auc > told(known)["features"].auc + 0.1
     assert np.mean(told(unknown)["features"].same_world) > np.mean(told(known)["features"].same_world) + 0.1
     assert unknown.n_test_groups is None
@@ -94,24 +110,24 @@ def test_frames_of_test_sequences_that_are_not_known_lift_both_areas():
 def test_test_images_of_training_groups_that_are_not_known_are_told_the_wrong_way_round():
     train = world(1, 10, per_group=16)
     mixed = np.arange(160) % 4 == 0
-    worlds = compare_worlds("test", train.rows(~mixed), replace(train.rows(mixed), groups=None), [], 5, 0)
+    worlds = compared("test", train.rows(~mixed), replace(train.rows(mixed), groups=None), [], 5, 0)
     assert told(worlds)["features"].high < 0.45
-    shared = compare_worlds("test", train.rows(~mixed), train.rows(mixed), [], 5, 0)
+    shared = compared("test", train.rows(~mixed), train.rows(mixed), [], 5, 0)
     assert told(shared)["features"].low < 0.5 < told(shared)["features"].high
 
 
 def test_large_sides_are_told_apart_by_a_draw(monkeypatch):
     train, test = world(1, 20), world(2, 20, shift=8.0, prefix="new")
     monkeypatch.setattr(worlds_module, "MAX_IMAGES", 40)
-    worlds = compare_worlds("test", train, test, [], 3, 0)
+    worlds = compared("test", train, test, [], 3, 0)
     assert (worlds.n_train, worlds.n_train_groups, worlds.n_test) == (160, 20, 160)
     assert told(worlds)["features"].auc == 1.0
     assert worlds.limits == ["Train and test are told apart by a draw of 40 images of a side that has more."]
-    assert worlds.novelty == measure_novelty(train.features, test.features, train.groups, test.groups)
+    assert worlds.novelty == novelty_made(train.features, test.features, train.groups, test.groups)
 
 
 def test_without_groups_in_training_there_are_no_distances_between_them():
-    worlds = compare_worlds("test", replace(world(1, 6), groups=None), world(2, 6, prefix="new"), [], 3, 0)
+    worlds = compared("test", replace(world(1, 6), groups=None), world(2, 6, prefix="new"), [], 3, 0)
     assert worlds.novelty is None
     assert "no groups of training images" in worlds.no_novelty
     assert told(worlds)["features"].same_world == []
@@ -119,7 +135,7 @@ def test_without_groups_in_training_there_are_no_distances_between_them():
 
 
 def test_one_test_group_cannot_be_held_out():
-    worlds = compare_worlds("test", world(1, 6), world(2, 1, prefix="new"), FIELDS, 3, 0)
+    worlds = compared("test", world(1, 6), world(2, 1, prefix="new"), FIELDS, 3, 0)
     for each in worlds.tellings:
         assert (each.auc, each.low, each.high) == (None, None, None)
     assert worlds.novelty.low is None
@@ -127,7 +143,7 @@ def test_one_test_group_cannot_be_held_out():
 
 
 def test_without_features_there_are_only_metadata():
-    worlds = compare_worlds("test", world(1, 5), replace(world(2, 5), features=None), FIELDS, 2, 0)
+    worlds = compared("test", world(1, 5), replace(world(2, 5), features=None), FIELDS, 2, 0)
     assert list(told(worlds)) == ["file", "pixels"]
     assert worlds.no_novelty == "there are no features of both"
 
@@ -136,7 +152,7 @@ def test_fields_that_never_vary_tell_nothing():
     train, test = (replace(world(seed, 6), features=None) for seed in (1, 2))
     for each in (train, test):
         each.columns["brightness"] = np.nan
-    (telling,) = compare_worlds("test", train, test, FIELDS[2:3], 3, 0).tellings
+    (telling,) = compared("test", train, test, FIELDS[2:3], 3, 0).tellings
     assert (telling.auc, telling.low, telling.high) == (0.5, 0.5, 0.5)
 
 
@@ -218,11 +234,11 @@ def test_new_groups_of_the_same_world_are_as_far_as_training_groups_are_from_eac
     """Single images are all groups: 5% of fresh ones are beyond the 95th percentile."""
     rng = np.random.default_rng(0)
     train, test = (rng.normal(size=(n, 4)).astype(np.float32) for n in (1500, 1500))
-    found = measure_novelty(train, test, np.arange(1500), None)
+    found = novelty_made(train, test, np.arange(1500), None)
     assert found.share == pytest.approx(0.05, abs=0.025)
     assert found.low < found.share < found.high
     assert found.median_test_distance < found.threshold
-    near = measure_novelty(train, train[:100] + np.float32(1e-3), np.arange(1500), np.arange(100))
+    near = novelty_made(train, train[:100] + np.float32(1e-3), np.arange(1500), np.arange(100))
     assert (near.share, near.low) == (0.0, 0.0)
     assert near.high == pytest.approx(1 - 0.025 ** (1 / 100))
     assert math.isclose(near.threshold, found.threshold)
@@ -235,8 +251,8 @@ def test_of_many_test_images_a_draw_is_compared_with_all_training_images(monkeyp
     test[::3] += 9
     groups = np.arange(100) // 2
     asked = components.drawn_rows(100)
-    found = measure_novelty(train, test, np.arange(90), groups)
-    drawn = measure_novelty(train, test[asked], np.arange(90), groups[asked])
+    found = novelty_made(train, test, np.arange(90), groups)
+    drawn = novelty_made(train, test[asked], np.arange(90), groups[asked])
     assert len(asked) == 30
     assert (found.share, found.low, found.high) == (drawn.share, drawn.low, drawn.high)
     assert found.share == pytest.approx((asked % 3 == 0).mean(), abs=0.1)

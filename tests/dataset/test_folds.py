@@ -1,11 +1,13 @@
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from sklearn.model_selection import StratifiedKFold
 
 from fishcli.basics.errors import FishError
 from fishcli.dataset.folds import make_folds, warn_of_missing_classes
@@ -162,10 +164,25 @@ def test_many_missing_classes_are_a_short_line(capsys):
     assert max(len(first), len(second)) < 200
 
 
-def test_grouped_folds_are_dealt_without_scikit_learn():
+@given(
+    st.lists(st.sampled_from("abcd"), min_size=6, max_size=60), st.integers(2, 6), st.integers(0, 2**32 - 1)
+)
+def test_random_folds_are_those_of_scikit_learn(class_names, n_folds, seed):
+    names = np.array(class_names)
+    assume(max(class_names.count(name) for name in "abcd") >= n_folds)
+    splitter = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of rare classes
+        expected = [val.tolist() for _, val in splitter.split(names, names)]
+    fold = make_folds(pd.Series(names), None, n_folds, seed)
+    assert [np.flatnonzero(fold == k).tolist() for k in range(n_folds)] == expected
+
+
+@pytest.mark.parametrize("groups", ["None", "pd.Series(list('xxyyzz'))"])
+def test_folds_are_dealt_without_scikit_learn(groups):
     code = (
         "import sys, pandas as pd; from fishcli.dataset.folds import make_folds;"
-        "make_folds(pd.Series(list('ababab')), pd.Series(list('xxyyzz')), 3, 0);"
+        f"make_folds(pd.Series(list('ababab')), {groups}, 3, 0);"
         "print('sklearn' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -14,12 +14,13 @@ the largest standardised statistic of each permutation (max-T, Westfall & Young 
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from fishcli.audit.later import Later, begin
 from fishcli.audit.learners.encoding import MIN_COUNT
 from fishcli.audit.learners.ridge import STATISTIC, Design, Sums
 from fishcli.audit.table import AuditTable
@@ -60,12 +61,20 @@ class Null:
 def permute_images(
     table: AuditTable, n_folds: int, n_permutations: int, seed: int
 ) -> tuple[Null, dict[str, float | None]]:
+    """What `image_permutations` tells."""
+    ((null, by_field),) = begin([image_permutations(table, n_folds, n_permutations, seed)])
+    return null, by_field
+
+
+def image_permutations(
+    table: AuditTable, n_folds: int, n_permutations: int, seed: int
+) -> Later[tuple[Null, dict[str, float | None]]]:
     """Shuffle the labels over images, under random folds.
 
     Returns:
         The test of all fields together, and each field's own p-value, adjusted; None of a constant field.
     """
-    from joblib import Parallel, delayed
+    from joblib import delayed
 
     design = Design.of(table.columns, table.fields, MIN_COUNT)
     fold = _folds(len(design.values), n_folds, seed)
@@ -78,11 +87,13 @@ def permute_images(
     numbers = range(1 + n_permutations)
     batches = [numbers[start : start + n_batch] for start in numbers[::n_batch]]
     shared = ((values, design.columns), ends, gram, total, labels)
-    explained = np.concatenate(
-        Parallel(n_jobs=-1)(delayed(_explained_by_image)(*shared, batch, seed) for batch in batches)
-    )
-    adjusted = _adjusted(design.columns, explained[:, 1:])
-    return _null("images", explained[:, 0], 1 / (1 + n_permutations)), adjusted
+
+    def finish(made: Iterator[np.ndarray]) -> tuple[Null, dict[str, float | None]]:
+        explained = np.concatenate(list(made))
+        adjusted = _adjusted(design.columns, explained[:, 1:])
+        return _null("images", explained[:, 0], 1 / (1 + n_permutations)), adjusted
+
+    return Later([delayed(_explained_by_image)(*shared, batch, seed) for batch in batches], finish)
 
 
 def permute_groups(
@@ -91,7 +102,7 @@ def permute_groups(
     """Permute the groups' constant metadata over the groups, under folds that keep groups whole.
 
     Returns:
-        As `permute_images`; no p-values where the groups are too few, or too much alike, for one of 0.05.
+        As `image_permutations`; no p-values where the groups are too few, or too much alike, for one of 0.05.
 
     Raises:
         ValueError: the table has no groups.

@@ -1,6 +1,7 @@
 """How many test images are farther from training than one training group is from the next."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -37,10 +38,12 @@ class Novelty:
     interval: str
 
 
-def measure_novelty(
+def novelty_of(
     train: np.ndarray, test: np.ndarray, train_groups: np.ndarray, test_groups: np.ndarray | None
-) -> Novelty:
-    """Compare distances to the nearest training image (Euclidean, among principal components of training).
+) -> tuple[Any, ...]:
+    """The call (of joblib's `delayed`) that returns the Novelty.
+
+    It compares distances to the nearest training image, Euclidean, among principal components of training.
 
     Args:
         train: (n, channels) float32, pooled features, finite.
@@ -48,16 +51,31 @@ def measure_novelty(
         train_groups: (n,), of two groups at least.
         test_groups: (m,), or None where each test image is drawn by itself.
     """
+    from joblib import delayed
+
+    rows, asked = drawn_rows(len(train)), drawn_rows(len(test))
+    scores = principal_scores(np.concatenate([train, test]), rows)
+    known, new = scores[: len(train)], scores[len(train) :][asked]
+    call: tuple[Any, ...] = delayed(_novelty)(
+        known, new, train_groups, None if test_groups is None else test_groups[asked], rows
+    )
+    return call
+
+
+def _novelty(
+    known: np.ndarray,
+    new: np.ndarray,
+    train_groups: np.ndarray,
+    test_groups: np.ndarray | None,
+    rows: np.ndarray,
+) -> Novelty:
+    """Of images on components, `known` (n, p) and `new` (m, p); the threshold is of `rows` of the former."""
     from sklearn.neighbors import NearestNeighbors
 
-    rows = drawn_rows(len(train))
-    scores = principal_scores(np.concatenate([train, test]), rows)
-    asked = drawn_rows(len(test))
-    known, new = scores[: len(train)], scores[len(train) :][asked]
     threshold = float(np.percentile(_distances_between_groups(known, train_groups, rows), PERCENTILE))
     nearest = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(known).kneighbors(new)[0][:, 0]
     is_far = nearest > threshold
-    low, high, method = _ends(is_far, None if test_groups is None else test_groups[asked])
+    low, high, method = _ends(is_far, test_groups)
     return Novelty(
         share=float(is_far.mean()),
         low=low,

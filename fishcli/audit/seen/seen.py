@@ -1,7 +1,7 @@
 """Whether a model that sees the photo already sees the metadata."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +9,7 @@ import pandas as pd
 
 from fishcli.audit.ends import interval_ends, interval_method
 from fishcli.audit.gains import row_losses
+from fishcli.audit.later import Later
 from fishcli.audit.learners.bins import field_bins
 from fishcli.audit.learners.encoding import Coded
 from fishcli.audit.luck.repeats import repeated_folds
@@ -108,7 +109,7 @@ def detectabilities(
 
 def conditional_values(
     table: AuditTable, features: np.ndarray, n_folds: int, seed: int, n_repeats: int | None = None
-) -> list[ConditionalValue]:
+) -> Later[list[ConditionalValue]]:
     """What metadata add to the image, under random folds and, where groups are known, under grouped ones.
 
     Both arms are a logistic regression on the same principal components, whose penalty is chosen within the
@@ -124,7 +125,7 @@ def conditional_values(
             for N_REPEATS, and for one from MANY_IMAGES: there the luck of a partition is small beside the
             interval, which is of images and groups.
     """
-    from joblib import Parallel, delayed
+    from joblib import delayed
 
     n_repeats = n_repeats or (N_REPEATS if len(features) < MANY_IMAGES else 1)
     class_names = pd.Series(np.array(table.class_names)[table.labels])
@@ -136,17 +137,18 @@ def conditional_values(
         n_units = len(features) if groups is None else len(np.unique(groups))
         dealt = repeated_folds(class_names, groups, min(n_folds, n_units), n_repeats, seed)
         partitions += [(folds, fold) for fold in dealt]
-    fits = (delayed(held_out_losses)(table, features, fold) for _, fold in partitions)
-    found = Parallel(n_jobs=-1, return_as="generator")(fits)
-    losses: dict[str, list[np.ndarray]] = {folds: [] for folds, _ in kinds}
-    for (folds, _), each in zip(
-        partitions, track(found, "image and metadata", "fit", len(partitions)), strict=True
-    ):
-        losses[folds].append(each)
-    return [
-        _conditional_value(folds, np.mean(each, axis=0), table.groups, len(each))
-        for folds, each in losses.items()
-    ]
+
+    def finish(made: Iterator[np.ndarray]) -> list[ConditionalValue]:
+        losses: dict[str, list[np.ndarray]] = {folds: [] for folds, _ in kinds}
+        tracked = track(made, "image and metadata", "fit", len(partitions))
+        for (folds, _), each in zip(partitions, tracked, strict=True):
+            losses[folds].append(each)
+        return [
+            _conditional_value(folds, np.mean(each, axis=0), table.groups, len(each))
+            for folds, each in losses.items()
+        ]
+
+    return Later([delayed(held_out_losses)(table, features, fold) for _, fold in partitions], finish)
 
 
 def held_out_losses(table: AuditTable, features: np.ndarray, fold: np.ndarray) -> np.ndarray:

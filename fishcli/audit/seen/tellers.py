@@ -40,21 +40,17 @@ Teller = Callable[[World, World, np.ndarray], np.ndarray]
 """From training images, test images and the folds (n,) of both to held-out scores (n,), higher for test."""
 
 
-def by_metadata(fields: Sequence[Field]) -> Teller:
-    """A teller that reads `fields`."""
-
-    def score(train: World, test: World, fold: np.ndarray) -> np.ndarray:
-        names = [field.name for field in fields]
-        columns = pd.concat([train.columns[names], test.columns[names]], ignore_index=True)
-        is_train = np.repeat([1, 0], [len(train.columns), len(test.columns)])
-        varied = [field for field in fields if len(columns[field.name].unique()) > 1]
-        if not varied:
-            return np.zeros(len(fold))
-        table = AuditTable(["test", "train"], is_train, None, columns[[each.name for each in varied]], varied)
-        by_learner = cross_fit(table, fold)
-        return np.mean([by_learner[name][:, 0] for name in LEARNERS], axis=0)
-
-    return score
+def by_metadata(fields: Sequence[Field], train: World, test: World, fold: np.ndarray) -> np.ndarray:
+    """With its `fields` given, a teller that reads them."""
+    names = [field.name for field in fields]
+    columns = pd.concat([train.columns[names], test.columns[names]], ignore_index=True)
+    is_train = np.repeat([1, 0], [len(train.columns), len(test.columns)])
+    varied = [field for field in fields if len(columns[field.name].unique()) > 1]
+    if not varied:
+        return np.zeros(len(fold))
+    table = AuditTable(["test", "train"], is_train, None, columns[[each.name for each in varied]], varied)
+    by_learner = cross_fit(table, fold)
+    return np.mean([by_learner[name][:, 0] for name in LEARNERS], axis=0)
 
 
 def on_components(train: World, test: World) -> tuple[World, World]:

@@ -1,13 +1,17 @@
 """Whether the test images come from the same world as the training images."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import islice
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from fishcli.audit.later import Later
 from fishcli.audit.seen.auc import METHOD, Auc, deal_folds, held_out_auc
-from fishcli.audit.seen.novelty import Novelty, measure_novelty
+from fishcli.audit.seen.novelty import Novelty, novelty_of
 from fishcli.audit.seen.tellers import Teller, World, by_components, by_metadata, on_components
 from fishcli.basics.progress import track
 from fishcli.dataset.fields import Field
@@ -84,7 +88,7 @@ class Worlds:
 
 def compare_worlds(
     split: str, train: World, test: World, fields: Sequence[Field], n_folds: int, seed: int
-) -> Worlds:
+) -> Later[Worlds]:
     """Tell test from training images by what is known of both, and look how far they are from each other.
 
     Metadata are read by the audit's two learners, averaged; features by logistic regression on principal
@@ -99,38 +103,47 @@ def compare_worlds(
         n_folds: folds; fewer where there are fewer groups on a side.
         seed: of the folds, the splits for `Telling.same_world` and the draws of MAX_IMAGES.
     """
+    from joblib import delayed
+
     told = [field for field in fields if (field.section, field.family) not in NAMING]
     tellers: dict[str, Teller] = {
-        section: by_metadata([field for field in told if field.section == section])
+        section: partial(by_metadata, [field for field in told if field.section == section])
         for section in dict.fromkeys(field.section for field in told)
     }
     if train.features is not None and test.features is not None:
         tellers["features"] = by_components
     known, new = on_components(_draw(train, seed), _draw(test, seed))
-    splits = _same_world(known, new, seed)
-    tellings = []
-    for by, teller in track(list(tellers.items()), f"train against {split}", "look"):
-        found = _tell(teller, known, new, n_folds, seed)
-        same = [_tell(teller, *parts, n_folds, seed).auc for parts in splits]
-        tellings.append(
-            Telling(by, found.auc, found.low, found.high, [auc for auc in same if auc is not None])
-        )
+    pairs = [(known, new), *_same_world(known, new, seed)]
     novelty, no_novelty = _novelty(train, test)
+    calls = [delayed(_tell)(teller, *pair, n_folds, seed) for teller in tellers.values() for pair in pairs]
+    if novelty is not None:
+        calls.append(novelty)
     limits = [*([ALONE] if test.groups is None else []), *([RANDOM] if train.groups is None else [])]
     if max(len(train.columns), len(test.columns)) > MAX_IMAGES:
         limits.append(DRAWN.format(n=MAX_IMAGES))
-    return Worlds(
-        split=split,
-        n_train=len(train.columns),
-        n_test=len(test.columns),
-        n_train_groups=None if train.groups is None else len(np.unique(train.groups)),
-        n_test_groups=None if test.groups is None else len(np.unique(test.groups)),
-        tellings=tellings,
-        novelty=novelty,
-        no_novelty=no_novelty,
-        interval=METHOD,
-        limits=limits,
-    )
+
+    def finish(made: Iterator[Any]) -> Worlds:
+        made = track(made, f"train against {split}", "look", len(calls))
+        return Worlds(
+            split=split,
+            n_train=len(train.columns),
+            n_test=len(test.columns),
+            n_train_groups=None if train.groups is None else len(np.unique(train.groups)),
+            n_test_groups=None if test.groups is None else len(np.unique(test.groups)),
+            tellings=[_telling(by, list(islice(made, len(pairs)))) for by in tellers],
+            novelty=next(made, None),
+            no_novelty=no_novelty,
+            interval=METHOD,
+            limits=limits,
+        )
+
+    return Later(calls, finish)
+
+
+def _telling(by: str, found: list[Auc]) -> Telling:
+    """Of what `_tell` says of the two sides, then of each split of the training images."""
+    both, *same = found
+    return Telling(by, both.auc, both.low, both.high, [each.auc for each in same if each.auc is not None])
 
 
 def _draw(world: World, seed: int) -> World:
@@ -177,12 +190,12 @@ def _same_world(train: World, test: World, seed: int) -> list[tuple[World, World
     return parts
 
 
-def _novelty(train: World, test: World) -> tuple[Novelty | None, str]:
-    """What there is to say of distances, or why there is nothing."""
+def _novelty(train: World, test: World) -> tuple[tuple[Any, ...] | None, str]:
+    """The call that tells of distances, or why there is nothing to tell."""
     if train.features is None or test.features is None:
         return None, "there are no features of both"
     if train.groups is None:
         return None, "no groups of training images are known, so there is no distance between groups"
     if len(np.unique(train.groups)) < 2:
         return None, "there is one training group only, so there is no distance between groups"
-    return measure_novelty(train.features, test.features, train.groups, test.groups), ""
+    return novelty_of(train.features, test.features, train.groups, test.groups), ""
