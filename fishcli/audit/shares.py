@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from fishcli.audit.learners.encoding import MAX_CATEGORIES, MIN_COUNT
-from fishcli.dataset.classes import smoothed_prior
 
 MAX_HALVINGS = 6
 """A numeric field has 64 bins of about as many training rows each at most."""
@@ -65,7 +64,8 @@ class _Bins:
             counts: (..., B, C) training rows.
             strength: one of STRENGTHS.
         """
-        prior = np.apply_along_axis(smoothed_prior, -1, counts.sum(axis=-2))
+        of_classes = counts.sum(axis=-2)  # their `smoothed_prior`, of all at once
+        prior = (of_classes + 0.5) / (of_classes.sum(axis=-1, keepdims=True) + 0.5 * counts.shape[-1])
         found = [np.broadcast_to(prior[..., None, :], counts.shape)]
         for wider in self.wider:
             starts = np.flatnonzero(np.r_[True, wider[1:] != wider[:-1]])

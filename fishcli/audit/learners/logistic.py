@@ -9,6 +9,7 @@ coefficients are: X'WX / 2 in each class (Boehning 1992). So begun, a fit takes 
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -22,6 +23,9 @@ ROUNDING = 1e-7
 """Losses, in float32, that differ by no more than this share are equal."""
 MOST_COLUMNS = 1000
 """Of more columns only the diagonal of the bound is taken: inverting all of it would take longest."""
+
+Pair = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""A step of the fits, by how much it changed their slopes, and 1 by the product (B, 1, 1) of both."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,7 @@ def fit(fits: Fits, start: np.ndarray | None = None, tolerance: float = TOLERANC
     if start is not None:
         found[:] = start
     left, at = np.arange(len(found)), found.copy()
-    pairs: list[tuple[np.ndarray, np.ndarray]] = []
+    pairs: list[Pair] = []
     loss, proba = work.look(at)
     slope = work.slope(at, proba)
     n_steps = 0
@@ -91,10 +95,11 @@ def fit(fits: Fits, start: np.ndarray | None = None, tolerance: float = TOLERANC
                 return Fitted(found, absent, n_steps)
             work, left, at = work.only(goes_on), left[goes_on], at[goes_on]
             loss, slope = loss[goes_on], slope[goes_on]
-            pairs = [(step[goes_on], change[goes_on]) for step, change in pairs]
+            pairs = [(step[goes_on], change[goes_on], inverse[goes_on]) for step, change, inverse in pairs]
         tried, loss, proba = _stepped(work, at, -_turned(work, slope, pairs), loss, slope)
         new_slope = work.slope(tried, proba)
-        pairs = [*pairs[1 - MEMORY :], (tried - at, new_slope - slope)]
+        step, change = tried - at, new_slope - slope
+        pairs = [*pairs[1 - MEMORY :], (step, change, 1 / np.maximum(_dot(step, change), 1e-30))]
         at, slope = tried, new_slope
         n_steps += 1
 
@@ -177,12 +182,18 @@ class _Work:
         rest = (self.penalties, self.absent, self.inverse, self.n_rows)
         return _Work(self.columns, *rows, *(each[chosen] for each in rest))
 
+    @cached_property
+    def places(self) -> tuple[np.ndarray, np.ndarray]:
+        """The rows (n, 1) and fits (1, B) of `labels`, to find each row's own class by."""
+        rows, fits = np.ogrid[: len(self.labels), : self.labels.shape[1]]
+        return rows, fits
+
     def look(self, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The penalised loss (B,) float64, nats, and probabilities (n, B, C) at (B, 1 + p, C)."""
         proba = _logits(self.columns, at)
         proba += self.absent
         proba -= proba.max(axis=2, keepdims=True)
-        mine = np.take_along_axis(proba, self.labels[..., None], 2)[..., 0]
+        mine = proba[*self.places, self.labels]
         np.exp(proba, out=proba)
         total = proba.sum(axis=2, keepdims=True)
         proba /= total
@@ -193,8 +204,7 @@ class _Work:
     def slope(self, at: np.ndarray, proba: np.ndarray) -> np.ndarray:
         """The gradient (B, 1 + p, C) float32."""
         off = proba * self.weights[..., None]
-        rows, fits = np.indices(self.labels.shape)
-        off[rows, fits, self.labels] -= self.weights
+        off[*self.places, self.labels] -= self.weights
         pulled = self.columns.T @ off.reshape(len(off), -1)
         return pulled.reshape(-1, *off.shape[1:]).transpose(1, 0, 2) + self.penalties * at
 
@@ -203,23 +213,23 @@ class _Work:
         return self.inverse * slope if self.inverse.shape[2] == 1 else self.inverse @ slope
 
 
-def _turned(work: _Work, slope: np.ndarray, pairs: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The inner products (B, 1, 1) of (B, 1 + p, C)."""
+    return np.einsum("bpc,bpc->b", a, b)[:, None, None]
+
+
+def _turned(work: _Work, slope: np.ndarray, pairs: list[Pair]) -> np.ndarray:
     """L-BFGS' two loops: the inverse curvature, as the last steps tell it, times `slope` (B, 1 + p, C)."""
-
-    def dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        return np.einsum("bpc,bpc->b", a, b)[:, None, None]
-
     turned, shares = slope, []
-    curved = [(step, change, 1 / np.maximum(dot(step, change), 1e-30)) for step, change in pairs]
-    for step, change, inverse in reversed(curved):
-        shares.append(dot(step, turned) * inverse)
+    for step, change, inverse in reversed(pairs):
+        shares.append(_dot(step, turned) * inverse)
         turned = turned - shares[-1] * change
-    if curved:
-        step, change, inverse = curved[-1]
-        scale = 1 / np.maximum(dot(change, work.bounded(change)) * inverse, 1e-30)
+    if pairs:
+        step, change, inverse = pairs[-1]
+        scale = 1 / np.maximum(_dot(change, work.bounded(change)) * inverse, 1e-30)
         turned = scale * work.bounded(turned)
     else:
         turned = work.bounded(turned)
-    for (step, change, inverse), share in zip(curved, reversed(shares), strict=True):
-        turned = turned + step * (share - dot(change, turned) * inverse)
+    for (step, change, inverse), share in zip(pairs, reversed(shares), strict=True):
+        turned = turned + step * (share - _dot(change, turned) * inverse)
     return turned
