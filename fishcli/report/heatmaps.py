@@ -74,13 +74,17 @@ def overlay(photo: Image.Image, values: np.ndarray | None, boxes: Boxes) -> Imag
 
     drawn = photo.convert("RGB")
     if values is not None:
-        pixels = np.asarray(drawn, np.float64)
-        pixels = (1 - GREY) * pixels + GREY * pixels.mean(axis=2, keepdims=True)
+        pixels = np.array(drawn, np.float64)  # changed in place from here on: new arrays would cost more
+        red, green, blue = np.moveaxis(pixels, 2, 0)
+        grey = (red + green + blue)[..., None] / 3
+        pixels *= 1 - GREY
+        pixels += GREY * grey
         highest = np.nanmax(values, initial=0.0)
         height = np.nan_to_num(np.maximum(values, 0.0) / highest if highest > 0 else np.zeros(values.shape))
         opacity = STRONGEST * height[..., None]
         colour = colormaps[COLOURS](DARKEST + (1 - DARKEST) * height)[..., :3]
-        pixels = (1 - opacity) * pixels + opacity * 255 * colour
+        pixels *= 1 - opacity
+        pixels += opacity * 255 * colour
         pixels[np.isnan(values)] *= UNSEEN
         drawn = Image.fromarray(pixels.round().astype(np.uint8))
     thick = max(2, round(photo.width / 300))

@@ -184,20 +184,24 @@ def maps_of(
         labels: of each map that is wanted, its class for each image (n,).
 
     Yields:
-        The image and its maps, in the order of `labels`; fold by fold.
+        The image and its maps, in the order of `labels`; part by part of the store, each fold by fold.
     """
     place = {image: i for i, image in enumerate(images)}
     table = inputs.images.loc[list(images)]
-    table = table.assign(row=store_rows(inputs.store, "train", list(images)))
+    table = table.assign(row=store_rows(inputs.store, "train", list(images))).sort_values("row")
+    members = {int(fold): _heads(inputs, int(fold)) for fold in table["fold"].unique()}
     with bar(len(table), f"{inputs.method} of {inputs.run.name}", "img") as progress:
-        for fold in np.unique(table["fold"].to_numpy(np.int64)):
-            of_fold, members = table[table["fold"] == fold], _heads(inputs, int(fold))
-            for rows in in_parts(np.arange(len(of_fold))):
-                part = of_fold.iloc[rows]
-                ids = [str(image) for image in part.index]
-                features = inputs.store.read("train", VIEW, part["row"].to_numpy())
+        for rows in in_parts(np.arange(len(table))):  # not fold by fold, which would read each chunk again
+            part = table.iloc[rows]
+            features = inputs.store.read("train", VIEW, part["row"].to_numpy())
+            for fold, heads in members.items():
+                of_fold = np.flatnonzero(part["fold"] == fold)
+                if not len(of_fold):
+                    continue
+                ids = [str(image) for image in part.index[of_fold]]
                 wanted = [each[[place[image] for image in ids]] for each in labels]
-                found = [class_maps(members, inputs.method, features, part, each) for each in wanted]
+                here = (features[of_fold], part.iloc[of_fold])
+                found = [class_maps(heads, inputs.method, *here, each) for each in wanted]
                 for i, image in enumerate(ids):
                     yield image, [maps[i] for maps in found]
-                progress.update(len(part))
+                progress.update(len(ids))
