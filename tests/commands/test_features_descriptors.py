@@ -73,6 +73,19 @@ def test_the_store_says_what_made_it_and_how_to_make_it_again(root):
     assert listed == "sift  4 x 6 x 384"
 
 
+def test_where_nothing_is_to_be_computed_nothing_that_reads_features_is_imported(root):
+    words = ["features", "--data-dir", str(root / "data"), "--backbone", "sift", "--image-size", "32x48"]
+    code = (
+        "import sys\n"
+        "from fishcli.cli import app\n"
+        f"try: app({words!r})\n"
+        "except SystemExit as ended: assert not ended.code\n"
+        "print([name for name in ('zarr', 'cv2', 'scipy', 'sklearn', 'tensorflow') if name in sys.modules])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "[]", done.stderr
+
+
 def test_from_photos_to_a_submission_without_tensorflow(root):
     code = (
         "import sys\n"

@@ -1,11 +1,24 @@
 """The feature store: what counts as done, growth, damage, and lists that don't fit."""
 
+import tempfile
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pipeline import complete_arrays
 
 from fishcli.basics.errors import FishError
+from fishcli.features.store.arrays import (
+    Described,
+    chunk_path,
+    create_array,
+    describe,
+    missing_chunks,
+    open_array,
+)
 from fishcli.features.store.lists import list_stores
 from fishcli.features.store.picking import make_last
 from fishcli.features.store.recipe import Recipe
@@ -54,6 +67,28 @@ def test_an_array_keeps_its_chunks_and_what_made_it(filled):
     assert filled.chunk_size("train") == 32
     filled.require_array("train", "identity", SHAPE, 8, made_by="something else")
     assert filled.missing_chunks("train", "identity") == set(range(9))
+
+
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=4), st.integers(1, 6), st.data())
+def test_an_array_is_described_as_zarr_has_it(shape, chunk_size, data):
+    with tempfile.TemporaryDirectory() as folder:
+        array = create_array(Path(folder), tuple(shape), chunk_size, "float16", "x")
+        array[:] = 0
+        n_chunks = array.cdata_shape[0]
+        for gone in data.draw(st.sets(st.integers(0, n_chunks - 1))):
+            chunk_path(array, gone).unlink()
+        expected = Described(array.shape[0], array.chunks[0], not missing_chunks(array))
+        assert describe(Path(folder)) == expected
+
+
+@pytest.mark.parametrize("damage", ["{", "[]", '{"shape": 3}', '{"shape": [3, 1], "chunk_grid": null}'])
+def test_a_damaged_description_of_an_array_is_refused_however_it_is_looked_at(store, damage):
+    store.require_array("train", "identity", (3, 1), 2)
+    path = store.store_dir / "train" / "identity" / "zarr.json"
+    path.write_text(damage)
+    for look in (describe, open_array):
+        with pytest.raises(FishError, match=r"zarr\.json is damaged"):
+            look(path.parent)
 
 
 def test_new_images_are_appended_and_only_their_chunks_are_missing(filled):

@@ -1,12 +1,13 @@
-"""How the feature store uses Zarr: one file a chunk, named by its number, with a checksum."""
+"""How the feature store uses Zarr: one file a chunk, named by its number, with a checksum.
 
+Zarr is imported where an array is opened: a command that finds nothing to compute opens none.
+"""
+
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import zarr
-from zarr.codecs import BloscCodec, Crc32cCodec
-from zarr.storage import FsspecStore, MemoryStore
 
 from fishcli.basics.errors import FishError
 from fishcli.basics.files import read_json, whole_file, write_json
@@ -24,6 +25,10 @@ def create_array(path: Path, shape: tuple[int, ...], chunk_size: int, dtype: str
     One that is there already loses its chunks first and its description last: if that is interrupted, it is
     still known to be incomplete, and augmented copies do not vanish from the store.
     """
+    import zarr
+    from zarr.codecs import BloscCodec, Crc32cCodec
+    from zarr.storage import MemoryStore
+
     for name in names_in(path) if path.is_dir() else []:
         if name != DESCRIPTION:
             (path / name).unlink()
@@ -46,19 +51,57 @@ def create_array(path: Path, shape: tuple[int, ...], chunk_size: int, dtype: str
 
 def open_array(path: Path) -> Any:
     """An existing array; FishError where its description is damaged."""
+    import zarr
+    from zarr.storage import FsspecStore
+
     try:
         store: Any = path
         if is_remote(path):
             store = FsspecStore.from_url(str(path), storage_options=dict(store.storage_options))
         array = zarr.open_array(store, mode="r+", zarr_format=3).with_config(CONFIG)
         array.attrs["made_by"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise FishError(f"{path / 'zarr.json'} is damaged ({type(error).__name__}). Remove {path}") from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _damaged(path, error) from None
     return array
+
+
+@dataclass(frozen=True)
+class Described:
+    """What the description of an existing array says.
+
+    Attributes:
+        n_rows: how many rows it has.
+        chunk_size: rows a chunk.
+        is_whole: whether all its chunks are there.
+    """
+
+    n_rows: int
+    chunk_size: int
+    is_whole: bool
+
+
+def describe(path: Path) -> Described:
+    """Look at an array without Zarr; FishError where its description is damaged."""
+    try:
+        described = read_json(path / DESCRIPTION)
+        n_rows, *rest = described["shape"]
+        chunk_size = described["chunk_grid"]["configuration"]["chunk_shape"][0]
+        separator = described["chunk_key_encoding"]["configuration"]["separator"]
+        described["attributes"]["made_by"]
+        names = {separator.join([str(chunk), *"0" * len(rest)]) for chunk in range(-(-n_rows // chunk_size))}
+    except (FishError, ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError) as error:
+        raise _damaged(path, error) from None
+    return Described(n_rows, chunk_size, names <= set(names_in(path)))
+
+
+def _damaged(path: Path, error: Exception) -> FishError:
+    return FishError(f"{path / DESCRIPTION} is damaged ({type(error).__name__}). Remove {path}")
 
 
 def folder_of(array: Any) -> Path:
     """The folder of an array."""
+    from zarr.storage import FsspecStore
+
     store = array.store
     if isinstance(store, FsspecStore):
         protocol = store.fs.protocol

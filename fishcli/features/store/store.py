@@ -1,6 +1,6 @@
 """The feature store: one Zarr v3 array a (split, view), written chunk by chunk, read without loading all."""
 
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,8 @@ from fishcli.basics.unwritable import by_product
 from fishcli.features.image_lists import renew_list
 from fishcli.features.photos.crops import REGION
 from fishcli.features.photos.recipes import PREFIX, is_first
+from fishcli.features.store import arrays
 from fishcli.features.store.again import WHOLE, line_for, verify_line
-from fishcli.features.store.arrays import chunk_path, create_array, missing_chunks, open_array, read_rows
 from fishcli.features.store.lists import cannot_be_read, damaged, read_images, read_unreadable
 from fishcli.features.store.recipe import Recipe
 
@@ -101,7 +101,7 @@ class FeatureStore:
         """
         known = self.images(split)
         n_known = 0 if known is None else len(known)
-        if any(self.array(split, name).shape[0] > n_known for name in self._names(split)):
+        if any(self._of_array(arrays.describe, split, name).n_rows > n_known for name in self._names(split)):
             raise damaged(self.list_path(split), "it has fewer images than the features")
         if known is None:
             write_csv(self.list_path(split), images.filter(["image", "n_bytes", "content", REGION]))
@@ -160,11 +160,12 @@ class FeatureStore:
                 f"the store {self.store_dir.name} has no {view} features of {split}. Compute them first: "
                 f"{line_for(self.store_dir, split, [view])}."
             )
-        return self._open(split, view)
+        return self._of_array(arrays.open_array, split, view)
 
-    def _open(self, split: str, view: str) -> Any:
+    def _of_array(self, read: Callable[[Path], Any], split: str, view: str) -> Any:
+        """What `read` makes of an array's folder."""
         try:
-            return open_array(self.store_dir / split / view)
+            return read(self.store_dir / split / view)
         except FishError as error:
             line = line_for(self.store_dir, split, [view])
             raise FishError(f"{error} and compute it again: {line}.") from None
@@ -190,24 +191,25 @@ class FeatureStore:
         """
         path = self.store_dir / split / view
         if (path / "zarr.json").exists():
-            array = self._open(split, view)
+            array = self._of_array(arrays.open_array, split, view)
             if array.attrs["made_by"] == made_by and array.shape[1:] == tuple(shape[1:]):
                 if array.shape[0] != shape[0]:  # the split has grown: its last chunk was padded
-                    chunk_path(array, array.shape[0] // array.chunks[0]).unlink(missing_ok=True)
+                    arrays.chunk_path(array, array.shape[0] // array.chunks[0]).unlink(missing_ok=True)
                     array.resize(tuple(shape))
                 return array
-        return create_array(path, (*shape,), chunk_size, dtype, made_by)
+        return arrays.create_array(path, (*shape,), chunk_size, dtype, made_by)
 
     def is_complete(self, split: str, view: str) -> bool:
         """Whether every image of a split has its features of a view (or is known to be unreadable)."""
         images = self.images(split)
         if images is None or not (self.store_dir / split / view / "zarr.json").exists():
             return False
-        return self.array(split, view).shape[0] == len(images) and not self.missing_chunks(split, view)
+        found = self._of_array(arrays.describe, split, view)
+        return bool(found.n_rows == len(images) and found.is_whole)
 
     def missing_chunks(self, split: str, view: str) -> set[int]:
         """The numbers of the chunks of an array that are not there yet."""
-        return missing_chunks(self.array(split, view))
+        return arrays.missing_chunks(self.array(split, view))
 
     def copies(self, split: str) -> list[str]:
         """The names of a split's augmented copies of the first recipe in order, complete or not."""
@@ -216,7 +218,7 @@ class FeatureStore:
     def chunk_size(self, split: str) -> int | None:
         """Images a chunk in a split, None before the first array: all its arrays share their chunks."""
         names = self._names(split)
-        return int(self.array(split, names[0]).chunks[0]) if names else None
+        return int(self._of_array(arrays.describe, split, names[0]).chunk_size) if names else None
 
     def _names(self, split: str) -> list[str]:
         """The names of a split's arrays."""
@@ -228,7 +230,7 @@ class FeatureStore:
         """Delete the chunks that hold a row, so that they are computed again."""
         for name in self._names(split):
             array = self.array(split, name)
-            chunk_path(array, row // array.chunks[0]).unlink(missing_ok=True)
+            arrays.chunk_path(array, row // array.chunks[0]).unlink(missing_ok=True)
 
     def sweep(self) -> None:
         """Remove what a killed process left of half-written chunks; remote ones are never half-written."""
@@ -241,4 +243,4 @@ class FeatureStore:
         Raises:
             FishError: a chunk is damaged (its checksum does not fit) or not there (any more).
         """
-        return read_rows(self.array(split, view), rows, verify_line(self.store_dir))
+        return arrays.read_rows(self.array(split, view), rows, verify_line(self.store_dir))
