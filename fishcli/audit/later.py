@@ -1,5 +1,6 @@
 """What other processes find out while an audit goes on."""
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -32,6 +33,8 @@ def begin(laters: Sequence[Later[Any]]) -> Iterator[Any]:
     """
     from joblib import Parallel
 
+    # An error ends the audit before all is waited for; its message is enough.
+    warnings.filterwarnings("ignore", r"\d+ tasks (have been successfully|which were still)", UserWarning)
     made = Parallel(n_jobs=-1, return_as="generator")(call for each in laters for call in each.calls)
 
     def finished() -> Iterator[Any]:

@@ -39,6 +39,7 @@ from fishcli.options.command_lines import advised
 from fishcli.options.features import FeaturesConfig
 from fishcli.report.contact_sheets import twin_sheet
 from fishcli.report.pages.audit import audit_page
+from fishcli.runs.folders.picking import pick_one_seed
 from fishcli.runs.seeing.audit_maps import maps_of_a_run
 from fishcli.runs.tagged import refuse_tags
 
@@ -129,6 +130,8 @@ def _check(config: AuditConfig, inputs: AuditInputs, store: FeatureStore | None)
     _check_folds(config, inputs)
     if config.run is not None and config.table is not None:
         raise FishError("--run is of photos: leave out --table, or --run.")
+    if config.run is not None:
+        pick_one_seed(config.models_dir, config.run)
     if config.background and (store is None or not (config.data_dir / "boxes").is_dir()):
         raise FishError(
             "--background paints photos and computes their features: it needs boxes in "

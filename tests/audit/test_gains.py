@@ -1,4 +1,6 @@
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -16,6 +18,24 @@ def test_the_entropy_of_labels_is_that_of_their_shares():
     assert label_entropy(np.arange(8) % 4) == 2
     assert label_entropy(np.array([2, 0, 2, 2])) == pytest.approx(entropy([0.25, 0.75], base=2))
     assert label_entropy(np.zeros(5, int)) == 0
+
+
+def test_what_an_audit_does_itself_while_others_fit_needs_no_scikit_learn():
+    code = (
+        "import sys, numpy as np, pandas as pd\n"
+        "from fishcli.audit.gains import label_entropy\n"
+        "from fishcli.audit.per_field import associations, gains_by_field\n"
+        "from fishcli.audit.table import AuditTable\n"
+        "from fishcli.dataset.fields import FIELDS\n"
+        "labels, fold = np.arange(40) % 3, np.arange(40) % 4\n"
+        "columns = pd.DataFrame({'width': labels + 1.0})\n"
+        "table = AuditTable(list('abc'), labels, None, columns, [FIELDS['width']])\n"
+        "label_entropy(labels)\n"
+        "gains_by_field(table, associations(table), fold, None)\n"
+        "print([name for name in ('sklearn', 'scipy.stats') if name in sys.modules])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1:] == ["[]"], done.stderr
 
 
 def folds(data, n_folds=4, grouped=False, seed=0):

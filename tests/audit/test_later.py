@@ -1,7 +1,9 @@
 """Calls that other processes make while an audit goes on."""
 
+import gc
 import os
 from operator import add, truediv
+from time import sleep
 
 import pytest
 from joblib import delayed, parallel_config
@@ -22,6 +24,13 @@ def test_each_gets_what_its_own_calls_return_in_their_order():
 def test_there_may_be_nothing_to_call():
     assert list(begin([])) == []
     assert list(begin([Later([], list)])) == [[]]
+
+
+def test_what_nobody_waits_for_is_given_up_without_a_word(recwarn):
+    begun = begin([Later([delayed(sleep)(0.05)] * 40, list), Later([], list)])
+    del begun
+    gc.collect()
+    assert not [str(each.message) for each in recwarn if "tasks" in str(each.message)]
 
 
 def test_the_same_processes_make_the_calls_of_what_is_begun_next():

@@ -156,6 +156,12 @@ def test_bad_options_are_named(sheet, tmp_path, changes, message):
     assert not (tmp_path / "audit.json").exists()
 
 
+def test_an_unknown_run_is_named_before_anything_is_measured(tiny_competition, tmp_path, monkeypatch):
+    monkeypatch.delattr(audit, "measure")
+    with pytest.raises(FishError, match="no runs in"):
+        audit.run(AuditConfig(data_dir=tiny_competition(), models_dir=tmp_path, run="nothing", folds=3))
+
+
 def test_photos_are_audited_by_what_their_files_say(tiny_competition, tmp_path):
     data_dir = tiny_competition()
     text = audit.run(AuditConfig(data_dir=data_dir, folds=3, permutations=9, out=tmp_path / "audit"))

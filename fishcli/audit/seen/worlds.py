@@ -121,21 +121,24 @@ def compare_worlds(
     limits = [*([ALONE] if test.groups is None else []), *([RANDOM] if train.groups is None else [])]
     if max(len(train.columns), len(test.columns)) > MAX_IMAGES:
         limits.append(DRAWN.format(n=MAX_IMAGES))
+    bare = Worlds(
+        split=split,
+        n_train=len(train.columns),
+        n_test=len(test.columns),
+        n_train_groups=None if train.groups is None else len(np.unique(train.groups)),
+        n_test_groups=None if test.groups is None else len(np.unique(test.groups)),
+        tellings=[],
+        novelty=None,
+        no_novelty=no_novelty,
+        interval=METHOD,
+        limits=limits,
+    )
+    names, n_pairs, n_calls = list(tellers), len(pairs), len(calls)
 
-    def finish(made: Iterator[Any]) -> Worlds:
-        made = track(made, f"train against {split}", "look", len(calls))
-        return Worlds(
-            split=split,
-            n_train=len(train.columns),
-            n_test=len(test.columns),
-            n_train_groups=None if train.groups is None else len(np.unique(train.groups)),
-            n_test_groups=None if test.groups is None else len(np.unique(test.groups)),
-            tellings=[_telling(by, list(islice(made, len(pairs)))) for by in tellers],
-            novelty=next(made, None),
-            no_novelty=no_novelty,
-            interval=METHOD,
-            limits=limits,
-        )
+    def finish(made: Iterator[Any]) -> Worlds:  # which keeps no features
+        made = track(made, f"train against {split}", "look", n_calls)
+        tellings = [_telling(by, list(islice(made, n_pairs))) for by in names]
+        return replace(bare, tellings=tellings, novelty=next(made, None))
 
     return Later(calls, finish)
 
