@@ -9,7 +9,7 @@ from fishcli.heads.choices import ENCODE, HEADS, OF_ARRAYS, kind_of
 from fishcli.heads.inputs import HeadInputs
 from fishcli.heads.lent import learned_from
 from fishcli.heads.networks import kept
-from fishcli.heads.networks.examples import PseudoRows
+from fishcli.heads.examples import PseudoRows
 from fishcli.heads.networks.kept import Networks
 from fishcli.heads.trained import OLD_SUFFIX, FoldHead, load_keras_head
 from fishcli.options.train import TrainConfig

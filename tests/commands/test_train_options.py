@@ -18,7 +18,7 @@ from fishcli.dataset.layout.images import load_tests, load_train
 from fishcli.features.store.recipe import Recipe
 from fishcli.features.store.store import FeatureStore
 from fishcli.heads.fit import fit_fold
-from fishcli.heads.networks.examples import PseudoRows
+from fishcli.heads.examples import PseudoRows
 from fishcli.options.train import TrainConfig
 from fishcli.runs.folders.opening import open_run
 from fishcli.runs.run import Run

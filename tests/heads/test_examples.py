@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from fishcli.heads.inputs import HeadInputs
 from fishcli.heads.networks import examples as examples_module
-from fishcli.heads.networks.examples import Examples, PseudoRows
-from fishcli.heads.networks.sampling import balanced_weights
+from fishcli.heads.examples import Examples, PseudoRows
+from fishcli.heads.sampling import balanced_weights
 from fishcli.options.train import TrainConfig
 
 N = 40

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fishcli.heads.generating.smote import NEIGHBOURS, smote_pairs
-from fishcli.heads.networks.sampling import balanced_weights
+from fishcli.heads.sampling import balanced_weights
 
 
 @st.composite

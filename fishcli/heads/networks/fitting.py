@@ -8,7 +8,7 @@ import numpy as np
 
 from fishcli.basics.cluster import stop_if_cancelled
 from fishcli.basics.quiet import load_keras
-from fishcli.heads.networks.examples import Block
+from fishcli.heads.examples import Block
 
 Batch = tuple[dict[str, np.ndarray], dict[str, np.ndarray]]
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from fishcli.basics.backends import backend_name
 from fishcli.basics.cluster import stop_if_cancelled
-from fishcli.heads.networks.examples import Block
+from fishcli.heads.examples import Block
 from fishcli.heads.networks.fitting import train_by_fit
 from fishcli.heads.networks.losses import Loss
 from fishcli.heads.networks.optimiser import HeadAdamW

@@ -12,7 +12,7 @@ from fishcli.dataset.layout.images import load_tests
 from fishcli.features.upkeep import Upkeep
 from fishcli.heads.inputs import Features, in_parts, store_rows
 from fishcli.heads.joined import HeadStore
-from fishcli.heads.networks.examples import PseudoRows
+from fishcli.heads.examples import PseudoRows
 from fishcli.heads.reading import read_features
 from fishcli.options.train import TrainConfig
 from fishcli.runs.folders.picking import pick_one_seed

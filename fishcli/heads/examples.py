@@ -10,7 +10,7 @@ import pandas as pd
 from fishcli.dataset.metadata import MetadataEncoder
 from fishcli.heads.generating.smote import smote_pairs
 from fishcli.heads.inputs import Features, HeadInputs, in_parts, pool_maps
-from fishcli.heads.networks.sampling import balanced_weights
+from fishcli.heads.sampling import balanced_weights
 from fishcli.heads.trained import named_inputs
 from fishcli.options.train import TrainConfig
 
