@@ -26,7 +26,7 @@ from fishcli.heads.networks.optimiser import HeadAdamW
 from fishcli.options.train import TrainConfig
 
 N_CLASSES = 8
-HEADS = [("gap", (1280,), 100), ("gap", (7, 7, 1280), 30), ("fcn", (7, 7, 1280), 6)]
+HEADS = [("attention", (7, 7, 1280), 12), ("fcn", (7, 7, 1280), 6)]
 """Head, shape of features, and epochs to measure."""
 
 

@@ -11,6 +11,7 @@ from fishcli.basics.tables import table_text
 from fishcli.heads.classical.fits import ClassicalHead, count_numbers
 from fishcli.heads.encoding.arrays import EncodingModel
 from fishcli.heads.encoding.fits import EncodingHead
+from fishcli.heads.perceptrons.head import Perceptron, PerceptronHead
 from fishcli.heads.trained import FoldHead, KerasHead
 from fishcli.options.seeing import SummaryConfig
 from fishcli.runs.folders.picking import pick_one_seed
@@ -33,6 +34,8 @@ def run(config: SummaryConfig) -> str:
     head = this_run.load_fold(0)[0]
     if isinstance(head, KerasHead):
         table, end = _layers(head.model), _counts(head.model)
+    elif isinstance(head, PerceptronHead):
+        table, end = _perceptron_layers(head.model), f"{head.n_parameters:,} numbers"
     else:
         assert isinstance(head, ClassicalHead | EncodingHead)
         table = _encoding_parts(head.model) if isinstance(head, EncodingHead) else _fitted_parts(head)
@@ -105,6 +108,23 @@ def _counts(model: Any) -> str:
     return (
         f"{total:,} parameters: {trained:,} trained, {still:,} not (statistics of batch norm, frozen layers)"
     )
+
+
+def _perceptron_layers(model: Perceptron) -> list[dict[str, object]]:
+    """A row a layer, in order."""
+    rows: list[dict[str, object]] = []
+    for name, layer in model.layers().items():
+        arrays = {**layer.learned, **layer.kept}
+        shapes = {part: " x ".join(map(str, array.shape)) for part, array in arrays.items()}
+        rows.append(
+            {
+                "layer": name,
+                "kind": type(layer).__name__,
+                "arrays": ", ".join(f"{part} {shape}" for part, shape in shapes.items()),
+                "numbers": sum(array.size for array in arrays.values()),
+            }
+        )
+    return rows
 
 
 def _fitted_parts(head: ClassicalHead) -> list[dict[str, object]]:
@@ -188,8 +208,7 @@ def _plot(head: FoldHead, path: Path, this_run: Run) -> None:
     """Draw a Keras head by Graphviz."""
     if not isinstance(head, KerasHead):
         raise FishError(
-            f"--plot: the head {this_run.settings['head']} is fitted by scikit-learn and has no layers to "
-            "draw. Leave --plot out."
+            f"--plot draws Keras networks, which the head {this_run.settings['head']} is not. Leave it out."
         )
     from keras.utils import plot_model
 

@@ -19,11 +19,11 @@ class HeadKind:
     """What a head is fitted by and what it looks at.
 
     Attributes:
-        fitted_by: "keras" or "sklearn".
+        fitted_by: "keras", "numpy" (the perceptrons) or "sklearn".
         looks_at: "pooled" features, "maps", or "any" of both.
     """
 
-    fitted_by: Literal["keras", "sklearn"]
+    fitted_by: Literal["keras", "numpy", "sklearn"]
     looks_at: Literal["pooled", "maps", "any"]
 
 
@@ -35,8 +35,8 @@ HEADS = {
     "bow": HeadKind("sklearn", "maps"),
     "llc": HeadKind("sklearn", "maps"),
     "fisher": HeadKind("sklearn", "maps"),
-    "gap": HeadKind("keras", "any"),
-    "dense": HeadKind("keras", "any"),
+    "gap": HeadKind("numpy", "any"),
+    "dense": HeadKind("numpy", "any"),
     "fcn": HeadKind("keras", "maps"),
     "allconv": HeadKind("keras", "maps"),
     "inception": HeadKind("keras", "maps"),
@@ -55,7 +55,7 @@ POOLED_BY = {"gap": "avg", "dense": "max"}
 
 OF_ONE_HEAD = {"auxiliary": "inception", "residual_version": "residual"}
 OF_ENCODE = ("codebook", "pyramid")
-OF_KERAS = (
+OF_GRADIENTS = (
     *("epochs", "lr", "batch_size", "dropout", "metadata_dropout", "box_loss", "box_weight", "loss"),
     *("label_smoothing", "focal", "mixup", "sample_pairing", "balance", "pseudo"),
 )
@@ -123,7 +123,7 @@ def check_options(config: TrainConfig) -> None:
 
 def takes_tags(head: str) -> bool:
     """Whether a head learns several labels an image."""
-    return HEADS[head].fitted_by == "keras" or head in TAG_CLASSIFIERS
+    return HEADS[head].fitted_by != "sklearn" or head in TAG_CLASSIFIERS
 
 
 def check_takes_tags(config: TrainConfig) -> None:
@@ -151,7 +151,7 @@ def unused_options(config: TrainConfig) -> dict[str, str]:
     if config.head not in ENCODE:
         by_head += OF_ENCODE
     if HEADS[config.head].fitted_by == "sklearn":
-        by_head += [*OF_KERAS, *([] if config.head in FILLED else ["smote"])]
+        by_head += [*OF_GRADIENTS, *([] if config.head in FILLED else ["smote"])]
     if config.head not in FILLED:
         by_head.append("generate")
     reasons = {

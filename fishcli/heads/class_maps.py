@@ -13,8 +13,8 @@ from fishcli.heads.choices import ENCODE, OF_ARRAYS
 from fishcli.heads.classical.blend import pooled_scores
 from fishcli.heads.classical.columns import roots
 from fishcli.heads.inputs import pool_maps
-from fishcli.heads.networks.plain import PlainNetwork
-from fishcli.heads.trained import FoldHead, KerasHead, named_inputs
+from fishcli.heads.perceptrons.head import PerceptronHead
+from fishcli.heads.trained import FoldHead, KerasHead, NetworkHead, named_inputs
 
 BATCH = 64
 """Images whose gradients are in memory at a time."""
@@ -102,23 +102,23 @@ def _attention(head: KerasHead, features: np.ndarray, images: pd.DataFrame, labe
 def _from_weights(
     head: FoldHead, features: np.ndarray, images: pd.DataFrame, labels: np.ndarray
 ) -> np.ndarray:
-    """CAM; where NumPy computes the head by its weights, those of OF_ARRAYS being of scaled features.
+    """CAM; of what NumPy computes by its weights, those of OF_ARRAYS being of scaled features.
 
     Where they are of roots, what a channel adds to the score is dealt to the places as they share its mean:
     the mean over the map is what all channels add, as for other heads, where no feature is negative.
     """
-    if isinstance(head, KerasHead) and not isinstance(head.model, PlainNetwork):
+    if isinstance(head, KerasHead):
         return _from_gradients(head, features, images, labels)
     own, places = _weights(head, features.shape[-1])[labels], features.astype(np.float64)
-    if not isinstance(head, KerasHead) and head.model["roots"]:
+    if not isinstance(head, PerceptronHead) and head.model["roots"]:
         own = own * roots(pool_maps(features)) / np.maximum(np.abs(places).mean(axis=(1, 2)), 1e-12)
     return np.einsum("nhwc,nc->nhw", places, own)
 
 
 def _weights(head: FoldHead, n_channels: int) -> np.ndarray:
     """What each channel's mean, or its root, adds to each class's score, less than to all: (C, channels)."""
-    if isinstance(head, KerasHead):
-        found = head.model.score_weights().T.astype(np.float64)
+    if isinstance(head, PerceptronHead):
+        found = head.score_weights().T.astype(np.float64)
         return np.asarray(found - found.mean(axis=0))
     weights, classifier = np.zeros((len(head.counts), n_channels)), head.model["classifier"]
     if classifier is not None:
@@ -128,9 +128,11 @@ def _weights(head: FoldHead, n_channels: int) -> np.ndarray:
 
 
 def _from_gradients(
-    head: KerasHead, features: np.ndarray, images: pd.DataFrame, labels: np.ndarray
+    head: NetworkHead, features: np.ndarray, images: pd.DataFrame, labels: np.ndarray
 ) -> np.ndarray:
-    """CAM and Grad-CAM of a Keras head; of a head with one class, the box's gradients times the features."""
+    """CAM and Grad-CAM of a network; of a head with one class, the box's gradients times the features."""
+    if isinstance(head, PerceptronHead):
+        return _of_perceptron(head, features, images, labels)
     keras = load_keras()
     has_classes = len(head.counts) > 1
     output = head.model.get_layer("class").input if has_classes else head.model.output["box"]
@@ -149,6 +151,20 @@ def _from_gradients(
             corners = [_gradient(model, inputs, np.full(len(places), k), False) for k in range(4)]
             maps.append(sum(np.abs((places * each).sum(axis=-1)) for each in corners))
     return np.concatenate(maps)
+
+
+def _of_perceptron(
+    head: PerceptronHead, features: np.ndarray, images: pd.DataFrame, labels: np.ndarray
+) -> np.ndarray:
+    """`_from_gradients` of a head that NumPy computes."""
+    places = features.astype(np.float64)
+    if len(head.counts) > 1:
+        weights = head.place_weights(features, images, labels)
+        return np.einsum("nhwc,nc->nhw", places, weights)
+    parts = [slice(start, start + BATCH) for start in range(0, len(features), BATCH)]
+    return np.concatenate(
+        [np.abs((places[part] * head.box_slopes(features[part])).sum(axis=-1)).sum(axis=0) for part in parts]
+    )
 
 
 def _gradient(

@@ -1,17 +1,17 @@
 """The examples that training shows a head: which rows an epoch draws, and how rows are mixed."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice, pairwise
 
 import numpy as np
 import pandas as pd
 
 from fishcli.dataset.metadata import MetadataEncoder
 from fishcli.heads.generating.smote import smote_pairs
-from fishcli.heads.inputs import Features, HeadInputs, in_parts, pool_maps
+from fishcli.heads.inputs import Features, HeadInputs, in_parts, pool_maps, with_metadata
 from fishcli.heads.sampling import balanced_weights
-from fishcli.heads.trained import named_inputs
 from fishcli.options.train import TrainConfig
 
 BLOCK_BYTES = 2**25
@@ -19,8 +19,17 @@ BLOCK_STEPS = 16
 PAIRING_CYCLE = 10
 """Sample pairing is off in the last 2 of every 10 epochs, and in the last fifth of all (Inoue 2018)."""
 
+Batch = dict[str, dict[str, np.ndarray]]
+"""One step's "inputs" and "targets", by name."""
 Block = dict[str, dict[str, np.ndarray]]
-"""Some steps' batches one after the other: "inputs" and "targets" by name; "batches" has their "ends"."""
+"""Some steps' batches one after the other, as `Batch`; "batches" has their "ends"."""
+See = Callable[[Features], dict[str, Features]]
+"""What a head looks at of features, by the names of its inputs."""
+
+
+def as_they_are(features: Features) -> dict[str, Features]:
+    """What Keras heads look at."""
+    return {"features": features}
 
 
 @dataclass(frozen=True)
@@ -64,9 +73,12 @@ class Examples:
         fitted: tuple[MetadataEncoder, np.ndarray],
         seed: int,
         pseudo: PseudoRows | None = None,
+        see: See = as_they_are,
     ) -> None:
         """Prepare targets; `fitted` is the metadata encoder and the class counts of `rows`."""
         self._config, self._inputs, self._rows, self._pseudo = config, inputs, rows, pseudo
+        self._seen = see(inputs.features)
+        self._seen_of_pseudo = {} if pseudo is None else see(pseudo.features)
         encoder, counts = fitted
         self._rng = np.random.default_rng(seed)
         is_tagged = inputs.labels.ndim == 2
@@ -92,20 +104,25 @@ class Examples:
 
     def epoch(self, number: int) -> Iterator[Block]:
         """The batches of epoch `number` (from 0), some steps at a time."""
-        plan = self._plan(number)
-        # Even batches: batch norm would learn nonsense from a last one of a single row.
-        bounds = np.linspace(0, len(plan.first), self.n_steps + 1).round().astype(int)
         row_bytes = 2 * int(np.prod(self._inputs.features.shape[2:]))
         n_steps = max(1, min(BLOCK_STEPS, BLOCK_BYTES // (row_bytes * self._config.batch_size)))
-        for step in range(0, self.n_steps, n_steps):
-            last = min(step + n_steps, self.n_steps)
-            parts = [self._batch(plan, bounds[each], bounds[each + 1]) for each in range(step, last)]
+        batches = self.batches(number)
+        while parts := list(islice(batches, n_steps)):
             block = {
                 kind: {name: np.concatenate([part[kind][name] for part in parts]) for name in parts[0][kind]}
                 for kind in ("inputs", "targets")
             }
-            sizes = [len(part["inputs"]["features"]) for part in parts]
+            sizes = [len(part["targets"]["class"]) for part in parts]
             yield {**block, "batches": {"ends": np.cumsum(sizes, dtype=np.int32)}}
+
+    def batches(self, number: int, but: Sequence[str] = ()) -> Iterator[Batch]:
+        """The batches of epoch `number` (from 0), one after the other; `but` names what nobody looks at."""
+        seen = {name: each for name, each in self._seen.items() if name not in but}
+        plan = self._plan(number)
+        # Even batches: batch norm would learn nonsense from a last one of a single row.
+        bounds = np.linspace(0, len(plan.first), self.n_steps + 1).round().astype(int)
+        for start, end in pairwise(bounds):
+            yield self._batch(seen, plan, slice(start, end))
 
     def _plan(self, number: int) -> _Plan:
         config, rng, rows = self._config, self._rng, self._rows
@@ -127,17 +144,16 @@ class Examples:
             second, mix = rng.permutation(first), np.full(len(first), 0.5)
         return _Plan(first, second, mix.astype(np.float32), label_mix.astype(np.float32))
 
-    def _batch(self, plan: _Plan, start: int, end: int) -> Block:
-        part = slice(start, end)
+    def _batch(self, sources: dict[str, Features], plan: _Plan, part: slice) -> Batch:
         first, second = plan.first[part], plan.second[part]
         mix, label_mix = plan.mix[part], plan.label_mix[part, None]
         view = self._rng.integers(len(self._inputs.views), size=len(first))
-        features, metadata = self._inputs.features[view, first], self._metadata[first]
+        seen = {name: each[view, first] for name, each in sources.items()}
+        metadata = self._metadata[first]
         if mix.any():
             other_view = self._rng.integers(len(self._inputs.views), size=len(first))
-            share = mix.reshape(-1, *[1] * (features.ndim - 1))
-            other = self._inputs.features[other_view, second]
-            features = ((1 - share) * features + share * other).astype(np.float16)
+            others = {name: each[other_view, second] for name, each in sources.items()}
+            seen = {name: _mixed(each, others[name], mix) for name, each in seen.items()}
             metadata = (1 - mix[:, None]) * metadata + mix[:, None] * self._metadata[second]
         targets = {
             "class": (1 - label_mix) * self._targets[first] + label_mix * self._targets[second],
@@ -145,7 +161,8 @@ class Examples:
         }
         if self._pseudo is not None and self._pseudo_metadata is not None:
             row = self._rng.choice(self._pseudo.rows, self._sizes[1])
-            features = np.concatenate([features, self._pseudo.features[0, row]])
+            of_pseudo = {name: self._seen_of_pseudo[name][0, row] for name in sources}
+            seen = {name: np.concatenate([each, of_pseudo[name]]) for name, each in seen.items()}
             metadata = np.concatenate([metadata, self._pseudo_metadata[row]])
             targets["class"] = np.concatenate([targets["class"], self._pseudo.proba[row].astype(np.float32)])
             targets["box"] = np.concatenate([targets["box"], np.zeros((len(row), 5), np.float32)])
@@ -153,10 +170,17 @@ class Examples:
             unknown = self._rng.random((len(metadata), 1)) < self._config.metadata_dropout
             metadata = np.where(unknown, np.float32(0.0), metadata)
         targets["auxiliary"] = targets["class"]
-        return {"inputs": named_inputs(features, metadata), "targets": targets}
+        return {"inputs": with_metadata(seen, metadata), "targets": targets}
 
     def _pooled_rows(self) -> np.ndarray:
         """Features (m, channels) float32 of the plain photos of the training rows, averaged over places."""
         parts = [self._inputs.features[0, part] for part in in_parts(self._rows)]
         pooled = [pool_maps(part) if part.ndim == 4 else part for part in parts]
         return np.concatenate(pooled).astype(np.float32)
+
+
+def _mixed(first: np.ndarray, second: np.ndarray, mix: np.ndarray) -> np.ndarray:
+    """Features (m, ...) of the first rows and of the second, of which there is as much as `mix` (m,) says."""
+    share = mix.reshape(-1, *[1] * (first.ndim - 1))
+    mixed = (1 - share) * first + share * second
+    return mixed if first.dtype == np.float32 else mixed.astype(np.float16)

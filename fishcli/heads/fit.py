@@ -1,23 +1,30 @@
 """One fold's head, whoever fits it: trained, and loaded again."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from fishcli.dataset.metadata import MetadataEncoder
 from fishcli.heads.choices import ENCODE, HEADS, OF_ARRAYS, kind_of
+from fishcli.heads.examples import PseudoRows
 from fishcli.heads.inputs import HeadInputs
 from fishcli.heads.lent import learned_from
 from fishcli.heads.networks import kept
-from fishcli.heads.examples import PseudoRows
 from fishcli.heads.networks.kept import Networks
 from fishcli.heads.trained import OLD_SUFFIX, FoldHead, load_keras_head
 from fishcli.options.train import TrainConfig
 
-SUFFIXES = {"keras": kept.SUFFIX, "sklearn": ".skops"}
+PERCEPTRON = ".perceptron.npz"
+SUFFIXES = {"keras": kept.SUFFIX, "numpy": PERCEPTRON, "sklearn": ".skops"}
 ARRAYS = ".head.npz"
 ENCODING = ".encoding.npz"
-OLD_SUFFIXES = {kept.SUFFIX: OLD_SUFFIX, ARRAYS: SUFFIXES["sklearn"]}
+OLD_SUFFIXES = {
+    kept.SUFFIX: (OLD_SUFFIX,),
+    PERCEPTRON: (kept.SUFFIX, OLD_SUFFIX),
+    ARRAYS: (SUFFIXES["sklearn"],),
+}
 """How the names of files of older versions end, by how they do now."""
 
 
@@ -48,17 +55,21 @@ def fit_fold(
         from fishcli.heads.encoding.fits import fit_encoding
 
         return fit_encoding(config, inputs, train_rows, seed), {}
-    if HEADS[config.head].fitted_by == "sklearn":
+    fitted_by = HEADS[config.head].fitted_by
+    if fitted_by == "sklearn":
         from fishcli.heads.classical.fits import fit_classical
 
         return fit_classical(config, inputs, train_rows, seed), {}
+    fit: Callable[..., Any]
+    if fitted_by == "numpy":
+        from fishcli.heads.perceptrons.fitting import fit_perceptron as fit
+    else:
+        from fishcli.heads.networks.training import fit_keras as fit
     if config.loss == "hinge":
         from fishcli.heads.classical.hinge import fit_hinge
 
-        return fit_hinge(config, inputs, train_rows, seed)
-    from fishcli.heads.networks.training import fit_keras
-
-    return fit_keras(config, inputs, train_rows, seed, pseudo)
+        return fit_hinge(fit, config, inputs, train_rows, seed)
+    return fit(config, inputs, train_rows, seed, pseudo)
 
 
 def suffix_of(head: str) -> str:
@@ -72,8 +83,8 @@ def found(path: Path) -> Path:
     """Where a head lies that is written to `path`: where older versions wrote it, if only that is there."""
     for suffix, older in OLD_SUFFIXES.items():
         if path.name.endswith(suffix) and not path.exists():
-            other = path.with_name(path.name.removesuffix(suffix) + older)
-            return other if other.exists() else path
+            others = (path.with_name(path.name.removesuffix(suffix) + each) for each in older)
+            return next((other for other in others if other.exists()), path)
     return path
 
 
@@ -99,6 +110,10 @@ def load_fold(
     """
     if path.name.endswith((kept.SUFFIX, OLD_SUFFIX)):
         return load_keras_head(path, encoder, counts, networks)
+    if path.name.endswith(PERCEPTRON):
+        from fishcli.heads.perceptrons.head import load_perceptron
+
+        return load_perceptron(path, encoder, counts)
     if path.name.endswith(ENCODING):
         from fishcli.heads.encoding.fits import load_encoding
 

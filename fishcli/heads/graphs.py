@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-from fishcli.heads.networks.plain import PlainNetwork
 from fishcli.heads.networks.shared import OwnWeights, with_own_weights
 from fishcli.heads.trained import FoldHead, KerasHead
 
@@ -16,7 +15,7 @@ graph, 1.1 by OpenVINO, which takes twice as long to make ready; above block_12_
 
 def as_graph(head: FoldHead) -> FoldHead:
     """A head that predicts the same, as one graph with all that share its network; else itself."""
-    if not isinstance(head, KerasHead) or isinstance(head.model, PlainNetwork):
+    if not isinstance(head, KerasHead):
         return head
     model = head.model if isinstance(head.model, OwnWeights) else with_own_weights(head.model)
     return replace(head, model=model.as_graph())

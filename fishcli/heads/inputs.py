@@ -119,6 +119,11 @@ def pool_maps(maps: np.ndarray) -> np.ndarray:
     return maps.mean(axis=(1, 2), dtype=np.float32).astype(np.float16)
 
 
+def with_metadata(seen: dict[str, Any], metadata: Any) -> dict[str, Any]:
+    """What a head takes by name; no metadata (n, m) where there are no columns."""
+    return {**seen, "metadata": metadata} if metadata.shape[1] else seen
+
+
 def pooled_once(read: Callable[[str], np.ndarray]) -> Callable[[str], np.ndarray]:
     """The features that `read` reads under a view, pooled: read once for all who ask, as they are small."""
 

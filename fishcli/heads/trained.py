@@ -1,7 +1,7 @@
 """Trained heads: what they predict, how they are kept and read back."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,8 @@ from fishcli.basics.quiet import load_keras
 from fishcli.basics.remote import local_copy
 from fishcli.dataset.classes import fill_missing_classes, smoothed_prior
 from fishcli.dataset.metadata import MetadataEncoder
-from fishcli.heads.inputs import pool_maps
-from fishcli.heads.networks.kept import Networks, network_for, read_architecture, read_weights, save_network
-from fishcli.heads.networks.plain import plain_network
+from fishcli.heads.inputs import pool_maps, with_metadata
+from fishcli.heads.networks.kept import Networks, network_for, read_weights, save_network
 from fishcli.heads.networks.shared import PREDICT_BATCH, Network, OwnWeights
 
 OLD_SUFFIX = ".keras"
@@ -84,11 +83,24 @@ class FoldHead(ABC):
 
 
 @dataclass(frozen=True)
-class KerasHead(FoldHead):
+class NetworkHead(FoldHead):
+    """A head that is trained step by step, whose scores may be calibrated behind it."""
+
+    @abstractmethod
+    def scores(self, features: np.ndarray, metadata: np.ndarray) -> np.ndarray:
+        """Class scores (n, C) of features (n, ...) and metadata (n, m); of a head of the hinge loss."""
+
+    @abstractmethod
+    def calibrated(self, kernel: np.ndarray, offsets: np.ndarray) -> "NetworkHead":
+        """The same head, of whose scores (n, C) an affine map, (C, C) and (C,), makes logits."""
+
+
+@dataclass(frozen=True)
+class KerasHead(NetworkHead):
     """A head of `build_head`.
 
-    `model` is a Keras model; of a head that is to predict and no more, one that NumPy computes, or that
-    shares its network with other heads.
+    `model` is a Keras model; of a head that is to predict and no more, one that shares its network with other
+    heads.
     """
 
     @property
@@ -123,6 +135,18 @@ class KerasHead(FoldHead):
         inputs = named_inputs(features, self.encoder.encode(images))
         return np.asarray(in_batches(model, inputs))
 
+    def scores(self, features: np.ndarray, metadata: np.ndarray) -> np.ndarray:
+        """See `NetworkHead`."""
+        return np.asarray(in_batches(self.model, named_inputs(features, metadata))["class"])
+
+    def calibrated(self, kernel: np.ndarray, offsets: np.ndarray) -> "KerasHead":
+        """See `NetworkHead`."""
+        keras = load_keras()
+        layer = keras.layers.Dense(len(offsets), "softmax", name="calibrated")
+        outputs = {**self.model.output, "class": layer(self.model.output["class"])}
+        layer.set_weights([kernel, offsets])
+        return replace(self, model=keras.Model(self.model.input, outputs, name=self.model.name))
+
     def _outputs(
         self, features: np.ndarray, metadata: np.ndarray
     ) -> tuple[np.ndarray | None, np.ndarray | None]:
@@ -132,8 +156,7 @@ class KerasHead(FoldHead):
 
 def named_inputs(features: Any, metadata: Any) -> dict[str, Any]:
     """A Keras head's inputs; no metadata where there are no columns."""
-    named = {"features": features}
-    return {**named, "metadata": metadata} if metadata.shape[1] else named
+    return with_metadata({"features": features}, metadata)
 
 
 def in_batches(model: Any, inputs: dict[str, np.ndarray]) -> Any:
@@ -175,10 +198,6 @@ def load_keras_head(
             network = _whole(path)
         else:
             sha256, weights = read_weights(path)
-            if networks is not None:
-                plain = plain_network(read_architecture(path.parent, sha256), weights)
-                if plain is not None:
-                    return KerasHead(plain, encoder, counts)
             network = network_for(path.parent, sha256, weights, {} if networks is None else networks)
         if not isinstance(network.model.input, dict) or "features" not in network.model.input:
             raise ValueError("it holds no head")

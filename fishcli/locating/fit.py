@@ -10,8 +10,8 @@ import numpy as np
 from fishcli.basics.backends import backend_name
 from fishcli.basics.errors import FishError
 from fishcli.basics.quiet import seeded_keras
-from fishcli.heads.inputs import Features, in_parts
 from fishcli.heads.examples import Block
+from fishcli.heads.inputs import Features, in_parts
 from fishcli.locating.network import build_localiser, learning_part, weighed_losses
 from fishcli.locating.targets import Targets, cell_targets, stacked, window_of
 

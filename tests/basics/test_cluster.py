@@ -138,7 +138,7 @@ def test_a_run_is_the_same(competition, here):
         parts.append((files, sorted(path.name for path in run_dir.glob("fold_*"))))
         assert "scheduler" not in read_json(run_dir / "config.json")["settings"]
     assert parts[0] == parts[1]
-    assert "fold_1_1.weights.npz" in parts[0][1]
+    assert "fold_1_1.perceptron.npz" in parts[0][1]
 
 
 def test_a_comparison_is_the_same(competition, here):

@@ -196,8 +196,8 @@ def test_what_means_nothing_is_refused(root, tmp_path, packed):
 
 def test_a_fold_that_holds_code_is_not_loaded(test_photos_alone, packed):
     keras, there = load_keras(), test_photos_alone
-    folder = there / "crops"
-    shutil.copytree(packed("crops"), folder)
+    folder = there / "tuned"
+    shutil.copytree(packed("tuned"), folder)
     run = folder / read_json(folder / "pack.json")["members"][0]["runs"][0]
     inputs = keras.Input((4,), name="features")
     outputs = {"class": keras.layers.Lambda(lambda x: x)(inputs)}
@@ -205,7 +205,7 @@ def test_a_fold_that_holds_code_is_not_loaded(test_photos_alone, packed):
     kept = read_json(run / "fold_0.json")
     write_json(run / "fold_0.json", {**kept, "files": digests_of([run / "fold_0.weights.npz"])}, sealed=True)
     seal_again(folder)
-    with pytest.raises(FishError, match=r"the pack crops, .* can't be loaded here: .*holds code"):
+    with pytest.raises(FishError, match=r"the pack tuned, .* can't be loaded here: .*holds code"):
         answers(there, there / "it.csv", folder)
 
 

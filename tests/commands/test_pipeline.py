@@ -68,7 +68,7 @@ def read_oof(root, name="oof.csv", run="run"):
 def test_a_run_folder_holds_what_the_design_says(trained):
     names = {path.name for path in (trained / "models" / "run").iterdir()}
     assert names >= {"config.json", "folds.csv", "oof.csv", "oof_tta2.csv", "oof_boxes.csv", "metrics.json"}
-    assert names >= {f"fold_{k}.weights.npz" for k in range(3)}
+    assert names >= {f"fold_{k}.perceptron.npz" for k in range(3)}
     assert not [name for name in names if "partial" in name]
     oof = read_oof(trained)
     header = (trained / "models" / "run" / "oof.csv").read_text().splitlines()[0]
@@ -170,15 +170,15 @@ def test_names_count_up_and_an_interrupted_run_goes_on(root, monkeypatch):
     assert (first / "oof.csv").read_bytes() == (second / "oof.csv").read_bytes()
     (second / "metrics.json").unlink()
     (second / "fold_2.json").unlink()
-    kept = (second / "fold_0.weights.npz").stat().st_mtime_ns
+    kept = (second / "fold_0.perceptron.npz").stat().st_mtime_ns
     assert fit(root, name=None, epochs=1) == second
-    assert (second / "fold_0.weights.npz").stat().st_mtime_ns == kept
+    assert (second / "fold_0.perceptron.npz").stat().st_mtime_ns == kept
     assert (first / "oof.csv").read_bytes() == (second / "oof.csv").read_bytes()
 
 
 def test_a_run_of_whole_keras_files_is_read_and_gone_on_with(root):
     """As versions before architectures wrote it."""
-    run_dir = fit(root, name="older", epochs=1)
+    run_dir = fit(root, name="older", head="attention", epochs=1)
     expected, run = submit(root, run="older"), Run.open(run_dir)
     for k in range(3):
         path = run_dir / f"fold_{k}.keras"
@@ -192,13 +192,28 @@ def test_a_run_of_whole_keras_files_is_read_and_gone_on_with(root):
     assert run.model_files() == [run_dir / f"fold_{k}.keras" for k in range(3)]
     for name in ("fold_2.json", "metrics.json"):
         (run_dir / name).unlink()
-    fit(root, name="older", epochs=1)
+    fit(root, name="older", head="attention", epochs=1)
     assert [path.name for path in run.model_files()][:3] == [
         "fold_0.keras",
         "fold_1.keras",
         "fold_2.weights.npz",
     ]
     pd.testing.assert_frame_equal(submit(root, run="older"), expected)
+
+
+def test_a_run_whose_heads_keras_trained_is_read_where_numpy_trains_them_now(root):
+    """As versions before kept `gap` and `dense`; any Keras head will do for one."""
+    run_dir, others = fit(root, name="older", epochs=1), fit(root, name="keras", head="attention", epochs=1)
+    for path in [*others.glob("architecture_*"), *others.glob("fold_*")]:
+        shutil.copy(path, run_dir)
+    for path in run_dir.glob("*.perceptron.npz"):
+        path.unlink()
+    assert {path.suffixes[0] for path in Run.open(run_dir).model_files()} == {".weights", ".json"}
+    submit(root, run="older")
+    shown = np.random.default_rng(0).random((4, *the_store(root).read("train", "identity").shape[1:]))
+    images = pd.DataFrame({"height": [48] * 4, "width": 64})
+    said, wanted = (Run.open(each).load_fold(0)[0].predict(shown, images) for each in (run_dir, others))
+    np.testing.assert_array_equal(said[0], wanted[0])
 
 
 def dealt_otherwise(class_names, groups, n_folds, seed):
@@ -605,7 +620,7 @@ def test_copies_that_lost_a_chunk_are_completed_not_dropped(root):
     assert (chunk.read_bytes(), boxes.read_bytes()) == before
 
 
-@pytest.mark.parametrize("suffix", [".weights.npz", ".json", ".npz"])
+@pytest.mark.parametrize("suffix", [".perceptron.npz", ".json", ".npz"])
 def test_a_damaged_fold_is_named_with_what_mends_it(root, suffix):
     path = root / "models" / "run" / f"fold_1{suffix}"
     path.write_bytes(path.read_bytes()[:40])

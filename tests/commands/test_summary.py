@@ -20,6 +20,7 @@ def root(tmp_path_factory):
     write_competition(folder / "data", classes=CLASSES)
     compute(folder)
     fit(folder, name="gap", epochs=1, folds=2)
+    fit(folder, name="attention", head="attention", epochs=1, folds=2)
     fit(folder, name="linear", head="linear", epochs=60, folds=2)
     fit(folder, name="blend", head="blend", epochs=60, folds=2)
     return folder
@@ -31,7 +32,7 @@ def _summary(root, run, **changes):
 
 
 def test_layers_have_shapes_parameters_and_what_they_come_after(root):
-    text = _summary(root, "gap")
+    text = _summary(root, "attention")
     rows = {cells[0]: cells[1:] for line in text.splitlines() if (cells := re.split(r"\s{2,}", line.strip()))}
     assert rows["class"][:3] == ["Activation", "3", "0"]
     assert rows["class"][3] == "scores"
@@ -39,9 +40,20 @@ def test_layers_have_shapes_parameters_and_what_they_come_after(root):
     # Keras counts the layers of a process.
     assert re.fullmatch(r"subtract(_\d+)?, add(_\d+)?", rows["box"][3])
     total = int(re.search(r"([\d,]+) parameters:", text).group(1).replace(",", ""))
-    assert total == pick_run(root / "models", "gap").load_fold(0)[0].n_parameters
+    assert total == pick_run(root / "models", "attention").load_fold(0)[0].n_parameters
     table = text.split("\n\n")[1].splitlines()[1:]
     assert sum(int(re.split(r"\s{2,}", line)[3].replace(",", "")) for line in table) == total
+
+
+def test_layers_that_numpy_computes_have_arrays(root):
+    text = _summary(root, "gap")
+    lines = text.split("\n\n")[1].splitlines()[1:]
+    rows = {cells[0]: cells[1:] for line in lines if (cells := re.split(r"\s{2,}", line.strip()))}
+    assert rows["class/drop"] == ["Dropout", "0"]
+    assert re.fullmatch(r"kernel \d+ x 3, bias 3", rows["class/scores"][1])
+    total = sum(int(cells[-1].replace(",", "")) for cells in rows.values())
+    assert total == pick_run(root / "models", "gap").load_fold(0)[0].n_parameters
+    assert text.endswith(f"{total:,} numbers")
 
 
 def test_parts_of_a_head_of_scikit_learn_are_described(root):
@@ -68,7 +80,7 @@ def test_a_plot_without_graphviz_is_an_error_that_says_what_to_install(root, tmp
 
     monkeypatch.setattr(keras.utils, "plot_model", missing)
     with pytest.raises(FishError, match="pip install pydot.*apt-get install graphviz"):
-        _summary(root, "gap", plot=tmp_path / "model.png")
+        _summary(root, "attention", plot=tmp_path / "model.png")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -80,16 +92,17 @@ def test_a_plot_is_written_whole(root, tmp_path, monkeypatch):
             file.write(model.name)
 
     monkeypatch.setattr(keras.utils, "plot_model", draw)
-    text = _summary(root, "gap", plot=tmp_path / "model.svg")
+    text = _summary(root, "attention", plot=tmp_path / "model.svg")
     assert text.splitlines()[-1] == str(tmp_path / "model.svg")
     assert [path.name for path in tmp_path.iterdir()] == ["model.svg"]
-    assert (tmp_path / "model.svg").read_text() == "gap"
+    assert (tmp_path / "model.svg").read_text() == "attention"
 
 
 @pytest.mark.parametrize(
     ("run", "plot", "message"),
     [
-        ("linear", "model.png", "fitted by scikit-learn and has no layers"),
+        ("linear", "model.png", "draws Keras networks, which the head linear is not"),
+        ("gap", "model.png", "draws Keras networks, which the head gap is not"),
         ("gap", "model.gif", "ends in .png, .svg, .pdf"),
         ("gapp", None, "Did you mean 'gap'"),
     ],

@@ -17,8 +17,8 @@ from fishcli.basics.files import read_json, write_json
 from fishcli.dataset.layout.images import load_tests, load_train
 from fishcli.features.store.recipe import Recipe
 from fishcli.features.store.store import FeatureStore
-from fishcli.heads.fit import fit_fold
 from fishcli.heads.examples import PseudoRows
+from fishcli.heads.fit import fit_fold
 from fishcli.options.train import TrainConfig
 from fishcli.runs.folders.opening import open_run
 from fishcli.runs.run import Run
@@ -74,7 +74,7 @@ def fit_on(root, kind, **changes):
 
 
 def weights_of(model):
-    return [np.asarray(each) for each in model.get_weights()]
+    return list(model.arrays().values())
 
 
 def same_weights(one, other):
@@ -96,7 +96,7 @@ def assert_valid(root, **changes):
 
 
 def test_each_fold_keeps_a_head_a_seed(trained):
-    names = {path.name.split(".")[0] for path in (trained / "models" / "two").glob("*.weights.npz")}
+    names = {path.name.split(".")[0] for path in (trained / "models" / "two").glob("*.perceptron.npz")}
     assert names == {"fold_0", "fold_0_1", "fold_1", "fold_1_1"}
     run, two = (Run.open(trained / "models" / name) for name in ("run", "two"))
     first, second = two.load_fold(0)
@@ -129,8 +129,8 @@ def test_predictions_are_the_mean_of_all_folds_and_seeds(root):
 
 
 def test_a_lost_seed_is_named(root):
-    (root / "models" / "two" / "fold_1_1.weights.npz").unlink()
-    with pytest.raises(FishError, match=r"fold 1 of the run two is missing or damaged: .*fold_1_1\.w"):
+    (root / "models" / "two" / "fold_1_1.perceptron.npz").unlink()
+    with pytest.raises(FishError, match=r"fold 1 of the run two is missing or damaged: .*fold_1_1\.p"):
         submit(root, run="two")
 
 
@@ -161,7 +161,7 @@ def test_kinds_of_metadata_join(root):
     assert encoder["vocabulary"] and len(encoder["mean"]) == 3
     head = Run.open(run_dir).load_fold(0)[0]
     assert head.encoder.n_embedded == len(encoder["vocabulary"])
-    assert head.model.input["metadata"].shape == (None, len(encoder["vocabulary"]) + 3)
+    assert head.model.architecture.n_columns == len(encoder["vocabulary"]) + 3
     assert_valid(root, run="joined")
 
 
@@ -242,7 +242,7 @@ def test_teacher_and_student_may_take_other_features(root):
     student = Run.open(fit_on(root, "cut", name="student", **options))
     plain = Run.open(fit_on(root, "cut", name="plain", epochs=1))
     one, other = (run.load_fold(0)[0].model for run in (student, plain))
-    assert one.input["features"].shape == (None, 256)
+    assert one.architecture.feature_shape == (256,)
     assert not same_weights(one, other)
 
 

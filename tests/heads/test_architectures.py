@@ -15,11 +15,8 @@ pytestmark = pytest.mark.tensorflow
 
 keras = load_keras()
 
-POOLINGS = ("avg", "max", "gem", "overlap", "stochastic")
 VARIANTS = {
     **{head: {"head": head} for head in builders()},
-    **{f"gap-{way}": {"head": "gap", "pooling": way} for way in POOLINGS if way != "avg"},
-    **{f"dense-{way}": {"head": "dense", "pooling": way} for way in POOLINGS if way != "max"},
     "inception-auxiliary": {"head": "inception", "auxiliary": True},
     "residual-1": {"head": "residual", "residual_version": 1},
 }
@@ -55,7 +52,7 @@ def trained(variant):
     model = build(variant, dropout=0.0)
     inputs, labels = some_inputs(), some_labels(model)
     weights = model.trainable_weights
-    optimizer = keras.optimizers.Adam(2e-2 if variant.startswith(("gap", "attention")) else 3e-3)
+    optimizer = keras.optimizers.Adam(2e-2 if variant == "attention" else 3e-3)
     optimizer.build(weights)
 
     @tf.function
@@ -88,15 +85,6 @@ def at_layer(model, name, inputs):
 @pytest.mark.parametrize("shape", [(1, 1, 8), (1, 5, 8), (7, 14, 8)], ids=str)
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_a_head_of_any_map_size_starts_at_the_prior_and_the_mean_box(variant, shape):
-    check_start(variant, shape)
-
-
-@pytest.mark.parametrize("variant", ["gap", "dense"])
-def test_a_head_of_pooled_features_starts_there_too(variant):
-    check_start(variant, (8,))
-
-
-def check_start(variant, shape):
     model = build(variant, shape, MEAN_BOX)
     assert ("auxiliary" in model.output) == (variant == "inception-auxiliary")
     for training in (False, True):
@@ -164,119 +152,3 @@ def test_attention_weights_sum_to_1_and_follow_the_features():
     assert end.shape == (N_IMAGES, 3, 4, 1)
     np.testing.assert_allclose(end.sum(axis=(1, 2, 3)), 1, atol=1e-5)
     assert end.std(axis=(1, 2)).max() > 1e-3
-
-
-def windows(maps, side, stride):
-    """The activations (h', w', batch, side x side, channels) of the windows that fit into maps."""
-    rows, columns = (range(0, n - side + 1, stride) for n in maps.shape[1:3])
-    cut = [
-        [maps[:, y : y + side, x : x + side].reshape(len(maps), -1, maps.shape[-1]) for x in columns]
-        for y in rows
-    ]
-    return np.array(cut)
-
-
-def pooled_by(way, regions):
-    """Regions (..., n, channels) as --pooling has it, in numpy: (..., channels)."""
-    activations = regions.clip(0).astype(np.float64)
-    return {
-        "avg": lambda: regions.mean(axis=-2),
-        "max": lambda: regions.max(axis=-2),
-        "overlap": lambda: regions.max(axis=-2),
-        "gem": lambda: (activations**3).mean(axis=-2) ** (1 / 3),
-        "stochastic": lambda: (activations**2).sum(axis=-2) / np.maximum(activations.sum(axis=-2), 1e-12),
-    }[way]()
-
-
-@pytest.mark.parametrize("way", [*POOLINGS, "auto"])
-@pytest.mark.parametrize("head", ["gap", "dense"])
-def test_pooling_is_what_its_name_says(head, way):
-    model = build(head, (7, 5, 4), pooling=way)
-    way = {"gap": "avg", "dense": "max"}[head] if way == "auto" else way
-    norm = next(layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization))
-    inputs = some_inputs(6, (7, 5, 4))
-    maps = inputs["features"]
-    if head == "dense" or way == "overlap":
-        expected = pooled_by(way, windows(maps, *((3, 2) if way == "overlap" else (2, 2))))
-        expected = expected.mean(axis=(0, 1)) if head == "gap" else expected.transpose(2, 0, 1, 3)
-    else:
-        expected = pooled_by(way, maps.reshape(6, -1, 4))
-    np.testing.assert_allclose(keras.Model(model.input, norm.input)(inputs), expected, rtol=1e-4, atol=1e-5)
-
-
-def stochastic_and_gem(window=None):
-    from fishcli.heads.networks.layers import GeneralisedMeanPooling2D, StochasticPooling2D
-
-    keras.utils.set_random_seed(0)
-    return StochasticPooling2D(window), GeneralisedMeanPooling2D(window)
-
-
-@pytest.mark.parametrize(("exponent", "way"), [(1, "avg"), (2000, "max")])
-@pytest.mark.parametrize("window", [None, 2])
-def test_a_generalised_mean_lies_between_mean_and_max(window, exponent, way):
-    maps = np.random.default_rng(0).uniform(1, 90, size=(6, 5, 4, 3)).astype(np.float32)
-    _, gem = stochastic_and_gem(window)
-    gem.build(maps.shape)
-    gem.exponent.assign(exponent)
-    expected = pooled_by(way, windows(maps, 2, 2) if window else maps.reshape(6, -1, 3))
-    expected = expected.transpose(2, 0, 1, 3) if window else expected
-    np.testing.assert_allclose(gem(maps), expected, rtol=2e-3)
-
-
-def test_the_exponent_of_a_generalised_mean_stays_at_least_1():
-    _, gem = stochastic_and_gem()
-    model = keras.Sequential([keras.Input((2, 2, 1)), gem])
-    model.compile(keras.optimizers.SGD(100.0), "mse")
-    model.fit(np.arange(4.0).reshape(1, 2, 2, 1), np.zeros((1, 1)), verbose=0)
-    assert float(gem.exponent) == 1
-
-
-def test_stochastic_pooling_draws_activations_by_their_size():
-    rng = np.random.default_rng(0)
-    maps = rng.permutation(np.linspace(-5, 14, 60)).reshape(1, 5, 4, 3).astype(np.float32)
-    stochastic, _ = stochastic_and_gem(window=2)
-    draws = np.asarray(stochastic(np.repeat(maps, 4000, axis=0), training=True))
-    assert draws.shape == (4000, 2, 2, 3)
-    regions = windows(maps, 2, 2)[:, :, 0]
-    for row, column, channel in np.ndindex(2, 2, 3):
-        drawn = draws[:, row, column, channel]
-        positive = regions[row, column, :, channel].clip(0)
-        assert set(drawn) == set(positive[positive > 0])
-        expected = pooled_by("stochastic", positive[:, None])[0]
-        assert abs(drawn.mean() - expected) < 5 * drawn.std() / np.sqrt(4000) + 1e-6
-        np.testing.assert_allclose(stochastic(maps)[0, row, column, channel], expected, rtol=1e-5)
-
-
-@pytest.mark.parametrize("training", [False, True])
-@pytest.mark.parametrize("window", [None, 2])
-def test_a_region_of_zeros_is_0_with_a_finite_gradient(window, training):
-    import tensorflow as tf
-
-    for layer in stochastic_and_gem(window):
-        maps = tf.Variable(tf.zeros((2, 4, 4, 3)))
-        options = {"training": training} if "Stochastic" in type(layer).__name__ else {}
-        with tf.GradientTape() as tape:
-            pooled = layer(maps, **options)
-        np.testing.assert_allclose(pooled, 0, atol=1e-5)
-        assert np.isfinite(tape.gradient(pooled, maps)).all()
-
-
-def test_stochastic_pooling_is_reproducible_in_a_graph_and_after_a_file(tmp_path):
-    import tensorflow as tf
-
-    inputs = some_inputs()
-
-    def draws(model):
-        layer = next(layer for layer in model.layers if "stochastic" in layer.name)
-        pooled = keras.Model(model.input, layer.output)
-        drawn = tf.function(lambda: pooled(inputs, training=True))
-        return [drawn().numpy() for _ in range(2)]
-
-    model = build("gap-stochastic")
-    model.save(tmp_path / "head.keras")
-    first = draws(model)
-    assert (first[0] != first[1]).any()
-    np.testing.assert_array_equal(draws(build("gap-stochastic")), first)
-    keras.utils.set_random_seed(0)
-    loaded = keras.models.load_model(tmp_path / "head.keras", compile=False, safe_mode=True)
-    np.testing.assert_array_equal(draws(loaded), first)

@@ -5,7 +5,15 @@ import dataclasses
 import pytest
 
 from fishcli.basics.errors import FishError
-from fishcli.heads.choices import ENCODE, HEADS, OF_KERAS, check_options, check_store, default_of, pooling_of
+from fishcli.heads.choices import (
+    ENCODE,
+    HEADS,
+    OF_GRADIENTS,
+    check_options,
+    check_store,
+    default_of,
+    pooling_of,
+)
 from fishcli.options.command_lines import flag
 from fishcli.options.train import TrainConfig
 
@@ -98,9 +106,9 @@ def test_every_kind_of_metadata_goes_with_gap(metadata):
 
 
 def test_every_option_of_keras_is_tried_with_a_value_of_its_own():
-    assert set(ASKED) == set(OF_KERAS)
-    assert all(ASKED[name] != default_of(name) for name in OF_KERAS)
-    assert set(OF_KERAS) <= {field.name for field in dataclasses.fields(TrainConfig)}
+    assert set(ASKED) == set(OF_GRADIENTS)
+    assert all(ASKED[name] != default_of(name) for name in OF_GRADIENTS)
+    assert set(OF_GRADIENTS) <= {field.name for field in dataclasses.fields(TrainConfig)}
 
 
 @pytest.mark.parametrize("head", CLASSICAL)

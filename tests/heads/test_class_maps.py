@@ -9,11 +9,13 @@ import pytest
 from fishcli.basics.errors import FishError
 from fishcli.basics.quiet import load_keras
 from fishcli.dataset.metadata import MetadataEncoder
-from fishcli.heads.choices import ENCODE, HEADS
+from fishcli.heads.choices import ENCODE, HEADS, pooling_of
 from fishcli.heads.class_maps import METHODS, class_maps, map_method
 from fishcli.heads.classical.fits import fit_classical
 from fishcli.heads.inputs import HeadInputs, pool_maps
 from fishcli.heads.networks.architectures import build_head
+from fishcli.heads.perceptrons.architecture import Architecture, Start, build
+from fishcli.heads.perceptrons.head import Perceptron, PerceptronHead
 from fishcli.heads.trained import KerasHead
 from fishcli.options.train import TrainConfig
 
@@ -32,6 +34,8 @@ def features(seed=0, shape=SHAPE):
 
 def head_of(name, shape=SHAPE, counts=COUNTS, seed=1, box=None, **options):
     """A head whose weights, batch norm's statistics included, are random."""
+    if name in ("gap", "dense"):
+        return perceptron(name, shape, counts, seed, box is not None, **options)
     config = TrainConfig(head=name, **options)
     model = build_head(config, shape, ENCODER, counts / counts.sum(), box)
     rng = np.random.default_rng(seed)
@@ -41,8 +45,34 @@ def head_of(name, shape=SHAPE, counts=COUNTS, seed=1, box=None, **options):
     return KerasHead(model, ENCODER, counts)
 
 
+def perceptron(name, shape, counts, seed, has_box, pooling="auto"):
+    """The same of a head that NumPy computes."""
+    architecture = Architecture(
+        head=name,
+        pooling=pooling_of(TrainConfig(head=name, pooling=pooling)),
+        feature_shape=shape,
+        n_classes=len(counts) if len(counts) > 1 else 0,
+        n_columns=ENCODER.n_columns,
+        n_embedded=0,
+        has_box=has_box,
+        is_tagged=False,
+        is_calibrated=False,
+        dropout=0.5,
+    )
+    model = Perceptron(architecture, build(architecture, Start()))
+    rng = np.random.default_rng(seed)
+    for place, array in model.arrays().items():
+        low = 0.5 if place.endswith(("variance", "deviation")) else -0.5
+        array[...] = 2.5 if place.endswith("exponent") else rng.uniform(low, low + 1.0, array.shape)
+    return PerceptronHead(model, ENCODER, counts)
+
+
 def centred_scores(head, maps, images=IMAGES):
     """Scores before the softmax (n, C), less their mean over classes."""
+    if isinstance(head, PerceptronHead):
+        seen = pool_maps(maps) if head.takes_pooled else maps
+        scores = head.scores(seen.astype(np.float32), head.encoder.encode(images))
+        return scores - scores.mean(axis=1, keepdims=True)
     model = keras.Model(head.model.input, head.model.get_layer("class").input)
     seen = pool_maps(maps) if head.takes_pooled else maps
     scores = np.asarray(model({"features": seen.astype(np.float32), "metadata": head.encoder.encode(images)}))
@@ -82,10 +112,16 @@ def test_the_bias_belongs_to_no_place():
     assert maps_by_class(head, "class maps", features()) == pytest.approx(before, abs=1e-4)
 
 
-@pytest.mark.parametrize("name", ["dense", "residual", "inception"])
-def test_grad_cam_weighs_channels_by_the_mean_of_the_scores_gradient(name):
-    head, maps, step = head_of(name), features(), 2e-3
-    assert map_method(name, "auto", 3) == "Grad-CAM"
+@pytest.mark.parametrize(
+    ("name", "pooling"),
+    [
+        *((name, "auto") for name in ("dense", "residual", "inception")),
+        *((name, way) for name in ("gap", "dense") for way in ("max", "gem", "overlap", "stochastic")),
+    ],
+)
+def test_grad_cam_weighs_channels_by_the_mean_of_the_scores_gradient(name, pooling):
+    head, maps, step = head_of(name, pooling=pooling), features(), 2e-3
+    assert map_method(name, pooling, 3) == "Grad-CAM"
     wanted = np.zeros((3, N, *SHAPE[:2]))
     moved = maps.astype(np.float32)
     for channel in range(SHAPE[-1]):

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fishcli.heads.inputs import HeadInputs
-from fishcli.heads.networks import examples as examples_module
+from fishcli.heads import examples as examples_module
 from fishcli.heads.examples import Examples, PseudoRows
+from fishcli.heads.inputs import HeadInputs
 from fishcli.heads.sampling import balanced_weights
 from fishcli.options.train import TrainConfig
 

@@ -27,20 +27,20 @@ from fishcli.basics.backends import backend_name
 from fishcli.heads.class_maps import class_maps
 from fishcli.heads.fit import fit_fold
 
-inputs, config = some_inputs(), dataclasses.replace(CONFIG, head="gap", epochs=EPOCHS)
+inputs, config = some_inputs(), dataclasses.replace(CONFIG, head="attention", epochs=EPOCHS)
 head, losses = fit_fold(config, inputs, np.arange(36), seed=1)
 fit_fold(config, inputs, np.arange(12, 48), seed=2)
 again, _ = fit_fold(config, inputs, np.arange(36), seed=1)
 same = [bool((a == b).all()) for a, b in zip(head.model.get_weights(), again.model.get_weights())]
 proba, _ = head.predict(inputs.features[0], inputs.images)
-maps = class_maps([head], "CAM", inputs.features[0], inputs.images, inputs.labels)
+maps = class_maps([head], "attention", inputs.features[0], inputs.images, inputs.labels)
 print(json.dumps([backend_name(), losses, proba.tolist(), maps.shape, all(same)]))
 """
 
 
 @pytest.mark.parametrize("with_boxes", [True, False])
 def test_fit_trains_to_what_the_loop_trains_to(monkeypatch, with_boxes):
-    config = dataclasses.replace(CONFIG, head="gap", epochs=3, box_weight=2.0)
+    config = dataclasses.replace(CONFIG, head="attention", epochs=3, box_weight=2.0)
     inputs = some_inputs(with_boxes=with_boxes)
     inputs.boxes[:, 2::4] += 0.1  # so that the boxes' loss is not nothing
     looped, of_loop = fit_fold(config, inputs, ROWS, seed=1)
@@ -82,7 +82,7 @@ def test_another_backend_trains_to_the_same_loss_within_noise(backend):
     assert is_the_same_after_others
     inputs = some_inputs()
     assert tuple(shape) == inputs.features.shape[1:4]
-    here = dataclasses.replace(CONFIG, head="gap", epochs=N_EPOCHS)
+    here = dataclasses.replace(CONFIG, head="attention", epochs=N_EPOCHS)
     others = [fit_fold(here, inputs, ROWS, seed) for seed in range(3)]
     noise = [loss["loss"][-1] for _, loss in others]
     assert abs(losses["loss"][-1] - np.mean(noise)) < 0.1 + 3 * np.std(noise)

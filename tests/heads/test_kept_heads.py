@@ -25,7 +25,7 @@ COUNTS = np.array([3, 5, 4])
 SIZES = pd.DataFrame({"height": [48, 48, 64, 64] * 2, "width": [64, 64, 80, 80] * 2})
 
 
-def head_of(seed, sizes=SIZES, name="gap"):
+def head_of(seed, sizes=SIZES, name="attention"):
     """A head as a fold has it: prior, mean box and weights are its own."""
     rng = np.random.default_rng(seed)
     encoder = MetadataEncoder.fit("size", sizes)
@@ -109,7 +109,7 @@ def test_another_architecture_under_the_same_name_is_refused(tmp_path):
     (path,) = saved(tmp_path, head_of(0))
     (architecture,) = tmp_path.glob("architecture_*")
     whole = architecture.read_text()
-    architecture.write_text(whole.replace("relu", "selu"))
+    architecture.write_text(whole.replace("tanh", "selu"))
     refused(path, "not the architecture")
     architecture.unlink()
     refused(path, architecture.name)

@@ -7,7 +7,7 @@ from collections import namedtuple
 import numpy as np
 import pandas as pd
 import pytest
-from head_inputs import CONFIG, some_inputs
+from head_inputs import CONFIG, some_inputs, weights_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -197,5 +197,5 @@ def test_training_from_a_file_gives_the_weights_that_training_from_memory_gives(
     rows = np.append(np.arange(0, 30), np.arange(30, 36, 3))
     from_file = dataclasses.replace(inputs, features=in_a_file(inputs.features, tmp_path))
     one, other = (fit_fold(config, each, rows, seed=2)[0] for each in (inputs, from_file))
-    for a, b in zip(one.model.get_weights(), other.model.get_weights(), strict=True):
+    for a, b in zip(weights_of(one), weights_of(other), strict=True):
         np.testing.assert_array_equal(a, b)

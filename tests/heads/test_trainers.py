@@ -12,7 +12,7 @@ from fishcli.heads.networks.trainers import Trainer
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("untraced")]
 
-QUICK = dataclasses.replace(CONFIG, epochs=2, head="gap")
+QUICK = dataclasses.replace(CONFIG, epochs=2, head="attention")
 ROWS = np.arange(36)
 
 

@@ -130,7 +130,7 @@ def test_a_keras_model_that_is_no_head_is_refused(tmp_path):
         load_fold(path, ENCODER, COUNTS)
 
 
-@pytest.mark.parametrize("suffix", [".weights.npz", ".keras", ".skops"])
+@pytest.mark.parametrize("suffix", [".weights.npz", ".perceptron.npz", ".keras", ".skops"])
 def test_a_pickle_for_a_model_is_not_opened(tmp_path, suffix):
     path = tmp_path / f"fold_0{suffix}"
     path.write_bytes(pickle.dumps(Touches(tmp_path / "touched")))

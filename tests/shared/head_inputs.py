@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from fishcli.heads.inputs import HeadInputs
+from fishcli.heads.perceptrons.head import PerceptronHead
 from fishcli.options.train import TrainConfig
 
 
@@ -25,6 +26,12 @@ def some_inputs(n=48, shape=(3, 4, 8), n_views=1, with_boxes=True, seed=0):
     if with_boxes:
         boxes[:, ::2] = MEAN_BOX
     return HeadInputs(images, labels, None, ["identity", "hflip"][:n_views], features, boxes)
+
+
+def weights_of(head):
+    """All arrays of a head that is trained step by step."""
+    is_plain = isinstance(head, PerceptronHead)
+    return list(head.model.arrays().values()) if is_plain else head.model.get_weights()
 
 
 CONFIG = TrainConfig(head="gap", epochs=30, batch_size=16, lr=1e-2, metadata="size")

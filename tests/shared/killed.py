@@ -25,7 +25,7 @@ def kill_at(where: str, n: int) -> None:
 
     def replace(path: Path, target: Path) -> Path:
         is_chunk = where == "chunk" and Path(target).name.endswith(".0.0.0")
-        is_fold = where == "fold" and Path(target).name.endswith(".weights.npz")
+        is_fold = where == "fold" and Path(target).name.endswith(".perceptron.npz")
         if is_chunk or is_fold:
             count_down()
         return rename(path, target)

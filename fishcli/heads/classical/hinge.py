@@ -1,26 +1,36 @@
 """Heads trained by the hinge loss, whose scores are turned into probabilities on inner folds."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from fishcli.basics.errors import FishError
-from fishcli.basics.quiet import load_keras
 from fishcli.heads.classical.rows import inner_folds
 from fishcli.heads.inputs import HeadInputs, in_parts
-from fishcli.heads.networks.training import fit_keras
-from fishcli.heads.trained import KerasHead, in_batches, named_inputs
+from fishcli.heads.trained import NetworkHead
 from fishcli.options.train import TrainConfig
 
 NEVER = -30.0
 """Score of a class that training lacks; `FoldHead.predict` gives it its prior."""
 
+Fitted = tuple[NetworkHead, dict[str, list[float]]]
+
 
 def fit_hinge(
-    config: TrainConfig, inputs: HeadInputs, train_rows: np.ndarray, seed: int
-) -> tuple[KerasHead, dict[str, list[float]]]:
+    fit: Callable[..., Any], config: TrainConfig, inputs: HeadInputs, train_rows: np.ndarray, seed: int
+) -> Fitted:
     """Train a head of scores, and calibrate it by logistic regression on scores of held-out rows.
 
     The rows are held out by inner folds (grouped where the outer ones are), so this trains some heads more;
     it is Platt's method (1999) for many classes. The saved model ends in the calibration. See `fit.fit_fold`.
+
+    Args:
+        fit: trains the heads.
+        config: how.
+        inputs: what heads see.
+        train_rows: (m,) rows of `inputs`.
+        seed: of weights, draws and inner folds.
 
     Raises:
         FishError: nothing can be held out.
@@ -28,8 +38,8 @@ def fit_hinge(
     from sklearn.linear_model import LogisticRegression
     from threadpoolctl import threadpool_limits
 
-    head, losses = fit_keras(config, inputs, train_rows, seed, None)
-    if "class" not in head.model.output:
+    head, losses = fit(config, inputs, train_rows, seed, None)
+    if len(head.counts) == 1:
         return head, losses
     labels = inputs.labels[train_rows]
     fold = inner_folds(labels, None if inputs.groups is None else inputs.groups[train_rows], seed)
@@ -37,7 +47,7 @@ def fit_hinge(
         raise FishError("--loss hinge needs images to calibrate on: pass --loss cross-entropy for so few.")
     scores = np.zeros((len(labels), len(head.counts)))
     for k in np.unique(fold):
-        inner, _ = fit_keras(config, inputs, train_rows[fold != k], seed, None)
+        inner, _ = fit(config, inputs, train_rows[fold != k], seed, None)
         scores[fold == k] = _scores(inner, inputs, train_rows[fold == k])
     mean = scores.mean(axis=0)
     weight = "balanced" if config.class_weight == "balanced" else None
@@ -48,26 +58,20 @@ def fit_hinge(
     return _calibrated(head, regression.classes_, regression.coef_, bias), losses
 
 
-def _scores(head: KerasHead, inputs: HeadInputs, rows: np.ndarray) -> np.ndarray:
+def _scores(head: NetworkHead, inputs: HeadInputs, rows: np.ndarray) -> np.ndarray:
     """Class scores (m, C) of the plain photos of `rows`."""
     parts = []
     for part in in_parts(rows):
         metadata = head.encoder.encode(inputs.images.iloc[part])
-        parts.append(in_batches(head.model, named_inputs(inputs.features[0, part], metadata))["class"])
+        parts.append(head.scores(inputs.features[0, part], metadata))
     return np.concatenate(parts)
 
 
-def _calibrated(head: KerasHead, classes: np.ndarray, weights: np.ndarray, bias: np.ndarray) -> KerasHead:
-    """The head with a softmax layer on top: weights (k, C) and bias (k,) of the k classes that were seen."""
-    keras = load_keras()
+def _calibrated(head: NetworkHead, classes: np.ndarray, weights: np.ndarray, bias: np.ndarray) -> NetworkHead:
+    """The head with its calibration: weights (k, C) and bias (k,) of the k classes that were seen."""
     if len(classes) == 2:  # scikit-learn has one row then, for the second class
         weights, bias = np.vstack([-weights, weights]) / 2, np.append(-bias, bias) / 2
     n_classes = len(head.counts)
     kernel, offsets = np.zeros((n_classes, n_classes)), np.full(n_classes, NEVER)
     kernel[:, classes], offsets[classes] = weights.T, bias
-    layer = keras.layers.Dense(n_classes, "softmax", name="calibrated")
-    outputs = {"class": layer(head.model.output["class"])}
-    if "box" in head.model.output:
-        outputs["box"] = head.model.output["box"]
-    layer.set_weights([kernel, offsets])
-    return KerasHead(keras.Model(head.model.input, outputs, name=head.model.name), head.encoder, head.counts)
+    return head.calibrated(kernel, offsets)

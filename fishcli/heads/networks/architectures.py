@@ -63,12 +63,10 @@ def build_head(
 
 def builders() -> dict[str, Builder]:
     """The builder of each head that Keras fits."""
-    from fishcli.heads.networks import convolutional, pooled
+    from fishcli.heads.networks import attention, convolutional
 
     return {
-        "gap": pooled.gap,
-        "dense": pooled.dense,
-        "attention": pooled.attention,
+        "attention": attention.attention,
         "fcn": convolutional.fcn,
         "allconv": convolutional.allconv,
         "inception": convolutional.inception,

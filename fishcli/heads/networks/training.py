@@ -13,9 +13,9 @@ from fishcli.basics.errors import FishError
 from fishcli.basics.quiet import seeded_keras
 from fishcli.dataset.classes import smoothed_prior
 from fishcli.dataset.metadata import MetadataEncoder
+from fishcli.heads.examples import Examples, PseudoRows
 from fishcli.heads.inputs import HeadInputs
 from fishcli.heads.networks.architectures import build_head
-from fishcli.heads.examples import Examples, PseudoRows
 from fishcli.heads.networks.losses import make_losses
 from fishcli.heads.trained import KerasHead
 from fishcli.options.train import TrainConfig

@@ -22,8 +22,7 @@ from fishcli.features.store.store import FeatureStore
 from fishcli.heads.class_maps import class_maps, map_method
 from fishcli.heads.inputs import in_parts, store_rows
 from fishcli.heads.joined import JoinedStore
-from fishcli.heads.networks.plain import PlainNetwork
-from fishcli.heads.trained import FoldHead, KerasHead
+from fishcli.heads.trained import FoldHead
 from fishcli.options.reading import Reading
 from fishcli.options.train import RunConfig
 from fishcli.runs.locating.crops import with_regions
@@ -161,16 +160,7 @@ def _alone(run: Run, store: JoinedStore) -> str:
 def _heads(inputs: MapInputs, fold: int) -> list[FoldHead]:
     """The heads of a fold; a report asks twice for them."""
     run = inputs.run
-    return once(("heads", run.run_dir, fold), lambda: _loaded(run, fold, inputs.method == "CAM"))
-
-
-def _loaded(run: Run, fold: int, is_linear: bool) -> list[FoldHead]:
-    """The heads of a fold, which Keras computes only where it must: for gradients, or for all that it has."""
-    heads = run.load_fold(fold, {}) if is_linear else []
-    needs_keras = any(
-        isinstance(head, KerasHead) and not isinstance(head.model, PlainNetwork) for head in heads
-    )
-    return run.load_fold(fold) if needs_keras or not heads else heads
+    return once(("heads", run.run_dir, fold), lambda: run.load_fold(fold))
 
 
 def maps_of(

@@ -3,6 +3,7 @@
 import dataclasses
 import time
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ import pandas as pd
 from fishcli.basics.cluster import stop_if_cancelled
 from fishcli.basics.files import digests_of, whole_file, write_csv, write_json
 from fishcli.basics.progress import say
+from fishcli.basics.side_by_side import side_by_side
+from fishcli.heads.choices import HEADS
 from fishcli.heads.fit import fit_fold
 from fishcli.heads.inputs import HeadInputs, in_parts
 from fishcli.heads.trained import FoldHead
@@ -140,8 +143,23 @@ def train_folds(config: TrainConfig, this_run: Run, inputs: HeadInputs, folds: p
     missing = missing_folds(this_run)
     begin_run(this_run, folds)
     fold = folds["fold"].to_numpy()
+
+    def fit(part: tuple[int, int]) -> FitDone:
+        k, member = part
+        if member == 0:
+            say(f"fold {k + 1} of {config.folds}: training {config.head} on {np.sum(fold != k):,} images")
+        return fit_member(config, this_run, (inputs, pseudo), fold, part)
+
+    parts = [(k, member) for k in missing for member in range(config.seeds)]
+    done = side_by_side(fit, parts, _n_at_once(config, len(parts)))
     for k in missing:
-        say(f"fold {k + 1} of {config.folds}: training {config.head} on {int((fold != k).sum()):,} images")
-        members = range(config.seeds)
-        fits = [fit_member(config, this_run, (inputs, pseudo), fold, (k, member)) for member in members]
-        finish_fold(this_run, k, fits)
+        finish_fold(this_run, k, list(islice(done, config.seeds)))
+
+
+def _n_at_once(config: TrainConfig, n_parts: int) -> int:
+    """How many heads are trained at a time: those of NumPy's networks keep to a core each."""
+    if HEADS[config.head].fitted_by != "numpy":
+        return 1
+    from joblib import cpu_count  # of this process, not of the machine
+
+    return max(1, min(cpu_count(), n_parts))

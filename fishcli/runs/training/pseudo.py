@@ -10,9 +10,9 @@ from fishcli.basics.files import read_json
 from fishcli.basics.progress import say, warn
 from fishcli.dataset.layout.images import load_tests
 from fishcli.features.upkeep import Upkeep
+from fishcli.heads.examples import PseudoRows
 from fishcli.heads.inputs import Features, in_parts, store_rows
 from fishcli.heads.joined import HeadStore
-from fishcli.heads.examples import PseudoRows
 from fishcli.heads.reading import read_features
 from fishcli.options.train import TrainConfig
 from fishcli.runs.folders.picking import pick_one_seed
