@@ -1,7 +1,7 @@
 """Work in several threads, of which each keeps to one core."""
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -19,7 +19,7 @@ _own = threading.local()
 """Of a thread of `side_by_side`: the event that says so."""
 
 
-def side_by_side(work: Callable[[Item], Result], items: Iterable[Item], n_threads: int) -> Iterator[Result]:
+def side_by_side(work: Callable[[Item], Result], items: Iterable[Item], n_threads: int) -> Generator[Result]:
     """What `work` makes of each item, in order, several at a time.
 
     Libraries of linear algebra keep to one thread each meanwhile. However the caller's loop ends, by an

@@ -73,6 +73,11 @@ def kind_of(head: str) -> HeadKind:
     return OF_FINETUNE if head in (FINETUNE, TAIL) else HEADS[choose(head, HEADS, "head")]
 
 
+def is_of_one_thread(head: str) -> bool:
+    """Whether a head keeps to one thread, so that several are trained at a time."""
+    return HEADS[head].fitted_by == "numpy"
+
+
 def pooling_of(config: TrainConfig) -> str:
     """How a head pools maps: `--pooling`, or the head's own way."""
     return POOLED_BY.get(config.head, "avg") if config.pooling == "auto" else config.pooling

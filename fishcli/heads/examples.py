@@ -21,7 +21,7 @@ PAIRING_CYCLE = 10
 
 Batch = dict[str, dict[str, np.ndarray]]
 """One step's "inputs" and "targets", by name."""
-Block = dict[str, dict[str, np.ndarray]]
+Block = Batch
 """Some steps' batches one after the other, as `Batch`; "batches" has their "ends"."""
 See = Callable[[Features], dict[str, Features]]
 """What a head looks at of features, by the names of its inputs."""

@@ -172,9 +172,7 @@ def in_batches(model: Any, inputs: dict[str, np.ndarray]) -> Any:
 
 
 def _array(output: Any) -> np.ndarray:
-    """A tensor of the backend, or what is an array already."""
-    if isinstance(output, np.ndarray):
-        return output
+    """A tensor of the backend as an array."""
     return np.asarray(load_keras().ops.convert_to_numpy(output))
 
 

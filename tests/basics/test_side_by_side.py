@@ -49,9 +49,10 @@ def test_an_error_comes_out_and_what_waits_is_not_begun():
 
 
 def test_who_leaves_the_loop_gives_up_what_runs():
-    ended = []
+    ended, all_begun = [], threading.Barrier(3)
 
     def work(number):
+        all_begun.wait(30)
         if number:
             try:
                 while True:

@@ -62,7 +62,7 @@ def perceptron(name, shape, counts, seed, has_box, pooling="auto"):
     model = Perceptron(architecture, build(architecture, Start()))
     rng = np.random.default_rng(seed)
     for place, array in model.arrays().items():
-        low = 0.5 if place.endswith(("variance", "deviation")) else -0.5
+        low = 0.5 if place.endswith("variance") else -0.5
         array[...] = 2.5 if place.endswith("exponent") else rng.uniform(low, low + 1.0, array.shape)
     return PerceptronHead(model, ENCODER, counts)
 

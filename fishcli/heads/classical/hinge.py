@@ -1,5 +1,6 @@
 """Heads trained by the hinge loss, whose scores are turned into probabilities on inner folds."""
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,8 @@ from fishcli.options.train import TrainConfig
 NEVER = -30.0
 """Score of a class that training lacks; `FoldHead.predict` gives it its prior."""
 
+_one_at_a_time = threading.Lock()
+"""Of calibrations: limits that overlap would not end as they began."""
 Fitted = tuple[NetworkHead, dict[str, list[float]]]
 
 
@@ -51,7 +54,7 @@ def fit_hinge(
         scores[fold == k] = _scores(inner, inputs, train_rows[fold == k])
     mean = scores.mean(axis=0)
     weight = "balanced" if config.class_weight == "balanced" else None
-    with threadpool_limits(1):  # small matrices: threads would wait for each other
+    with _one_at_a_time, threadpool_limits(1):  # small matrices: threads would wait for each other
         # Centred, since the solver takes hundreds of steps more, and ends early, where all scores are low.
         regression = LogisticRegression(max_iter=5000, class_weight=weight).fit(scores - mean, labels)
     bias = regression.intercept_ - regression.coef_ @ mean

@@ -103,7 +103,7 @@ def network_for(folder: Path, sha256: str, weights: dict[str, np.ndarray], netwo
     """
     network = networks.get(sha256)
     if network is None:
-        network = networks[sha256] = Network(_built(read_architecture(folder, sha256)))
+        network = networks[sha256] = Network(_built(_read_architecture(folder, sha256)))
     wanted = {each.path: tuple(each.shape) for each in network.model.weights}
     if set(weights) != set(wanted):
         raise ValueError("its weights are not those of its architecture")
@@ -113,7 +113,7 @@ def network_for(folder: Path, sha256: str, weights: dict[str, np.ndarray], netwo
     return network
 
 
-def read_architecture(folder: Path, sha256: str) -> dict[str, Any]:
+def _read_architecture(folder: Path, sha256: str) -> dict[str, Any]:
     """Keras' description of a network; ValueError where the file is not the one of that digest."""
     path = architecture_path(folder, sha256)
     text = read_bytes(path)

@@ -1,6 +1,6 @@
 """Which layers a perceptron has, and what it looks at."""
 
-import dataclasses
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,10 @@ from fishcli.heads.perceptrons.pooling import (
     pooled,
 )
 
+HEADS = ("gap", "dense")
+FIXED_POOLINGS = ("avg", "max", "overlap")
+MOST_FEATURES = 2**24
+"""Of an image, in a file that is read."""
 DENSE_UNITS = 512
 CELL_UNITS, BOX_UNITS = 64, 128
 EMBEDDING = 8
@@ -102,24 +106,40 @@ class Start:
     """Where training starts; by default what a trained one is loaded into.
 
     Attributes:
-        rng: draws the weights.
+        rng: draws the weights; None for zeros.
         prior: (C,) of the training rows, which scores start at.
         mean_box: (4,) of the training rows, which boxes start at.
     """
 
-    rng: np.random.Generator = dataclasses.field(default_factory=lambda: np.random.default_rng(0))
+    rng: np.random.Generator | None = None
     prior: np.ndarray | None = None
     mean_box: np.ndarray | None = None
 
 
 def build(architecture: Architecture, start: Start) -> Chains:
     """The parts of a perceptron."""
-    chains = {}
+    return {name: Chain(layers) for name, layers in _layers(architecture, start).items()}
+
+
+def n_numbers(architecture: Architecture) -> int:
+    """How many numbers its layers are, learned or not; none is made."""
+    parts = _layers(architecture, Start()).values()
+    arrays = [each for part in parts for layer in part.values() for each in _arrays_of(layer)]
+    return sum(each.size for each in arrays)
+
+
+def _arrays_of(layer: Layer) -> list[np.ndarray]:
+    return [*layer.learned.values(), *layer.kept.values()]
+
+
+def _layers(architecture: Architecture, start: Start) -> dict[str, dict[str, Layer]]:
+    """The layers of each part, by name; kernels that are not drawn take no memory as yet."""
+    parts = {}
     if architecture.n_classes:
-        chains["class"] = Chain(_class_layers(architecture, start))
+        parts["class"] = _class_layers(architecture, start)
     if architecture.has_box:
-        chains["box"] = Chain(_box_layers(architecture, start))
-    return chains
+        parts["box"] = _box_layers(architecture, start)
+    return parts
 
 
 def _class_layers(architecture: Architecture, start: Start) -> dict[str, Layer]:
@@ -129,7 +149,8 @@ def _class_layers(architecture: Architecture, start: Start) -> dict[str, Layer]:
         layers["pooling"] = pooling
     shape = _class_shape(architecture)
     width, dropout = shape[-1], architecture.dropout
-    layers["norm"] = BatchNorm(width, has_scale=architecture.is_local)
+    # What a layer behind learns itself is left out, which spares the gradient of all that it takes.
+    layers["norm"] = BatchNorm(width, learns=() if architecture.is_local else ("shift",))
     if architecture.is_local:
         layers["drop"] = Dropout(dropout / 2, of_channels=len(shape) == 3)
         layers["flat"] = Flatten()
@@ -149,7 +170,7 @@ def _class_layers(architecture: Architecture, start: Start) -> dict[str, Layer]:
     else:
         layers["drop"] = Dropout(dropout)
     n = architecture.n_classes
-    layers["scores"] = Affine(np.zeros((width, n)), _prior_scores(architecture, start))
+    layers["scores"] = Affine(np.zeros((width, n), np.float32), _prior_scores(architecture, start))
     if architecture.is_calibrated:
         layers["calibrated"] = Affine(np.zeros((n, n)), np.zeros(n))
     return layers
@@ -197,21 +218,29 @@ def _box_logits(mean_box: np.ndarray | None) -> np.ndarray:
     return np.asarray(np.log(wanted / (1 - wanted)))
 
 
-def _affine(rng: np.random.Generator, n: int, units: int) -> Affine:
+def _affine(rng: np.random.Generator | None, n: int, units: int) -> Affine:
     return Affine(_glorot(rng, n, units), np.zeros(units), rectified=True)
 
 
-def _glorot(rng: np.random.Generator, n: int, units: int) -> np.ndarray:
-    """A kernel (n, units), drawn as Glorot & Bengio (2010) have it."""
+def _glorot(rng: np.random.Generator | None, n: int, units: int) -> np.ndarray:
+    """A kernel (n, units), drawn as Glorot & Bengio (2010) have it, or of zeros."""
+    if rng is None:
+        return np.zeros((n, units), np.float32)
     limit = np.sqrt(6 / (n + units))
     return rng.uniform(-limit, limit, (n, units)).astype(np.float32)
 
 
-def as_json(architecture: Architecture) -> dict[str, Any]:
-    """An architecture as JSON takes it; see `from_json`."""
-    return dataclasses.asdict(architecture)
-
-
 def from_json(value: dict[str, Any]) -> Architecture:
-    """What `as_json` made; TypeError where it is something else."""
-    return Architecture(**{**value, "feature_shape": tuple(value["feature_shape"])})
+    """The architecture whose fields JSON kept; TypeError or ValueError where it is something else."""
+    found = Architecture(**{**value, "feature_shape": tuple(value["feature_shape"])})
+    numbers = [*found.feature_shape, found.n_classes, found.n_columns, found.n_embedded]
+    is_sound = (
+        all(type(each) is int and each >= 0 for each in numbers)
+        and len(found.feature_shape) in (1, 3)
+        and 0 < math.prod(found.feature_shape) <= MOST_FEATURES
+        and found.head in HEADS
+        and found.pooling in (*FIXED_POOLINGS, *POOLINGS)
+    )
+    if not is_sound:
+        raise ValueError("it is no architecture of this version")
+    return found

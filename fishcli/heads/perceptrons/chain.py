@@ -9,6 +9,8 @@ WARM_UP = 0.1
 WEIGHT_DECAY = 0.05
 BETAS = (0.9, 0.999)
 EPSILON = 1e-7
+PIECE = 2**17
+"""Numbers that a step goes over at a time: several threads share what the processor keeps at hand."""
 
 
 class Chain:
@@ -25,6 +27,7 @@ class Chain:
     def __init__(self, layers: dict[str, Layer]) -> None:
         """Take the layers, and lay what they learn side by side."""
         self.layers = layers
+        self._first_learning = next(i for i, each in enumerate(layers.values()) if each.learned)
         owned = [(each, name) for each in layers.values() for name in each.learned]
         owned.sort(key=lambda one: one[0].learned[one[1]].ndim < 2)
         starts = [each.learned[name] for each, name in owned]
@@ -49,8 +52,10 @@ class Chain:
         Returns:
             The gradient of the input, if `to_input`; else nothing of use.
         """
-        for number, each in reversed(list(enumerate(self.layers.values()))):
-            slope = each.backward(slope, wants_input=number > 0 or to_input)
+        layers = list(self.layers.values())
+        first = 0 if to_input else self._first_learning
+        for each in reversed(layers[first:]):
+            slope = each.backward(slope, wants_input=each is not layers[first] or to_input)
         return slope
 
     def arrays(self) -> Arrays:
@@ -69,26 +74,37 @@ class AdamW:
         """For `n_steps` of a chain, at up to `lr`."""
         self._chain, self._lr, self._n_steps, self._step = chain, lr, n_steps, 0
         # Sums rather than means of slopes and of their squares: a factor, which the rate takes in.
-        self._sum, self._squares, self._room = (np.zeros_like(chain.learned) for _ in range(3))
+        self._sum, self._squares = np.zeros_like(chain.learned), np.zeros_like(chain.learned)
+        self._room = np.empty(PIECE, np.float32)
 
     def step(self) -> None:
         """Go down the chain's slopes, once."""
-        chain, room, (first, second) = self._chain, self._room, BETAS
+        first, second = BETAS
         rate = self._rate()
         self._step += 1
-        self._sum *= np.float32(first)
-        self._sum += chain.slopes
-        self._squares *= np.float32(second)
-        self._squares += np.multiply(chain.slopes, chain.slopes, out=room)
-        np.sqrt(self._squares, out=room)
-        room += np.float32(EPSILON / np.sqrt(1 - second))
-        np.divide(self._sum, room, out=room)
         unbiased = np.sqrt(1 - second**self._step) / (1 - first**self._step)
-        room *= np.float32(rate * unbiased * (1 - first) / np.sqrt(1 - second))
-        chain.learned[: chain.n_decaying] *= np.float32(1 - WEIGHT_DECAY * rate)
-        chain.learned -= room
-        for each in chain.layers.values():
+        scaled = np.float32(rate * unbiased * (1 - first) / np.sqrt(1 - second))
+        n_decaying, n = self._chain.n_decaying, len(self._chain.learned)
+        for start, end, share in ((0, n_decaying, 1 - WEIGHT_DECAY * rate), (n_decaying, n, 1)):
+            for place in range(start, end, PIECE):
+                self._go(slice(place, min(place + PIECE, end)), scaled, np.float32(share))
+        for each in self._chain.layers.values():
             each.constrain()
+
+    def _go(self, piece: slice, scaled: np.float32, share: np.float32) -> None:
+        total, squares, slopes = self._sum[piece], self._squares[piece], self._chain.slopes[piece]
+        learned, room = self._chain.learned[piece], self._room[: len(slopes)]
+        first, second = BETAS
+        total *= np.float32(first)
+        total += slopes
+        squares *= np.float32(second)
+        squares += np.multiply(slopes, slopes, out=room)
+        np.sqrt(squares, out=room)
+        room += np.float32(EPSILON / np.sqrt(1 - second))
+        np.divide(total, room, out=room)
+        room *= scaled
+        learned *= share
+        learned -= room
 
     def _rate(self) -> float:
         """The learning rate of the step to come."""

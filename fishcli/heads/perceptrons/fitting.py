@@ -1,6 +1,7 @@
 """Training of one fold's perceptron."""
 
 import math
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -14,7 +15,7 @@ from fishcli.dataset.metadata import MetadataEncoder
 from fishcli.heads.choices import pooling_of
 from fishcli.heads.examples import Examples, PseudoRows
 from fishcli.heads.inputs import HeadInputs
-from fishcli.heads.perceptrons.architecture import Architecture, Start, build
+from fishcli.heads.perceptrons.architecture import Architecture, Start, build, n_numbers
 from fishcli.heads.perceptrons.chain import AdamW
 from fishcli.heads.perceptrons.head import Perceptron, PerceptronHead
 from fishcli.heads.perceptrons.layers import Shown
@@ -39,17 +40,11 @@ def fit_perceptron(
     encoder = MetadataEncoder.fit(config.metadata, inputs.images.iloc[train_rows])
     boxes = inputs.boxes[0, train_rows]
     known = boxes[~np.isnan(boxes).any(axis=1)]
-    architecture = Architecture(
-        head=config.head,
-        pooling=pooling_of(config),
-        feature_shape=tuple(inputs.features.shape[2:]),
-        n_classes=counts.shape[-1] if counts.shape[-1] > 1 else 0,
+    architecture = replace(
+        _architecture(config, inputs),
         n_columns=encoder.n_columns,
         n_embedded=encoder.n_embedded,
         has_box=len(known) > 0,
-        is_tagged=counts.ndim == 2,
-        is_calibrated=False,
-        dropout=config.dropout,
     )
     rng = np.random.default_rng([seed, 1])  # examples are drawn by the seed alone
     start = Start(rng, smoothed_prior(counts), known.mean(axis=0) if len(known) else None)
@@ -58,12 +53,40 @@ def fit_perceptron(
         "class": (class_loss(config, counts), 1.0),
         "box": (box_loss(config.box_loss), config.box_weight),
     }
-    see = partial(seen_by, architecture)
+    see = partial(seen_by, architecture, n_bytes=config.memory_budget * 2**30)
     examples = Examples(config, inputs, train_rows, (encoder, counts), seed, pseudo, see)
     # Whatever overflows, a loss that is not finite says it.
     with threads_of("numpy").limit(limits=1), np.errstate(all="ignore"):
         found = _train(config, model, examples, losses, rng)
     return PerceptronHead(model, encoder, counts), found
+
+
+def training_bytes(config: TrainConfig, inputs: HeadInputs) -> int:
+    """About how much memory the training of one head takes: its weights, slopes, steps, and a batch."""
+    n_weights = n_numbers(_architecture(config, inputs))
+    return 4 * (5 * n_weights + 6 * config.batch_size * int(np.prod(inputs.features.shape[2:])))
+
+
+def _architecture(config: TrainConfig, inputs: HeadInputs) -> Architecture:
+    """What a head is, without metadata."""
+    n_classes, is_tagged = inputs.n_classes, inputs.labels.ndim == 2
+    return Architecture(
+        head=config.head,
+        pooling=pooling_of(config),
+        feature_shape=tuple(inputs.features.shape[2:]),
+        n_classes=n_classes if n_classes > 1 else 0,
+        n_columns=0,
+        n_embedded=0,
+        has_box=not np.isnan(inputs.boxes).all(),
+        is_tagged=is_tagged,
+        is_calibrated=False,
+        dropout=config.dropout,
+    )
+
+
+def _n_epochs(config: TrainConfig, part: str) -> int:
+    """How many epochs a part is trained for; all where the last ones show other rows than the first."""
+    return config.epochs if config.sample_pairing else math.ceil(config.epochs * EPOCHS[part])
 
 
 def _train(
@@ -79,16 +102,16 @@ def _train(
         FishError: a loss that is not finite.
     """
     n_steps = examples.n_steps
-    n_epochs = {name: math.ceil(config.epochs * EPOCHS[name]) for name in model.chains}
+    n_epochs = {name: _n_epochs(config, name) for name in model.chains}
     optimisers = {
         name: AdamW(chain, config.lr, n_epochs[name] * n_steps) for name, chain in model.chains.items()
     }
-    found = {name: np.zeros(config.epochs) for name in ("loss", *model.chains)}
-    for number in range(config.epochs):
-        stop_if_cancelled()
-        stop_if_given_up()
+    found = {name: np.zeros(max(n_epochs.values())) for name in ("loss", *model.chains)}
+    for number in range(max(n_epochs.values())):
         done = [name for name in model.chains if number >= n_epochs[name]]
         for batch in examples.batches(number, but=done):
+            stop_if_cancelled()
+            stop_if_given_up()
             shown = Shown(batch["inputs"].get("metadata"), rng)
             for name, chain in model.chains.items():
                 if name in done:

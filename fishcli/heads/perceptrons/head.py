@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,21 @@ import pandas as pd
 from fishcli.basics.errors import FishError, cut
 from fishcli.basics.files import whole_file
 from fishcli.basics.remote import read_bytes
+from fishcli.basics.threads import threads_of
 from fishcli.dataset.metadata import MetadataEncoder
 from fishcli.heads.classical.arrays import read_arrays
-from fishcli.heads.perceptrons.architecture import Architecture, Chains, Start, as_json, build, from_json
+from fishcli.heads.perceptrons.architecture import (
+    Architecture,
+    Chains,
+    Start,
+    build,
+    from_json,
+    n_numbers,
+)
 from fishcli.heads.perceptrons.layers import Layer, Shown
 from fishcli.heads.perceptrons.losses import sigmoid, softmax
 from fishcli.heads.perceptrons.pooling import BOX_CELLS
-from fishcli.heads.trained import FoldHead
+from fishcli.heads.trained import NetworkHead
 
 NAMED = "architecture"
 """Under what a file keeps which layers there are."""
@@ -56,7 +64,7 @@ class Perceptron:
 
 
 @dataclass(frozen=True)
-class PerceptronHead(FoldHead):
+class PerceptronHead(NetworkHead):
     """The head "gap" or "dense"; `model` is a `Perceptron`."""
 
     @property
@@ -71,7 +79,7 @@ class PerceptronHead(FoldHead):
 
     def save(self, path: Path) -> None:
         """Write a file of arrays, without pickles."""
-        described = json.dumps(as_json(self.model.architecture))
+        described = json.dumps(asdict(self.model.architecture))
         with whole_file(path) as partial:
             np.savez(partial, allow_pickle=False, **{NAMED: np.array(described)}, **self.model.arrays())
 
@@ -171,14 +179,16 @@ def load_perceptron(path: Path, encoder: MetadataEncoder, counts: np.ndarray) ->
     try:
         held = read_arrays(read_bytes(path))
         architecture = from_json(json.loads(str(held.pop(NAMED))))
-        if architecture.n_columns != encoder.n_columns:
-            raise ValueError("its metadata are not the run's")
+        _check_serves(architecture, encoder, counts)
+        if n_numbers(architecture) != sum(array.size for array in held.values()):
+            raise ValueError("its weights are not those of its architecture")
         model = Perceptron(architecture, build(architecture, Start()))
         arrays = model.arrays()
-        if {name: array.shape for name, array in arrays.items()} != {
-            name: array.shape for name, array in held.items()
-        }:
+        shapes = {name: (array.shape, array.dtype) for name, array in held.items()}
+        if shapes != {name: (array.shape, array.dtype) for name, array in arrays.items()}:
             raise ValueError("its weights are not those of its architecture")
+        if not all(np.isfinite(array).all() for array in held.values()):
+            raise ValueError("its weights are not finite numbers")
         for name, array in held.items():
             arrays[name][...] = array
     except Exception as error:  # what a damaged zip raises has no common base
@@ -187,9 +197,19 @@ def load_perceptron(path: Path, encoder: MetadataEncoder, counts: np.ndarray) ->
     return PerceptronHead(model, encoder, counts)
 
 
+def _check_serves(architecture: Architecture, encoder: MetadataEncoder, counts: np.ndarray) -> None:
+    """Raise ValueError where an architecture is not of a run's classes and metadata."""
+    n_classes = counts.shape[-1] if counts.shape[-1] > 1 else 0
+    if (architecture.n_classes, architecture.is_tagged) != (n_classes, counts.ndim == 2):
+        raise ValueError("its classes are not the run's")
+    if (architecture.n_columns, architecture.n_embedded) != (encoder.n_columns, encoder.n_embedded):
+        raise ValueError("its metadata are not the run's")
+
+
 def _in_batches(work: Callable[[slice], Any], n: int) -> np.ndarray:
-    """What `work` makes of n rows, some at a time."""
-    return np.concatenate([work(slice(start, start + BATCH)) for start in range(0, max(n, 1), BATCH)])
+    """What `work` makes of n rows, some at a time; by one thread, for several would add in another order."""
+    with threads_of("numpy").limit(limits=1):
+        return np.concatenate([work(slice(start, start + BATCH)) for start in range(0, max(n, 1), BATCH)])
 
 
 def _spread(cells: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

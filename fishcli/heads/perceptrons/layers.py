@@ -1,7 +1,4 @@
-"""Layers of perceptrons: what each computes, and the gradients of what it learns, as float32 arrays.
-
-A layer remembers its last batch, through which `backward` goes: threads share none that is trained.
-"""
+"""Layers of perceptrons: what each computes, and the gradients of what it learns, as float32 arrays."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -30,7 +27,7 @@ class Shown:
 
 
 class Layer:
-    """A function of a batch.
+    """A function of a batch; it remembers the last one, so threads share none that is trained.
 
     Attributes:
         learned: what gradients are asked for, by name.
@@ -42,7 +39,7 @@ class Layer:
         """Start from these."""
         self.learned = {name: np.asarray(each, np.float32) for name, each in (learned or {}).items()}
         self.kept = {name: np.asarray(each, np.float32) for name, each in (kept or {}).items()}
-        self.slopes = {name: np.zeros_like(each) for name, each in self.learned.items()}
+        self.slopes = {name: np.zeros(each.shape, np.float32) for name, each in self.learned.items()}
 
     def forward(self, inputs: np.ndarray, shown: Shown) -> np.ndarray:
         """The output of inputs (batch, ...)."""
@@ -84,12 +81,13 @@ class Affine(Layer):
 
 
 class BatchNorm(Layer):
-    """Batch norm of the last axis (Ioffe & Szegedy 2015), with a learned shift and, if wanted, a scale."""
+    """Batch norm of the last axis (Ioffe & Szegedy 2015)."""
 
-    def __init__(self, n: int, has_scale: bool = True) -> None:
+    def __init__(self, n: int, learns: tuple[str, ...] = ("shift", "scale")) -> None:
         """Start as an identity of standardised inputs (..., n)."""
-        learned = {"shift": np.zeros(n), **({"scale": np.ones(n)} if has_scale else {})}
-        super().__init__(learned, {"mean": np.zeros(n), "variance": np.ones(n)})
+        starts = {"shift": np.zeros(n), "scale": np.ones(n)}
+        kept = {"mean": np.zeros(n), "variance": np.ones(n)}
+        super().__init__({name: starts[name] for name in learns}, kept)
 
     def forward(self, inputs: np.ndarray, shown: Shown) -> np.ndarray:
         """By the batch's mean and variance in training, else by the running ones."""
@@ -102,14 +100,16 @@ class BatchNorm(Layer):
         normal = (rows - mean) * inverse
         self._last = normal, inverse, shown.rng is not None
         output = normal * self.learned["scale"] if "scale" in self.learned else normal.copy()
-        output += self.learned["shift"]
+        if "shift" in self.learned:
+            output += self.learned["shift"]
         return output.reshape(inputs.shape)
 
     def backward(self, slope: np.ndarray, wants_input: bool) -> Any:
         """See `Layer`."""
         normal, inverse, in_training = self._last
         rows = slope.reshape(normal.shape)
-        rows.sum(axis=0, out=self.slopes["shift"])
+        if "shift" in self.learned:
+            rows.sum(axis=0, out=self.slopes["shift"])
         if "scale" in self.learned:
             np.einsum("ij,ij->j", rows, normal, out=self.slopes["scale"])
             rows = rows * self.learned["scale"] if wants_input else rows
@@ -129,8 +129,8 @@ def _follow(kept: Arrays, mean: np.ndarray, variance: np.ndarray) -> None:
 class Cells(Layer):
     """Each place of (batch, places, n) goes through batch norm, one affine map and a ReLU.
 
-    All but the ReLU is one product, so nothing as large as the maps is made: (batch, places * units). No
-    gradient goes back through the batch's mean and variance: of the input there is one in prediction alone.
+    All but the ReLU is one product, so nothing as large as the maps is made: (batch, places * units). The
+    gradient of the input leaves out the batch's mean and variance.
     """
 
     def __init__(self, kernel: np.ndarray) -> None:
@@ -162,8 +162,7 @@ class Cells(Layer):
         learned, slopes = self.learned, self.slopes
         slope = slope.reshape(output.shape) * (output > 0)
         slope.sum(axis=0, out=slopes["bias"])
-        of_normal = places.T @ slope  # of the standardised places, once it is
-        of_normal -= np.multiply.outer(mean, slopes["bias"])
+        of_normal = places.T @ slope - np.multiply.outer(mean, slopes["bias"])
         of_normal *= inverse[:, None]
         np.einsum("ij,ij->i", learned["kernel"], of_normal, out=slopes["scale"])
         np.matmul(learned["kernel"], slopes["bias"], out=slopes["shift"])
@@ -186,8 +185,9 @@ class Dropout(Layer):
         if shown.rng is None or not self.rate:
             return inputs
         shape = (len(inputs), 1, 1, inputs.shape[-1]) if self.of_channels else inputs.shape
-        shares = (shown.rng.random(shape, np.float32) >= self.rate) * np.float32(1 / (1 - self.rate))
-        self._last = shares
+        self._last = shares = (shown.rng.random(shape, np.float32) >= self.rate) * np.float32(
+            1 / (1 - self.rate)
+        )
         return np.asarray(inputs * shares)
 
     def backward(self, slope: np.ndarray, wants_input: bool) -> Any:

@@ -2,6 +2,8 @@
 
 import dataclasses
 import time
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -12,8 +14,9 @@ import pandas as pd
 from fishcli.basics.cluster import stop_if_cancelled
 from fishcli.basics.files import digests_of, whole_file, write_csv, write_json
 from fishcli.basics.progress import say
-from fishcli.basics.side_by_side import side_by_side
-from fishcli.heads.choices import HEADS
+from fishcli.basics.side_by_side import side_by_side, stop_if_given_up
+from fishcli.heads.choices import is_of_one_thread
+from fishcli.heads.examples import PseudoRows
 from fishcli.heads.fit import fit_fold
 from fishcli.heads.inputs import HeadInputs, in_parts
 from fishcli.heads.trained import FoldHead
@@ -67,7 +70,7 @@ def begin_run(this_run: Run, folds: pd.DataFrame) -> None:
 def fit_member(
     config: TrainConfig,
     this_run: Run,
-    sources: tuple[HeadInputs, PseudoSource | None],
+    sources: tuple[HeadInputs, PseudoRows | None],
     fold: np.ndarray,
     part: tuple[int, int],
 ) -> FitDone:
@@ -76,20 +79,22 @@ def fit_member(
     Args:
         config: how.
         this_run: whose head it is.
-        sources: what it learns from.
+        sources: what it learns from: its inputs, and test images with a teacher's predictions.
         fold: (n,) the fold of each row.
         part: which fold's head, and which of its `config.seeds`.
     """
     inputs, pseudo = sources
-    started = time.perf_counter()
+    # Of a head of one thread its own seconds, of which several pass at a time where there are several cores.
+    clock = time.thread_time if is_of_one_thread(config.head) else time.perf_counter
+    started = clock()
     k, member = part
-    pseudo_rows = None if pseudo is None else pseudo.rows(k)
     seed = int(np.random.SeedSequence([config.seed, k, member]).generate_state(1)[0])
-    head, losses = fit_fold(config, inputs, np.flatnonzero(fold != k), seed, pseudo_rows)
+    head, losses = fit_fold(config, inputs, np.flatnonzero(fold != k), seed, pseudo)
     proba, boxes = predict_views(head, inputs, np.flatnonzero(fold == k), len(config.chosen_views))
+    stop_if_given_up()
     stop_if_cancelled()  # else it could replace the head that was fitted in its place
     head.save(this_run.model_path(k, member))
-    return FitDone(proba, boxes, kept_of(head), losses, time.perf_counter() - started)
+    return FitDone(proba, boxes, kept_of(head), losses, clock() - started)
 
 
 def kept_of(head: FoldHead) -> dict[str, Any]:
@@ -144,22 +149,34 @@ def train_folds(config: TrainConfig, this_run: Run, inputs: HeadInputs, folds: p
     begin_run(this_run, folds)
     fold = folds["fold"].to_numpy()
 
-    def fit(part: tuple[int, int]) -> FitDone:
-        k, member = part
+    def fit(task: tuple[int, int, PseudoRows | None]) -> FitDone:
+        k, member, rows = task
         if member == 0:
             say(f"fold {k + 1} of {config.folds}: training {config.head} on {np.sum(fold != k):,} images")
-        return fit_member(config, this_run, (inputs, pseudo), fold, part)
+        return fit_member(config, this_run, (inputs, rows), fold, (k, member))
 
-    parts = [(k, member) for k in missing for member in range(config.seeds)]
-    done = side_by_side(fit, parts, _n_at_once(config, len(parts)))
+    n_at_once = _n_at_once(config, inputs, len(missing) * config.seeds)
+    with closing(side_by_side(fit, _tasks(config, missing, pseudo), n_at_once)) as done:
+        for k in missing:
+            finish_fold(this_run, k, list(islice(done, config.seeds)))
+
+
+def _tasks(
+    config: TrainConfig, missing: list[int], pseudo: PseudoSource | None
+) -> Iterator[tuple[int, int, PseudoRows | None]]:
+    """The heads to fit: fold, which of its seeds, and what a teacher, who is asked once a fold, says."""
     for k in missing:
-        finish_fold(this_run, k, list(islice(done, config.seeds)))
+        rows = None if pseudo is None else pseudo.rows(k)
+        yield from ((k, member, rows) for member in range(config.seeds))
 
 
-def _n_at_once(config: TrainConfig, n_parts: int) -> int:
-    """How many heads are trained at a time: those of NumPy's networks keep to a core each."""
-    if HEADS[config.head].fitted_by != "numpy":
+def _n_at_once(config: TrainConfig, inputs: HeadInputs, n_heads: int) -> int:
+    """How many heads are trained at a time: those of one thread on all cores, within the memory budget."""
+    if not is_of_one_thread(config.head):
         return 1
     from joblib import cpu_count  # of this process, not of the machine
 
-    return max(1, min(cpu_count(), n_parts))
+    from fishcli.heads.perceptrons.fitting import training_bytes
+
+    n_that_fit = int(config.memory_budget * 2**30 / training_bytes(config, inputs))
+    return max(1, min(cpu_count(), n_heads, n_that_fit))

@@ -140,7 +140,8 @@ def fit_task(
             _forget_all_but(_teachers, (token, number))
             teacher = _teachers.get((token, number)) or load_pseudo(config, this_run, folds, not takes_maps)
             _teachers[token, number] = teacher
-        fit = fit_member(config, this_run, (inputs, teacher), folds["fold"].to_numpy(), (k, member))
+        rows = None if teacher is None else teacher.rows(k)
+        fit = fit_member(config, this_run, (inputs, rows), folds["fold"].to_numpy(), (k, member))
     return number, k, member, fit
 
 

@@ -1,9 +1,11 @@
 """Heads that NumPy trains: where they start, what they learn, what they look at, and their files."""
 
 import dataclasses
+import gc
 import json
 import subprocess
 import sys
+import weakref
 
 import numpy as np
 import pandas as pd
@@ -11,11 +13,12 @@ import pytest
 from head_inputs import CONFIG, MEAN_BOX, some_inputs, weights_of
 
 from fishcli.basics.errors import FishError
+from fishcli.basics.threads import threads_of
 from fishcli.dataset.metadata import MetadataEncoder
 from fishcli.heads.choices import pooling_of
 from fishcli.heads.fit import PERCEPTRON, fit_fold, load_fold
 from fishcli.heads.perceptrons import seen
-from fishcli.heads.perceptrons.architecture import Architecture, Start, build
+from fishcli.heads.perceptrons.architecture import Architecture, Start, build, n_numbers
 from fishcli.heads.perceptrons.chain import WARM_UP, AdamW, Chain
 from fishcli.heads.perceptrons.fitting import EPOCHS
 from fishcli.heads.perceptrons.head import Perceptron, PerceptronHead
@@ -168,7 +171,21 @@ CHANGES = {
     "no architecture": lambda held: held.pop("architecture"),
     "another architecture": lambda held: held.update(architecture=np.array('{"head": "gap"}')),
     "objects": lambda held: held.update(more=np.array([{}], object)),
+    "no number": lambda held: held["class/scores/bias"].fill(np.nan),
+    "of another type": lambda held: held.update({"class/scores/bias": np.zeros(3)}),
+    "of many classes": lambda held: redescribed(held, n_classes=10**9),
+    "of many channels": lambda held: redescribed(held, feature_shape=[10**7], head="dense"),
+    "of endless maps": lambda held: redescribed(held, feature_shape=[10**9, 10**9, 8]),
+    "of an unknown pooling": lambda held: redescribed(held, pooling="median"),
+    "of an unknown head": lambda held: redescribed(held, head="linear"),
+    "of two classes": lambda held: redescribed(held, n_classes=2),
+    "of tags": lambda held: redescribed(held, is_tagged=True),
 }
+
+
+def redescribed(held, **changes):
+    """The same arrays, of another architecture."""
+    held["architecture"] = np.array(json.dumps({**json.loads(str(held["architecture"])), **changes}))
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -192,29 +209,65 @@ def test_a_head_of_other_metadata_is_refused(tmp_path):
         load_fold(path, MetadataEncoder("none"), head.counts)
 
 
-@pytest.mark.parametrize("features", ["in memory", "made of each batch", "of copies on other decks"])
-def test_what_is_looked_at_is_made_once_or_of_each_batch_to_the_same_head(features, monkeypatch):
+@pytest.mark.parametrize("head", ["gap", "dense"])
+def test_what_is_looked_at_is_made_once_or_of_each_batch_to_the_same_head(head):
     inputs = some_inputs(n_views=2)
-    config = dataclasses.replace(QUICK, head="dense")
+    config = dataclasses.replace(QUICK, head=head)
     wanted, _ = fit_fold(config, inputs, ROWS, seed=1)
-    if features == "made of each batch":
-        monkeypatch.setattr(seen, "MADE_BYTES", 0)
-        inputs = dataclasses.replace(inputs, features=inputs.features.copy())
-    elif features == "of copies on other decks":  # all of which the fold has seen
-        decks = np.full((2, 48), "")
-        inputs = dataclasses.replace(inputs, decks=decks)
-    found, _ = fit_fold(config, inputs, ROWS, seed=1)
+    inputs = dataclasses.replace(inputs, features=inputs.features.copy())
+    found, _ = fit_fold(dataclasses.replace(config, memory_budget=0), inputs, ROWS, seed=1)
     for one, other in zip(weights_of(wanted), weights_of(found), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
-def test_what_was_made_goes_with_the_features():
+@pytest.mark.parametrize("head", ["gap", "dense"])
+def test_a_copy_on_a_deck_that_the_fold_holds_out_is_the_plain_photo(head):
+    inputs = some_inputs(n_views=2)
+    decks = np.full((2, 48), "", object)
+    decks[1] = [f"{i + 1}.jpg" for i in range(48)]  # that of row 35 is held out, with row 36
+    features = inputs.features.copy()
+    features[1, 35] = features[0, 35]
+    config = dataclasses.replace(QUICK, head=head)
+    wanted, _ = fit_fold(config, dataclasses.replace(inputs, features=features), ROWS, seed=1)
+    found, _ = fit_fold(config, dataclasses.replace(inputs, decks=decks), ROWS, seed=1)
+    for one, other in zip(weights_of(wanted), weights_of(found), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("memory_budget", [4.0, 0.0])
+def test_what_was_made_goes_with_the_features(memory_budget):
     inputs = some_inputs()
-    fit_fold(dataclasses.replace(QUICK, epochs=1), inputs, ROWS, seed=1)
-    place = id(inputs.features)
-    assert place in seen._kept
+    fit_fold(dataclasses.replace(QUICK, epochs=1, memory_budget=memory_budget), inputs, ROWS, seed=1)
+    features = weakref.ref(inputs.features)
+    assert sum(map(len, seen._kept.values())) == (2 if memory_budget else 0)
     del inputs
-    assert place not in seen._kept
+    gc.collect()
+    assert features() is None and not seen._kept
+
+
+def test_predictions_do_not_depend_on_the_number_of_threads():
+    rng = np.random.default_rng(0)
+    architecture = architecture_of("dense", "max", (6, 6, 640))
+    model = Perceptron(architecture, build(architecture, Start(rng, PRIOR, MEAN_BOX)))
+    for array in model.arrays().values():
+        array += rng.uniform(0, 0.01, array.shape).astype(np.float32)
+    head = PerceptronHead(model, MetadataEncoder("size", vocabulary=("64x48", "80x48")), np.array([6, 3, 1]))
+    shown = maps_of(40, (6, 6, 640)), pd.DataFrame({"height": [48] * 40, "width": 64})
+    said = []
+    for n_threads in (1, 2):
+        with threads_of("numpy").limit(limits=n_threads):
+            said.append(head.predict(*shown))
+    for one, other in zip(*said, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("has_box", [True, False])
+@pytest.mark.parametrize("shape", [(23, 14, 8), (1, 1, 8), (8,)], ids=str)
+@pytest.mark.parametrize("head", ["gap", "dense"])
+def test_the_numbers_of_a_head_are_known_before_it_is_made(head, shape, has_box):
+    architecture = architecture_of(head, "gem", shape, has_box=has_box, n_columns=5, n_embedded=3)
+    made = build(architecture, Start(np.random.default_rng(0))).values()
+    assert n_numbers(architecture) == sum(each.size for chain in made for each in chain.arrays().values())
 
 
 def test_adamw_is_the_papers_with_a_warm_up_and_a_cosine():
