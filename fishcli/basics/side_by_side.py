@@ -37,6 +37,7 @@ def side_by_side(work: Callable[[Item], Result], items: Iterable[Item], n_thread
 
     def guarded(item: Item) -> Result:
         _own.given_up = given_up
+        stop_if_given_up()
         return work(item)
 
     with threads_of("numpy").limit(limits=1), ThreadPoolExecutor(n_threads) as pool:

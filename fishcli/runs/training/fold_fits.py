@@ -178,5 +178,5 @@ def _n_at_once(config: TrainConfig, inputs: HeadInputs, n_heads: int) -> int:
 
     from fishcli.heads.perceptrons.fitting import training_bytes
 
-    n_that_fit = int(config.memory_budget * 2**30 / training_bytes(config, inputs))
-    return max(1, min(cpu_count(), n_heads, n_that_fit))
+    n_that_fit = config.memory_budget * 2**30 / training_bytes(config, inputs)
+    return int(max(1, min(cpu_count(), n_heads, n_that_fit)))
