@@ -1,5 +1,6 @@
 """Layers of perceptrons: what each computes, and the gradients of what it learns, as float32 arrays."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +27,7 @@ class Shown:
     rng: np.random.Generator | None = None
 
 
-class Layer:
+class Layer(ABC):
     """A function of a batch; it remembers the last one, so threads share none that is trained.
 
     Attributes:
@@ -41,15 +42,15 @@ class Layer:
         self.kept = {name: np.asarray(each, np.float32) for name, each in (kept or {}).items()}
         self.slopes = {name: np.zeros(each.shape, np.float32) for name, each in self.learned.items()}
 
+    @abstractmethod
     def forward(self, inputs: np.ndarray, shown: Shown) -> np.ndarray:
         """The output of inputs (batch, ...)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def backward(self, slope: np.ndarray, wants_input: bool) -> Any:
         """From the gradient of the output, fill `slopes`; returns that of the input where it is wanted."""
-        raise NotImplementedError
 
-    def constrain(self) -> None:
+    def constrain(self) -> None:  # noqa: B027  most have nothing to do
         """Bring what a step of the optimiser led out of its range back into it."""
 
 

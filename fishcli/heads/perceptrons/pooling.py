@@ -1,5 +1,6 @@
 """How maps are pooled for perceptrons: once and for all, or by layers that draw or learn."""
 
+from abc import abstractmethod
 from typing import Any
 
 import numpy as np
@@ -94,9 +95,9 @@ class RegionPooling(Layer):
         """What was found in regions (batch, h', w', channels), as this layer returns it."""
         return found[:, 0, 0] if self.window is None else found
 
+    @abstractmethod
     def rises(self, maps: np.ndarray) -> np.ndarray:
         """How much each pooled number rises where all places of its region rise: in the output's shape."""
-        raise NotImplementedError
 
     def backward(self, slope: np.ndarray, wants_input: bool) -> Any:
         """See `Layer`; of the gradient of the maps each region's sum, in the output's shape."""
