@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from fishcli.basics.errors import FishError
 from fishcli.features.backbones.network import Backbone
 from fishcli.features.photo_inputs import SplitPlan, boxes_name, copy_made_by
 from fishcli.features.photos.recipes import PREFIX
@@ -37,8 +38,21 @@ class Todo:
         return range(chunk * self.chunk_size, min((chunk + 1) * self.chunk_size, self.n_images))
 
 
+def was_removed(store: FeatureStore) -> FishError:
+    """The error that a store is which somebody removed under the command that fills it."""
+    return FishError(
+        f"{store.store_dir} was removed or changed while its features were computed. Run the command again."
+    )
+
+
 def find_todo(store: FeatureStore, backbone: Backbone, plan: SplitPlan, batch_size: int) -> Todo:
-    """What a split lacks of the plan's views; arrays that are not there are created."""
+    """What a split lacks of the plan's views; arrays that are not there are created.
+
+    Raises:
+        FishError: the split has no list of images, which was written before.
+    """
+    if not store.list_path(plan.split).exists():
+        raise was_removed(store)
     arrays = _require_arrays(store, backbone, plan, batch_size)
     missing = {view: store.missing_chunks(plan.split, view) for view in plan.views}
     for view in missing:

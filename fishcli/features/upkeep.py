@@ -23,6 +23,7 @@ from fishcli.features.plans import Upkeep, is_complete, make_plan, renewed_plan
 from fishcli.features.store.contents import is_checked
 from fishcli.features.store.recipe import INT8
 from fishcli.features.store.store import FeatureStore
+from fishcli.features.todo import was_removed
 from fishcli.options.reading import USUAL, Reading
 
 
@@ -106,11 +107,8 @@ def _bring_up_to_date(
         announce(store, backbone, todo)
         store.sweep()
         for plan in _compute(store, backbone, todo, upkeep):
-            if not is_complete(store, plan):
-                raise FishError(
-                    f"{store.store_dir} was removed or changed while its features were computed. "
-                    "Run the command again."
-                )
+            if not (is_complete(store, plan) and store.list_path(plan.split).exists()):
+                raise was_removed(store)
     for split, (images, _) in wanted.items():
         store.set_unreadable(split, store.unreadable(split), upkeep.skip_unreadable)
         if not upkeep.passes_unreadable:
