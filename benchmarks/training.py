@@ -2,7 +2,7 @@
 
     python benchmarks/training.py [--images 2000]
 
-Features are drawn, as wide as MobileNetV2's: (7, 7, 1280) and pooled. Both sides train the same Keras heads
+Features are drawn, as wide as MobileNetV2's: (7, 7, 1280). Both sides train the same Keras heads
 with the same optimiser and batches. The memory part trains on maps of 4 times --memory-budget.
 """
 
